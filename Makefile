@@ -1,0 +1,160 @@
+# heapgauge: build, test, bench, install.
+#
+#   make                 release build in build/release/     (MODE=release|debug|asan|tsan|cov|fuzz)
+#   make test            installs what is missing, then every test, under prove
+#   make bench           installs what is missing, then from a recorded program to results/<date>-<host>/report.html
+#   make perf            the speed goals, as ratios in one run
+#   make lint            clang-format, clang-tidy, cppcheck, shellcheck, direction of includes
+#   make install PREFIX=/usr/local
+#
+# V=1 shows commands. A new .c file in alloc/, gc/, workloads/ or bench/ needs no line here.
+
+MAKEFLAGS += -rR
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+MODE    ?= release
+CC       = gcc
+AR       = ar
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   ?= build
+OUT     := $(BUILD)/$(MODE)
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+WARN := -Wall -Wextra -Werror
+WARN += -Wshadow               # a name that hides another has hidden bugs before
+WARN += -Wstrict-prototypes    # f() is not f(void)
+WARN += -Wmissing-prototypes   # a function is static or stands in a header
+WARN += -Wpointer-arith        # arithmetic on void * hides its unit
+WARN += -Wvla                  # stack use must be known
+WARN += -Wundef                # a macro that is misspelt is not 0
+WARN += -Wformat=2             # formats are checked, and constant
+WARN += -Wwrite-strings        # string literals are const
+
+BASE := -std=gnu17 -D_GNU_SOURCE -g -fno-strict-aliasing -fno-omit-frame-pointer -pthread $(WARN)
+FLAGS_release := -O3 -DNDEBUG
+FLAGS_debug   := -O1 -DHG_DEBUG=1
+FLAGS_asan    := -O1 -DHG_DEBUG=1 -DHG_ASAN=1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FLAGS_tsan    := -O1 -DHG_TSAN=1 -fsanitize=thread
+FLAGS_cov     := -O0 --coverage
+FLAGS_fuzz    := -O1 -DHG_DEBUG=1 -fsanitize=fuzzer-no-link,address,undefined
+ifeq ($(MODE),fuzz)
+CC := clang
+endif
+ifeq ($(origin FLAGS_$(MODE)),undefined)
+$(error MODE=$(MODE) is not known: release debug asan tsan cov fuzz)
+endif
+CFLAGS  := $(BASE) $(FLAGS_$(MODE)) $(EXTRA_CFLAGS)
+LDFLAGS := -pthread $(FLAGS_$(MODE)) $(EXTRA_LDFLAGS)
+# Which build wrote a result: beside every result in run.json.
+VERSION := 0.1.0
+BUILD_DEFS := -DHG_VERSION='"$(VERSION)"' -DHG_MODE='"$(MODE)"' -DHG_CFLAGS='"$(BASE) $(FLAGS_$(MODE))"'
+
+# --- what is built from what -----------------------------------------------------------------------------
+# One worker a refcount policy: gc/, the object-level workloads and bench/child*.c are compiled once for each.
+POLICIES := gil atomic
+
+ALLOC_C  := $(filter-out alloc/shim%,$(wildcard alloc/*.c alloc/*/*.c))
+GC_C     := $(wildcard gc/*.c gc/*/*.c)
+OBJECT_C := $(wildcard workloads/object_*.c)
+LEVEL_C  := $(filter-out $(OBJECT_C),$(wildcard workloads/*.c)) $(wildcard workloads/trace/replay*.c)
+HGT_C    := $(wildcard workloads/trace/hgt*.c)
+RECORD_C := $(wildcard workloads/trace/record*.c)
+CHILD_C  := $(wildcard bench/child*.c)
+SHARED_C := bench/hist.c bench/mmu.c bench/sha256.c
+FRONT_C  := $(filter-out $(CHILD_C) $(SHARED_C),$(wildcard bench/*.c)) $(wildcard workloads/trace/tool*.c) workloads/list.c gc/list.c
+SHIM_C   := $(wildcard alloc/shim*.c)
+
+obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+obj_rc   = $(patsubst %.c,$(OUT)/obj-$(1)/%.o,$(2))
+obj_pic  = $(patsubst %.c,$(OUT)/obj-pic/%.o,$(1))
+
+WORKERS := $(POLICIES:%=$(OUT)/heapgauge-worker-%)
+LIBS    := $(if $(RECORD_C),$(OUT)/libheapgauge-record.so) $(if $(SHIM_C),$(OUT)/libheapgauge-shim.so)
+SANITIZED := $(filter asan tsan fuzz,$(MODE))
+
+all: $(OUT)/heapgauge $(WORKERS) $(if $(SANITIZED),,$(LIBS))
+
+FRONT_LIBS  := -lhwloc -ljansson -linih -lzstd -ldl -lm
+WORKER_LIBS := -lzstd -ldl -lm
+
+ALL_OBJ := $(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C) $(FRONT_C)) \
+           $(foreach p,$(POLICIES),$(call obj_rc,$(p),$(GC_C) $(OBJECT_C) $(CHILD_C))) \
+           $(call obj_pic,$(ALLOC_C) $(HGT_C) $(RECORD_C) $(SHIM_C))
+
+$(OUT)/heapgauge: $(call obj,$(FRONT_C) $(SHARED_C) $(HGT_C) $(ALLOC_C))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS)
+
+define worker_rules
+$(OUT)/heapgauge-worker-$(1): $(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C)) $(call obj_rc,$(1),$(GC_C) $(OBJECT_C) $(CHILD_C))
+	$$(call say,LINK,$$@)
+	$(Q)$(CC) $(LDFLAGS) -rdynamic -o $$@ $$^ $(WORKER_LIBS)
+$(call obj_rc,$(1),$(GC_C) $(OBJECT_C) $(CHILD_C)): $(OUT)/obj-$(1)/%.o: %.c Makefile
+	$$(call say,CC,$$(@:$(OUT)/%=%))
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(CFLAGS) $(BUILD_DEFS) -DHG_RC=HG_RC_$(shell echo $(1) | tr a-z A-Z) -DHG_RC_NAME='"$(1)"' -MMD -MP -c -o $$@ $$<
+endef
+$(foreach p,$(POLICIES),$(eval $(call worker_rules,$(p))))
+
+$(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C) $(FRONT_C)): $(OUT)/obj/%.o: %.c Makefile
+	$(call say,CC,$(@:$(OUT)/%=%))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BUILD_DEFS) -MMD -MP -c -o $@ $<
+
+# Libraries for programs that are not ours.
+$(call obj_pic,$(ALLOC_C) $(HGT_C) $(RECORD_C) $(SHIM_C)): $(OUT)/obj-pic/%.o: %.c Makefile
+	$(call say,CC,$(@:$(OUT)/%=%))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -DHG_PIC=1 -fPIC -ftls-model=initial-exec -fvisibility=hidden -MMD -MP -c -o $@ $<
+
+$(OUT)/libheapgauge-record.so: $(call obj_pic,$(RECORD_C) $(HGT_C) alloc/os.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^ -lzstd -ldl
+
+$(OUT)/libheapgauge-shim.so: $(call obj_pic,$(SHIM_C) $(ALLOC_C))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^ -ldl -lm
+
+-include $(ALL_OBJ:.o=.d)
+
+# --- tests -----------------------------------------------------------------------------------------------
+include tests/tests.mk
+
+# --- the rest --------------------------------------------------------------------------------------------
+deps:
+	@scripts/install-deps
+
+bench: deps
+	@$(MAKE) --no-print-directory all
+	@scripts/bench $(OUT)
+
+perf: all
+	@scripts/perf $(OUT)
+
+lint:
+	@scripts/lint
+
+format:
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+compile_commands.json:
+	@rm -rf $(BUILD)/bear && bear --output $@ -- $(MAKE) BUILD=$(BUILD)/bear
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/heapgauge $(DESTDIR)$(PREFIX)/share/heapgauge/suites \
+	    $(DESTDIR)$(PREFIX)/share/heapgauge/plot
+	install -m 755 $(OUT)/heapgauge $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(WORKERS) $(LIBS) $(DESTDIR)$(PREFIX)/libexec/heapgauge/
+	install -m 644 scripts/suites/*.ini $(DESTDIR)$(PREFIX)/share/heapgauge/suites/
+	install -m 644 scripts/plot/*.gp $(DESTDIR)$(PREFIX)/share/heapgauge/plot/
+
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/heapgauge $(DESTDIR)$(PREFIX)/libexec/heapgauge $(DESTDIR)$(PREFIX)/share/heapgauge
+
+clean:
+	rm -rf $(BUILD) compile_commands.json
+
+.PHONY: all deps bench perf lint format install uninstall clean compile_commands.json

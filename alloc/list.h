@@ -1,0 +1,40 @@
+/* list.h: the one visible list of backends. B(ident, "name", flags, PARAMS, "summary").
+ * ident names backend_<ident> (its struct backend) and <ident>_params (its parameters). */
+#ifndef HG_ALLOC_LIST_H
+#define HG_ALLOC_LIST_H
+
+#include "alloc.h"
+
+#define PYMALLOC_PARAMS(P, S)                                             \
+    P(S, CHOICE, layout, "3.10", "3.9|3.10",                              \
+      "pools and arenas: 3.9 = 4 KiB in 256 KiB, 3.10 = 16 KiB in 1 MiB") \
+    P(S, FLAG, hugepages, "0", "", "2 MiB arenas on huge pages, as 3.15 offers them")
+
+#define BACKENDS(B)                                                                                          \
+    B(null, "null", ALLOC_THREADS | ALLOC_ALIASES, PARAM_NONE,                                               \
+      "floor: hands out the same memory again and again")                                                    \
+    B(bump, "bump", ALLOC_THREADS | ALLOC_NO_REUSE, PARAM_NONE,                                              \
+      "floor: a pointer that moves on, free does nothing")                                                   \
+    B(system, "system", ALLOC_THREADS, PARAM_NONE, "the C library's malloc")                                 \
+    B(preload, "preload", ALLOC_THREADS | ALLOC_LIBRARY, PARAM_NONE,                                         \
+      "an installed library in place of malloc: jemalloc mimalloc tcmalloc tbbmalloc, or a path")            \
+    B(cpython, "cpython", 0, PARAM_NONE, "the real PyObject_Malloc of an installed libpython (3.9 to 3.11)") \
+    B(pymalloc, "pymalloc", 0, PYMALLOC_PARAMS, "CPython's small-block allocator, to the block; no lock")    \
+    B(pools, "pools", ALLOC_THREADS, PARAM_NONE,                                                             \
+      "size-class pages owned by a thread, lock-free remote frees")                                          \
+    B(locked, "locked", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_LOCKS, PARAM_NONE,                             \
+      "one mutex around any backend")
+
+#define BACKEND_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)
+BACKENDS(BACKEND_PARAM_STRUCT)
+#undef BACKEND_PARAM_STRUCT
+
+struct backend_info {
+    const char *name;
+    unsigned flags;
+    const struct param *params;
+    const char *summary;
+};
+extern const struct backend_info backend_list[]; /* ends with a NULL name */
+
+#endif

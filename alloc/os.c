@@ -1,0 +1,146 @@
+/* os.c: see os.h. The only file of the project that maps memory. */
+#include "os.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct os_account os_harness;
+
+static _Atomic uint64_t os_maps_until_failure; /* 0: no injected failure; 1: fails now and from now on */
+
+void os_fail_maps_after(uint64_t n)
+{
+    atomic_store_explicit(&os_maps_until_failure, n, memory_order_relaxed);
+}
+
+static bool os_injected_failure(void)
+{
+    uint64_t n = atomic_load_explicit(&os_maps_until_failure, memory_order_relaxed);
+    while (n > 1 && !atomic_compare_exchange_weak_explicit(&os_maps_until_failure, &n, n - 1,
+                                                           memory_order_relaxed, memory_order_relaxed))
+        ;
+    if (n == 1)
+        errno = ENOMEM;
+    return n == 1;
+}
+
+size_t os_page_bytes(void)
+{
+    static _Atomic size_t bytes;
+    size_t n = atomic_load_explicit(&bytes, memory_order_relaxed);
+    if (!n) {
+        n = (size_t)sysconf(_SC_PAGESIZE);
+        atomic_store_explicit(&bytes, n, memory_order_relaxed);
+    }
+    return n;
+}
+
+static size_t os_round(size_t bytes)
+{
+    size_t page = os_page_bytes();
+    return (bytes + page - 1) & ~(page - 1);
+}
+
+static void os_count_map(struct os_account *a, size_t bytes)
+{
+    atomic_fetch_add_explicit(&a->map_calls, 1, memory_order_relaxed);
+    uint64_t now = atomic_fetch_add_explicit(&a->mapped_bytes, bytes, memory_order_relaxed) + bytes;
+    uint64_t peak = atomic_load_explicit(&a->peak_bytes, memory_order_relaxed);
+    while (now > peak && !atomic_compare_exchange_weak_explicit(&a->peak_bytes, &peak, now,
+                                                                memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+static void *os_mmap(size_t bytes, int flags)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void *os_map(struct os_account *account, size_t bytes, size_t align, unsigned flags)
+{
+    if (bytes == 0 || bytes > PTRDIFF_MAX / 2 || align > PTRDIFF_MAX / 4) {
+        errno = bytes ? ENOMEM : EINVAL;
+        return NULL;
+    }
+    if (os_injected_failure())
+        return NULL;
+    bytes = os_round(bytes);
+    int extra = flags & OS_RESERVE ? MAP_NORESERVE : 0;
+    void *p = NULL;
+    if (flags & OS_HUGE)
+        p = os_mmap(bytes, MAP_HUGETLB);
+    if (!p && align <= os_page_bytes()) {
+        p = os_mmap(bytes, extra | (flags & OS_POPULATE ? MAP_POPULATE : 0));
+    } else if (!p) {
+        /* The kernel's place is often right already: try it, then over-map and cut both ends. */
+        p = os_mmap(bytes, extra);
+        if (p && ((uintptr_t)p & (align - 1))) {
+            munmap(p, bytes);
+            char *wide = os_mmap(bytes + align, extra);
+            p = NULL;
+            if (wide) {
+                char *at = (char *)(((uintptr_t)wide + align - 1) & ~(uintptr_t)(align - 1));
+                if (at > wide)
+                    munmap(wide, (size_t)(at - wide));
+                if (wide + align > at)
+                    munmap(at + bytes, (size_t)(wide + align - at));
+                p = at;
+            }
+        }
+        if (p && flags & OS_POPULATE)
+            madvise(p, bytes, MADV_POPULATE_WRITE); /* a hint: an old kernel faults the pages in later */
+    }
+    if (!p)
+        return NULL;
+    if (flags & OS_HUGE)
+        madvise(p, bytes, MADV_HUGEPAGE);
+    os_count_map(account, bytes);
+    return p;
+}
+
+void os_unmap(struct os_account *account, void *p, size_t bytes)
+{
+    bytes = os_round(bytes);
+    munmap(p, bytes);
+    atomic_fetch_add_explicit(&account->unmap_calls, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&account->mapped_bytes, bytes, memory_order_relaxed);
+}
+
+void *os_remap(struct os_account *account, void *p, size_t old_bytes, size_t new_bytes)
+{
+    if (new_bytes > PTRDIFF_MAX / 2) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (os_injected_failure())
+        return NULL;
+    old_bytes = os_round(old_bytes);
+    new_bytes = os_round(new_bytes);
+    void *q = mremap(p, old_bytes, new_bytes, MREMAP_MAYMOVE);
+    if (q == MAP_FAILED)
+        return NULL;
+    atomic_fetch_sub_explicit(&account->mapped_bytes, old_bytes, memory_order_relaxed);
+    os_count_map(account, new_bytes);
+    return q;
+}
+
+void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily)
+{
+    atomic_fetch_add_explicit(&account->advise_calls, 1, memory_order_relaxed);
+    if (!lazily || madvise(p, bytes, MADV_FREE) != 0)
+        madvise(p, bytes, MADV_DONTNEED);
+}
+
+void *os_map_file(int fd, size_t bytes, bool writable)
+{
+    void *p = mmap(NULL, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                   writable ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void os_unmap_file(void *p, size_t bytes)
+{
+    munmap(p, bytes);
+}

@@ -1,0 +1,149 @@
+/* spec.c: see spec.h. */
+#include "spec.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#define BACKEND_INFO(ident, name, flags, PARAMS, summary) \
+    {name, flags, PARAM_TABLE(ident##_params, PARAMS), summary},
+const struct backend_info backend_list[] = {BACKENDS(BACKEND_INFO){NULL, 0, NULL, NULL}};
+
+static int spec_unknown(const char *word, struct message *m)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (const struct backend_info *b = backend_list; b->name && n < 64; b++)
+        names[n++] = b->name;
+    const char *near = param_nearest(word, names, n);
+    char all[512] = "";
+    for (size_t i = 0; i < n && strlen(all) + strlen(names[i]) + 2 < sizeof all; i++)
+        strcat(strcat(all, i ? " " : ""), names[i]);
+    if (near)
+        return message_set(m, -EINVAL, "no backend '%s'; did you mean '%s'? (there are: %s)", word, near,
+                           all);
+    return message_set(m, -EINVAL, "no backend '%s' (there are: %s)", word, all);
+}
+
+/* One layer: NAME, NAME:PARAMS, NAME(INNER), NAME:PARAMS(INNER) or preload:LIBRARY; rest is what stands
+ * between its parentheses, or NULL. text is written into. */
+static int spec_layer(struct spec *spec, char *text, char **rest, struct message *m)
+{
+    struct spec_layer *layer = &spec->layer[spec->depth];
+    char *open = strchr(text, '(');
+    *rest = NULL;
+    char *params = strchr(text, ':');
+    bool library = params && strncmp(text, "preload", (size_t)(params - text)) == 0 && params - text == 7;
+    if (open && !library) {
+        size_t n = strlen(open);
+        if (open[n - 1] != ')')
+            return message_set(m, -EINVAL, "'%s': the parenthesis is not closed", spec->text);
+        open[n - 1] = '\0';
+        *open = '\0';
+        *rest = open + 1;
+        params = strchr(text, ':'); /* one inside the parentheses belongs to the inner layer */
+    } else if (strchr(text, ')') && !library) {
+        return message_set(m, -EINVAL, "'%s': a parenthesis closes that was not opened", spec->text);
+    }
+    if (params)
+        *params++ = '\0';
+    layer->info = NULL;
+    for (unsigned i = 0; backend_list[i].name; i++)
+        if (strcmp(backend_list[i].name, text) == 0) {
+            layer->info = &backend_list[i];
+            layer->index = i;
+        }
+    if (!layer->info)
+        return *text ? spec_unknown(text, m)
+                     : message_set(m, -EINVAL, "an allocator's name is missing in '%s'", spec->text);
+    if (layer->info->flags & ALLOC_LIBRARY) {
+        if (!params || !*params)
+            return message_set(
+                m, -EINVAL,
+                "%s needs a library: %s:jemalloc, %s:mimalloc, %s:tcmalloc, %s:tbbmalloc or %s:PATH", text,
+                text, text, text, text, text);
+        if (strlen(params) >= sizeof spec->library)
+            return message_set(m, -EINVAL, "%s: the library's path is too long", text);
+        strcpy(spec->library, params);
+        return 0;
+    }
+    char owner[64];
+    snprintf(owner, sizeof owner, "backend %s", text);
+    if (params && !*params)
+        return message_set(m, -EINVAL, "%s: nothing follows the colon", owner);
+    return param_parse(layer->info->params, layer->params, owner, params, m);
+}
+
+int spec_parse(struct spec *spec, const char *text, struct message *m)
+{
+    memset(spec, 0, sizeof *spec);
+    size_t n = 0;
+    for (const char *at = text; *at; at++) {
+        if (isspace((unsigned char)*at))
+            continue;
+        if (n + 1 >= sizeof spec->text)
+            return message_set(m, -EINVAL, "an allocator's spec is longer than %zu characters",
+                               sizeof spec->text - 1);
+        spec->text[n++] = *at;
+    }
+    char work[sizeof spec->text];
+    strcpy(work, spec->text);
+    char *at = work, *rest;
+    bool locks = false;
+    do {
+        if (spec->depth == SPEC_DEPTH_MAX)
+            return message_set(m, -EINVAL, "'%s': more than %d layers", spec->text, SPEC_DEPTH_MAX);
+        int err = spec_layer(spec, at, &rest, m);
+        if (err)
+            return err;
+        const struct backend_info *info = spec->layer[spec->depth++].info;
+        bool wrapper = info->flags & ALLOC_WRAPPER;
+        if (wrapper && (!rest || !*rest))
+            return message_set(m, -EINVAL, "%s wraps a backend: write %s(pymalloc), for example", info->name,
+                               info->name);
+        if (!wrapper && rest)
+            return message_set(m, -EINVAL, "%s is not a wrapper: '%s' cannot stand inside it", info->name,
+                               rest);
+        locks |= info->flags & ALLOC_LOCKS;
+        spec->flags = info->flags;
+        at = rest;
+    } while (rest);
+    if (locks)
+        spec->flags |= ALLOC_THREADS;
+    return 0;
+}
+
+int spec_split(const char *text, char *buf, size_t buf_size, const char **parts, unsigned max,
+               struct message *m)
+{
+    if (strlen(text) >= buf_size)
+        return message_set(m, -EINVAL, "the list of allocators is longer than %zu characters", buf_size - 1);
+    strcpy(buf, text);
+    unsigned count = 0;
+    int depth = 0;
+    char *start = buf;
+    for (char *at = buf;; at++) {
+        if (*at == '(')
+            depth++;
+        if (*at == ')')
+            depth--;
+        if (*at != '\0' && !(*at == ',' && depth == 0))
+            continue;
+        bool end = *at == '\0';
+        *at = '\0';
+        /* "layout=3.9": a parameter of the part before, which the comma cut off. */
+        size_t word = strcspn(start, ":(=");
+        if (count && start[word] == '=') {
+            start[-1] = ',';
+        } else {
+            if (count == max)
+                return message_set(m, -EINVAL, "more than %u allocators in one list", max);
+            if (!*start)
+                return message_set(m, -EINVAL, "the list of allocators '%s' has an empty place", text);
+            parts[count++] = start;
+        }
+        if (end)
+            return (int)count;
+        start = at + 1;
+    }
+}

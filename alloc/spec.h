@@ -1,0 +1,32 @@
+/* spec.h: takes "pymalloc:layout=3.9", "locked(pymalloc)", "preload:jemalloc" apart and checks every word
+ * against list.h. Pure text: opens nothing, so that the front can refuse a bad spec before any work. */
+#ifndef HG_ALLOC_SPEC_H
+#define HG_ALLOC_SPEC_H
+
+#include "list.h"
+
+#define SPEC_DEPTH_MAX 7
+
+struct spec_layer {
+    const struct backend_info *info;
+    unsigned index; /* of info in backend_list */
+    _Alignas(16) unsigned char params[PARAM_STRUCT_MAX];
+};
+
+struct spec {
+    char text[1024]; /* as written, blanks removed */
+    unsigned depth;  /* layer[0] is the outermost */
+    struct spec_layer layer[SPEC_DEPTH_MAX];
+    char library[512]; /* what follows "preload:", else empty */
+    unsigned flags;    /* of the whole stack: ALLOC_THREADS when some layer locks or the innermost is safe */
+};
+
+/* 0, or -EINVAL with a message that names the word and the nearest valid one. */
+int spec_parse(struct spec *spec, const char *text, struct message *m);
+
+/* Splits "a,b:k=v,k2=v2,c(d)" into specs: a part "k=v" belongs to the one before it, parentheses nest. Writes
+ * at most max parts (each a copy in buf); returns how many, or -EINVAL with a message. */
+int spec_split(const char *text, char *buf, size_t buf_size, const char **parts, unsigned max,
+               struct message *m);
+
+#endif

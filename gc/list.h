@@ -1,0 +1,48 @@
+/* list.h: the one visible list of refcount policies and of collectors, with their parameters.
+ * R(ident, "name", flags, "summary")             one worker program a policy: heapgauge-worker-<name>
+ * C(ident, "name", flags, PARAMS, "summary")     ident names collector_<ident> and <ident>_params */
+#ifndef HG_GC_LIST_H
+#define HG_GC_LIST_H
+
+#include "../alloc/param.h"
+
+enum {
+    RC_GIL = 1 << 0, /* one thread at a time runs: list-based collectors and allocators without a lock work */
+};
+#define POLICIES(R)                                                                                    \
+    R(gil, "gil", RC_GIL, "plain counts under a global interpreter lock, handed over as CPython does") \
+    R(atomic, "atomic", 0, "atomic counts, a mutex an object for its contents")
+
+enum {
+    GC_NEEDS_GIL = 1 << 0,
+    GC_NEEDS_NOGIL = 1 << 1,
+};
+#define GENERATIONAL_PARAMS(P, S)                                        \
+    P(S, CHOICE, version, "3.11", "3.11|3.13",                           \
+      "3.11 collects inside the allocation, 3.13 at the next safepoint") \
+    P(S, TEXT, thresholds, "", "", "of the three generations, A/B/C; empty takes the version's own")
+
+#define COLLECTORS(C)                                                                        \
+    C(none, "none", 0, PARAM_NONE, "no collector: what reference counts alone leave behind") \
+    C(generational, "generational", GC_NEEDS_GIL, GENERATIONAL_PARAMS, "CPython's three generations")
+
+#define COLLECTOR_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(gc_##ident##_params, PARAMS)
+COLLECTORS(COLLECTOR_PARAM_STRUCT)
+#undef COLLECTOR_PARAM_STRUCT
+
+struct policy_info {
+    const char *name;
+    unsigned flags;
+    const char *summary;
+};
+extern const struct policy_info policy_list[]; /* list.c; ends with a NULL name */
+
+struct collector_info {
+    const char *name;
+    unsigned flags;
+    const struct param *params;
+    const char *summary;
+};
+extern const struct collector_info collector_list[];
+
+#endif

@@ -1,0 +1,58 @@
+/* runtime.h: the object runtime of one worker, as the harness and the workloads see it from outside.
+ * Everything in gc/ is compiled once for each refcount policy (-DHG_RC=...). */
+#ifndef HG_GC_RUNTIME_H
+#define HG_GC_RUNTIME_H
+
+#include "../alloc/alloc.h"
+#include "list.h"
+
+struct runtime;
+
+/* A pause, told once when it ends. Sink runs on the thread that paused, outside the measured allocator; it
+ * must not allocate. Times: os_now_ns(). */
+enum pause_cause {
+    PAUSE_YOUNG,
+    PAUSE_MIDDLE,
+    PAUSE_FULL,
+    PAUSE_INCREMENT,
+    PAUSE_STOP,
+    PAUSE_CASCADE,
+    PAUSE_GIL_WAIT,
+    PAUSE_LOCK_WAIT,
+    PAUSE_CAUSES
+};
+extern const char *const pause_cause_names[PAUSE_CAUSES];
+struct pause {
+    unsigned thread;
+    enum pause_cause cause;
+    uint64_t start_ns, end_ns;
+    uint64_t examined, freed, freed_bytes;
+};
+typedef void pause_sink(void *arg, const struct pause *p);
+
+struct runtime_config {
+    const struct alloc *alloc;
+    const struct collector_info *collector;
+    const void *collector_params;
+    unsigned threads;
+    pause_sink *pause;
+    void *pause_arg;
+};
+
+/* The calling thread becomes the runtime's main thread, attached. 0 or -errno with a message. */
+int runtime_open(struct runtime **out, const struct runtime_config *config, struct message *m);
+/* Frees every object that is left, checks the heap in debug builds. */
+void runtime_close(struct runtime *r);
+
+/* A thread must attach before it touches an object and detach before it ends or blocks for long. */
+void runtime_thread_attach(struct runtime *r, unsigned index);
+void runtime_thread_detach(struct runtime *r);
+
+/* Objects alive now (at quiescence). */
+uint64_t runtime_live_objects(struct runtime *r);
+/* A full collection, as gc.collect(); returns how many unreachable objects it found. */
+uint64_t runtime_collect(struct runtime *r);
+/* gc{} gil{} lock{} of a sample, under dotted keys. */
+void runtime_report(struct runtime *r, const struct alloc_sink *sink);
+
+#endif

@@ -1,0 +1,38 @@
+# tests.mk: how tests are built and run. Everything prints TAP and runs under prove.
+#   tests/unit/NAME.c        a cmocka program; a line "// links: FILE.c ..." in it names the sources under test that it needs
+#                            (default: all of alloc/); "// policy: gil" compiles it with a worker's gc/ and object workloads
+#   tests/cli/NAME.bats      the command line
+#   tests/conformance/       against a real libpython
+
+UNIT_C  := $(wildcard tests/unit/*.c)
+UNITS   := $(UNIT_C:tests/unit/%.c=$(OUT)/tests/unit/%)
+BATS    := $(wildcard tests/cli/*.bats)
+
+unit_links  = $(shell sed -n 's,^// links: ,,p' tests/unit/$(1).c)
+unit_policy = $(shell sed -n 's,^// policy: ,,p' tests/unit/$(1).c)
+unit_objs   = $(if $(call unit_policy,$(1)),$(call obj_rc,$(call unit_policy,$(1)),$(GC_C)) $(call obj,$(ALLOC_C)),$(call obj,$(or $(call unit_links,$(1)),$(ALLOC_C))))
+unit_defs   = $(if $(call unit_policy,$(1)),-DHG_RC=HG_RC_$(shell echo $(call unit_policy,$(1)) | tr a-z A-Z))
+
+define unit_rule
+$(OUT)/tests/unit/$(1): tests/unit/$(1).c $(call unit_objs,$(1))
+	$$(call say,CC,$$(@:$(OUT)/%=%))
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(CFLAGS) $(call unit_defs,$(1)) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -lcmocka -lhwloc -ljansson -linih -lzstd -ldl -lm
+endef
+$(foreach u,$(UNIT_C:tests/unit/%.c=%),$(eval $(call unit_rule,$(u))))
+-include $(UNITS:%=%.d)
+
+PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2
+
+test: deps
+	@$(MAKE) --no-print-directory check
+
+units: $(UNITS)
+
+check: all units
+	@$(PROVE) --exec '' $(UNITS) $(BATS)
+
+check-unit: units
+	@$(PROVE) --exec '' $(UNITS)
+
+.PHONY: test check check-unit units

@@ -1,0 +1,90 @@
+/* list.h: the one visible list of workloads, with their parameters.
+ * W(ident, "name", level, flags, PARAMS, "what it shows; what it does not")
+ * ident names workload_<ident> (its struct workload) and <ident>_params. A name may stand at both levels;
+ * `--rc none` takes the allocator level, any other policy the object level. The front reads this list without
+ * linking any workload. */
+#ifndef HG_WORKLOADS_LIST_H
+#define HG_WORKLOADS_LIST_H
+
+#include "../alloc/param.h"
+
+enum workload_level { LEVEL_ALLOC, LEVEL_OBJECT };
+enum {
+    WORKLOAD_ONE_THREAD = 1 << 0, /* cannot use more than one thread */
+    WORKLOAD_PAIRS = 1 << 1, /* needs at least two threads, in pairs; with one it does both parts in turn */
+};
+
+#define ALLOC_CHURN_PARAMS(P, S)                                                                            \
+    P(S, COUNT, live, "100k", "1-100M", "blocks held live, over all threads")                               \
+    P(S, RANGE, size, "16-512", "1-1G", "block sizes in bytes")                                             \
+    P(S, CHOICE, dist, "uniform", "uniform|log|python", "how sizes are drawn: python is CPython's own mix") \
+    P(S, COUNT, ops, "10M", "1-100G", "replacements (a free and a malloc), over all threads")               \
+    P(S, CHOICE, touch, "first", "none|first|page|all", "which bytes of a new block are written")
+
+#define LARSON_PARAMS(P, S)                                             \
+    P(S, COUNT, slots, "5000", "1-10M", "blocks a thread holds")        \
+    P(S, RANGE, size, "8-1000", "1-1G", "block sizes in bytes")         \
+    P(S, COUNT, ops, "10M", "1-100G", "replacements, over all threads") \
+    P(S, COUNT, handover, "500k", "1-1G", "replacements after which a thread gives its slots to a successor")
+
+#define XMALLOC_PARAMS(P, S)                                                   \
+    P(S, RANGE, size, "64-64", "1-1G", "block sizes in bytes")                 \
+    P(S, COUNT, batch, "4096", "1-1M", "blocks a producer hands over at once") \
+    P(S, COUNT, outstanding, "4", "1-1024", "batches under way for each pair") \
+    P(S, COUNT, ops, "10M", "1-100G", "blocks made and freed by another thread, over all pairs")
+
+#define TRACE_PARAMS(P, S)                                                                       \
+    P(S, TEXT, file, "", "", "the .hgt file")                                                    \
+    P(S, CHOICE, touch, "page", "none|first|page|all", "which bytes of a new block are written") \
+    P(S, FLAG, verify, "0", "", "fill every block with a pattern and check it before its free")  \
+    P(S, COUNT, repeat, "1", "1-1M", "how often the trace is replayed in one sample")
+
+#define OBJECT_CHURN_PARAMS(P, S)                                              \
+    P(S, COUNT, live, "100k", "1-100M", "objects held live, over all threads") \
+    P(S, COUNT, ops, "2M", "1-100G", "objects replaced, over all threads")
+
+#define CYCLES_PARAMS(P, S)                                                                                \
+    P(S, COUNT, length, "10", "1-1M", "nodes in a cycle")                                                  \
+    P(S, CHOICE, shape, "chain", "chain|tree", "how the nodes of a cycle hang together")                   \
+    P(S, BYTES, extra, "0", "0-1G", "bytes that each node carries beside its slots")                       \
+    P(S, COUNT, live, "1000", "0-100M", "cycles held live, over all threads")                              \
+    P(S, REAL, fraction, "1", "0-1", "part of the structures that are cyclic; the others die by refcount") \
+    P(S, COUNT, ops, "200k", "1-100G", "structures made and dropped, over all threads")
+
+#define LONG_LIVED_PARAMS(P, S)                                                       \
+    P(S, COUNT, heap, "1M", "1-1G", "objects in the long-lived graph")                \
+    P(S, CHOICE, shape, "roots", "roots|tree", "many small roots, or one giant tree") \
+    P(S, COUNT, ops, "2M", "1-100G", "short-lived objects made beside it, over all threads")
+
+#define WORKLOADS(W)                                                                                      \
+    W(alloc_churn, "churn", LEVEL_ALLOC, 0, ALLOC_CHURN_PARAMS,                                           \
+      "random-slot replace over a live set: speed and fragmentation of a steady state; no remote frees")  \
+    W(larson, "larson", LEVEL_ALLOC, 0, LARSON_PARAMS,                                                    \
+      "a server's threads that hand their blocks to successors: frees of others' blocks, thread ends")    \
+    W(xmalloc, "xmalloc", LEVEL_ALLOC, WORKLOAD_PAIRS, XMALLOC_PARAMS,                                    \
+      "producers to consumers in batches: every free is remote; memory depends on speed when threads "    \
+      "outnumber cores")                                                                                  \
+    W(trace, "trace", LEVEL_ALLOC, 0, TRACE_PARAMS,                                                       \
+      "a recorded program's calls in its own order: what it would ask of another allocator, not its own " \
+      "work")                                                                                             \
+    W(object_churn, "churn", LEVEL_OBJECT, 0, OBJECT_CHURN_PARAMS,                                        \
+      "short-lived objects of Python's type and size mix die by refcount; nothing cyclic")                \
+    W(cycles, "cycles", LEVEL_OBJECT, 0, CYCLES_PARAMS,                                                   \
+      "cyclic garbage of chosen shape: what the collector must find, and how much waits for it")          \
+    W(long_lived, "long-lived", LEVEL_OBJECT, 0, LONG_LIVED_PARAMS,                                       \
+      "a large live graph beside small churn: what each collection pays for objects that do not die")
+
+#define WORKLOAD_PARAM_STRUCT(ident, name, level, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)
+WORKLOADS(WORKLOAD_PARAM_STRUCT)
+#undef WORKLOAD_PARAM_STRUCT
+
+struct workload_info {
+    const char *ident, *name;
+    enum workload_level level;
+    unsigned flags;
+    const struct param *params;
+    const char *summary;
+};
+extern const struct workload_info workload_list[]; /* list.c; ends with a NULL name */
+
+#endif

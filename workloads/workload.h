@@ -1,0 +1,97 @@
+/* workload.h: the contract of a workload. One sample is one process that runs one workload once:
+ *
+ *   setup        the workload maps its own tables (scratch memory, never the measured allocator), pre-faulted
+ *   prepare      each thread builds what is to be live before the clock starts (also the warm-up)
+ *   run          each thread does its share of the work: the measured phase
+ *   drain        each thread gives back what it holds
+ *   checksum     folded from every thread's and compared over all backends, policies and collectors
+ *
+ * In run, a workload makes no system call and no allocation but through the measured backend, and reads the
+ * clock once in `latency_every` operations (latency_due). Its work depends on parameters, seed and thread
+ * number alone, never on addresses or time, so that the checksum is the same everywhere.
+ *
+ * Locking: a workload_thread belongs to its thread; the workload's own shared state is the workload's
+ * business. */
+#ifndef HG_WORKLOADS_WORKLOAD_H
+#define HG_WORKLOADS_WORKLOAD_H
+
+#include "../alloc/alloc.h"
+#include "../alloc/os.h"
+#include "gauge.h"
+
+#include <pthread.h>
+
+enum op_kind { OP_MALLOC, OP_CALLOC, OP_REALLOC, OP_FREE, OP_FREE_REMOTE, OP_REQUEST, OP_KINDS };
+extern const char *const op_names[OP_KINDS];
+
+struct runtime; /* gc/: the object runtime of this worker; NULL at allocator level */
+struct workload_sample;
+
+struct workload_thread {
+    _Alignas(64) struct workload_sample *sample;
+    const struct alloc *alloc;
+    struct gauge_thread *gauge; /* in the control page, read by the parent while we run */
+    unsigned index;             /* 0 .. threads-1 */
+    uint32_t until_latency;     /* operations until the next timed one */
+    uint64_t seed;              /* of this thread: differs by thread, same for every backend */
+    uint64_t ops;               /* done in run: what throughput is computed from */
+    uint64_t checksum;          /* of this thread, combined by addition */
+    uint64_t faults;            /* contents found changed: any makes the sample check-failed */
+    uint64_t failed_allocs;     /* NULL from the backend: any makes the sample oom */
+    void *state;                /* the workload's own */
+};
+
+struct workload_sample {
+    const struct workload *workload;
+    const void *params; /* the struct made from list.h */
+    const struct alloc *alloc;
+    unsigned alloc_flags; /* ALLOC_ALIASES: do not check contents */
+    struct runtime *runtime;
+    unsigned threads;
+    uint64_t seed;
+    uint32_t latency_every;         /* time one operation in so many; UINT32_MAX = never */
+    struct workload_thread *thread; /* [threads] */
+    void *state;                    /* the workload's own, shared */
+    /* Given by the harness. latency: one timed operation. note: a figure under a dotted key, any phase but
+     * run. */
+    void (*latency)(struct workload_thread *t, enum op_kind op, uint64_t ns);
+    void (*note)(struct workload_sample *s, const char *key, uint64_t value);
+    void (*note_text)(struct workload_sample *s, const char *key, const char *value);
+    struct message *message;
+};
+
+/* Called for every live block (allocator level) at a barrier: what the workload asked for. */
+typedef void workload_visit(void *arg, const void *block, size_t requested_bytes);
+
+struct workload {
+    const char *name;
+    int (*setup)(struct workload_sample *s); /* 0 or -errno with s->message */
+    void (*prepare)(struct workload_thread *t);
+    void (*run)(struct workload_thread *t);
+    void (*drain)(struct workload_thread *t);
+    void (*live)(struct workload_sample *s, workload_visit *visit,
+                 void *arg); /* at quiescence; NULL at object level */
+    uint64_t (*kept)(
+        struct workload_sample *s); /* object level: objects meant to be alive after drain (usually 0) */
+    void (*finish)(struct workload_sample *s); /* notes, unmaps; may be NULL */
+};
+
+/* True once in latency_every calls. The caller then times that one operation and calls s->latency. */
+static inline bool latency_due(struct workload_thread *t)
+{
+    if (__builtin_expect(--t->until_latency != 0, 1))
+        return false;
+    t->until_latency = t->sample->latency_every;
+    return true;
+}
+
+/* Memory of the workload's own: mapped, pre-faulted, counted as the harness's. Never fails quietly: NULL with
+ * errno. */
+static inline void *workload_scratch(size_t bytes)
+{
+    return os_map(&os_harness, bytes, 0, OS_POPULATE);
+}
+
+/* Runs body(arg_i) in threads made by the workload (larson's successors, thread churn); see workload.c. */
+
+#endif

@@ -99,13 +99,13 @@ $(call obj_rc,$(1),$(GC_C) $(OBJECT_C) $(CHILD_C)): $(OUT)/obj-$(1)/%.o: %.c Mak
 endef
 $(foreach p,$(POLICIES),$(eval $(call worker_rules,$(p))))
 
-$(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C) $(FRONT_C)): $(OUT)/obj/%.o: %.c Makefile
+$(sort $(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C) $(FRONT_C))): $(OUT)/obj/%.o: %.c Makefile
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BUILD_DEFS) -MMD -MP -c -o $@ $<
 
 # Libraries for programs that are not ours.
-$(call obj_pic,$(ALLOC_C) $(HGT_C) $(RECORD_C) $(SHIM_C)): $(OUT)/obj-pic/%.o: %.c Makefile
+$(sort $(call obj_pic,$(ALLOC_C) $(HGT_C) $(RECORD_C) $(SHIM_C))): $(OUT)/obj-pic/%.o: %.c Makefile
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -DHG_PIC=1 -fPIC -ftls-model=initial-exec -fvisibility=hidden -MMD -MP -c -o $@ $<

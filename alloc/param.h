@@ -36,7 +36,7 @@ struct param_range {
 typedef uint64_t param_c_COUNT, param_c_BYTES, param_c_NS, param_c_CHOICE, param_c_FLAG;
 typedef struct param_range param_c_RANGE;
 typedef double param_c_REAL;
-typedef char param_c_TEXT[512];
+typedef char param_c_TEXT[1024];
 
 struct param {
     const char *name;

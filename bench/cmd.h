@@ -1,0 +1,15 @@
+/* cmd.h: the one visible list of verbs: V(ident, "name", "usage", "summary"); cmd_<ident>.c holds cmd_<ident>(). */
+#ifndef HG_BENCH_CMD_H
+#define HG_BENCH_CMD_H
+
+#include "option.h"
+
+#define COMMANDS(V)                                                                                                     \
+    V(run, "run", "--workload W --alloc A[,A...] [options]", "run cells and print or store their samples")              \
+    V(list, "list", "[allocs|workloads|rc|gc|suites|plots] [--json]", "what there is, with every parameter")
+
+#define COMMAND_DECLARE(ident, name, usage, summary) int cmd_##ident(const struct command *, int argc, char **argv);
+COMMANDS(COMMAND_DECLARE)
+#undef COMMAND_DECLARE
+
+#endif

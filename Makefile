@@ -63,7 +63,7 @@ LEVEL_C  := $(filter-out $(OBJECT_C),$(wildcard workloads/*.c)) $(wildcard workl
 HGT_C    := $(wildcard workloads/trace/hgt*.c)
 RECORD_C := $(wildcard workloads/trace/record*.c)
 CHILD_C  := $(wildcard bench/child*.c)
-SHARED_C := bench/hist.c bench/mmu.c bench/sha256.c
+SHARED_C := $(wildcard bench/hist.c bench/mmu.c bench/sha256.c)
 FRONT_C  := $(filter-out $(CHILD_C) $(SHARED_C),$(wildcard bench/*.c)) $(wildcard workloads/trace/tool*.c) workloads/list.c gc/list.c
 SHIM_C   := $(wildcard alloc/shim*.c)
 
@@ -75,7 +75,7 @@ WORKERS := $(POLICIES:%=$(OUT)/heapgauge-worker-%)
 LIBS    := $(if $(RECORD_C),$(OUT)/libheapgauge-record.so) $(if $(SHIM_C),$(OUT)/libheapgauge-shim.so)
 SANITIZED := $(filter asan tsan fuzz,$(MODE))
 
-all: $(OUT)/heapgauge $(WORKERS) $(if $(SANITIZED),,$(LIBS))
+all: $(if $(wildcard bench/main.c),$(OUT)/heapgauge) $(if $(wildcard bench/child.c),$(WORKERS)) $(if $(SANITIZED),,$(LIBS))
 
 FRONT_LIBS  := -lhwloc -ljansson -linih -lzstd -ldl -lm
 WORKER_LIBS := -lzstd -ldl -lm

@@ -22,4 +22,6 @@
 #define PROTOCOL_KEY_DEPTH 8
 #define PROTOCOL_LINES_MAX 200000
 
+#define EXIT_FAILURE_TO_SAY 125 /* a worker whose front is gone */
+
 #endif

@@ -17,21 +17,21 @@ enum {
 #define ALLOC_CHURN_PARAMS(P, S)                                                                            \
     P(S, COUNT, live, "100k", "1-100M", "blocks held live, over all threads")                               \
     P(S, RANGE, size, "16-512", "1-1G", "block sizes in bytes")                                             \
-    P(S, CHOICE, dist, "uniform", "uniform|log|python", "how sizes are drawn: python is CPython's own mix") \
-    P(S, COUNT, ops, "10M", "1-100G", "replacements (a free and a malloc), over all threads")               \
+    P(S, CHOICE, dist, "uniform", "uniform|log", "how sizes are drawn") \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads")               \
     P(S, CHOICE, touch, "first", "none|first|page|all", "which bytes of a new block are written")
 
 #define LARSON_PARAMS(P, S)                                             \
     P(S, COUNT, slots, "5000", "1-10M", "blocks a thread holds")        \
     P(S, RANGE, size, "8-1000", "1-1G", "block sizes in bytes")         \
-    P(S, COUNT, ops, "10M", "1-100G", "replacements, over all threads") \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads") \
     P(S, COUNT, handover, "500k", "1-1G", "replacements after which a thread gives its slots to a successor")
 
 #define XMALLOC_PARAMS(P, S)                                                   \
     P(S, RANGE, size, "64-64", "1-1G", "block sizes in bytes")                 \
     P(S, COUNT, batch, "4096", "1-1M", "blocks a producer hands over at once") \
     P(S, COUNT, outstanding, "4", "1-1024", "batches under way for each pair") \
-    P(S, COUNT, ops, "10M", "1-100G", "blocks made and freed by another thread, over all pairs")
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all pairs")
 
 #define TRACE_PARAMS(P, S)                                                                       \
     P(S, TEXT, file, "", "", "the .hgt file")                                                    \
@@ -56,23 +56,9 @@ enum {
     P(S, CHOICE, shape, "roots", "roots|tree", "many small roots, or one giant tree") \
     P(S, COUNT, ops, "2M", "1-100G", "short-lived objects made beside it, over all threads")
 
-#define WORKLOADS(W)                                                                                      \
-    W(alloc_churn, "churn", LEVEL_ALLOC, 0, ALLOC_CHURN_PARAMS,                                           \
-      "random-slot replace over a live set: speed and fragmentation of a steady state; no remote frees")  \
-    W(larson, "larson", LEVEL_ALLOC, 0, LARSON_PARAMS,                                                    \
-      "a server's threads that hand their blocks to successors: frees of others' blocks, thread ends")    \
-    W(xmalloc, "xmalloc", LEVEL_ALLOC, WORKLOAD_PAIRS, XMALLOC_PARAMS,                                    \
-      "producers to consumers in batches: every free is remote; memory depends on speed when threads "    \
-      "outnumber cores")                                                                                  \
-    W(trace, "trace", LEVEL_ALLOC, 0, TRACE_PARAMS,                                                       \
-      "a recorded program's calls in its own order: what it would ask of another allocator, not its own " \
-      "work")                                                                                             \
-    W(object_churn, "churn", LEVEL_OBJECT, 0, OBJECT_CHURN_PARAMS,                                        \
-      "short-lived objects of Python's type and size mix die by refcount; nothing cyclic")                \
-    W(cycles, "cycles", LEVEL_OBJECT, 0, CYCLES_PARAMS,                                                   \
-      "cyclic garbage of chosen shape: what the collector must find, and how much waits for it")          \
-    W(long_lived, "long-lived", LEVEL_OBJECT, 0, LONG_LIVED_PARAMS,                                       \
-      "a large live graph beside small churn: what each collection pays for objects that do not die")
+#define WORKLOADS(W)                                                                                                   \
+    W(alloc_churn, "churn", LEVEL_ALLOC, 0, ALLOC_CHURN_PARAMS,                                                        \
+      "random-slot replace over a live set: speed and fragmentation of a steady state; no remote frees")
 
 #define WORKLOAD_PARAM_STRUCT(ident, name, level, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)
 WORKLOADS(WORKLOAD_PARAM_STRUCT)

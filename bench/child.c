@@ -1,0 +1,371 @@
+/* child.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started by the front
+ * alone (spawn.c); its arguments are NAME=VALUE words:
+ *   workload=SPEC level=alloc|object alloc=SPEC gc=SPEC threads=N seed=S cpus=0,1 latency=N library=PATH
+ *
+ * With one thread the main thread does the work and no other exists: a second thread would take the C library's malloc
+ * off its single-thread path. */
+#include "child.h"
+#include "protocol.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "../workloads/registry.h"
+
+static struct {
+    struct child_cell cell;
+    struct alloc_stack stack;
+    struct workload_sample sample;
+    struct workload_thread *thread;
+    struct gauge *gauge;
+    pthread_barrier_t barrier;
+    uint64_t *start_ns, *end_ns;
+    struct message message;
+} child;
+
+/* --- the cell ------------------------------------------------------------------------------------------ */
+
+static _Noreturn void child_bad(const char *text)
+{
+    say_fail("not-applicable", text);
+}
+
+static void child_set_workload(const char *text, const char *level)
+{
+    char name[128], owner[160];
+    size_t n = strcspn(text, ":");
+    snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), text);
+    enum workload_level wanted = strcmp(level, "object") == 0 ? LEVEL_OBJECT : LEVEL_ALLOC;
+    for (size_t i = 0; workload_list[i].name; i++)
+        if (strcmp(workload_list[i].name, name) == 0 && workload_list[i].level == wanted) {
+            child.cell.workload       = &workload_list[i];
+            child.cell.workload_index = i;
+        }
+    if (!child.cell.workload)
+        child_bad("no such workload in this worker");
+    snprintf(owner, sizeof owner, "workload %s", name);
+    if (param_parse(child.cell.workload->params, child.cell.workload_params, owner, text[n] ? text + n + 1 : "",
+                    &child.message))
+        child_bad(child.message.text);
+}
+
+static void child_set_gc(const char *text)
+{
+    char name[128], owner[160];
+    size_t n = strcspn(text, ":");
+    snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), text);
+    for (const struct collector_info *c = collector_list; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            child.cell.gc = c;
+    if (!child.cell.gc)
+        child_bad("no such collector in this worker");
+    snprintf(owner, sizeof owner, "collector %s", name);
+    if (param_parse(child.cell.gc->params, child.cell.gc_params, owner, text[n] ? text + n + 1 : "", &child.message))
+        child_bad(child.message.text);
+}
+
+static void child_set_cpus(const char *text)
+{
+    for (const char *at = text; *at && child.cell.cpus < CHILD_CPUS_MAX;) {
+        char *end;
+        child.cell.cpu[child.cell.cpus++] = (int)strtol(at, &end, 10);
+        at                                = *end == ',' ? end + 1 : end + strlen(end);
+    }
+}
+
+static void child_read_cell(int argc, char **argv)
+{
+    const char *workload = "", *level = "alloc";
+    child.cell.threads       = 1;
+    child.cell.latency_every = UINT32_MAX;
+    for (int i = 1; i < argc; i++) {
+        char *value = strchr(argv[i], '=');
+        if (!value)
+            child_bad("a worker's argument is not NAME=VALUE");
+        *value++         = '\0';
+        const char *name = argv[i];
+        if (strcmp(name, "workload") == 0)
+            workload = value;
+        else if (strcmp(name, "level") == 0)
+            level = value;
+        else if (strcmp(name, "alloc") == 0) {
+            if (spec_parse(&child.cell.alloc, value, &child.message))
+                child_bad(child.message.text);
+        } else if (strcmp(name, "gc") == 0)
+            child_set_gc(value);
+        else if (strcmp(name, "threads") == 0)
+            child.cell.threads = (unsigned)strtoul(value, NULL, 10);
+        else if (strcmp(name, "seed") == 0)
+            child.cell.seed = strtoull(value, NULL, 10);
+        else if (strcmp(name, "cpus") == 0)
+            child_set_cpus(value);
+        else if (strcmp(name, "latency") == 0)
+            child.cell.latency_every = (uint32_t)strtoul(value, NULL, 10);
+        else if (strcmp(name, "library") == 0)
+            snprintf(child.cell.library, sizeof child.cell.library, "%s", value);
+        else
+            child_bad("a worker's argument is not known");
+    }
+    if (child.cell.threads < 1 || child.cell.threads > CHILD_THREADS_MAX || !child.cell.alloc.depth)
+        child_bad("a worker's threads or allocator are missing");
+    child_set_workload(workload, level);
+    if (child.cell.latency_every == 0)
+        child.cell.latency_every = UINT32_MAX;
+}
+
+/* --- phases -------------------------------------------------------------------------------------------- */
+
+static void child_bind(unsigned index)
+{
+    if (!child.cell.cpus)
+        return;
+    cpu_set_t set, got;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)child.cell.cpu[index % child.cell.cpus], &set);
+    if (sched_setaffinity(0, sizeof set, &set) != 0 || sched_getaffinity(0, sizeof got, &got) != 0 ||
+        !CPU_EQUAL(&set, &got))
+        say_fail("not-applicable", "the kernel does not let this process bind to the processors of its placement");
+}
+
+/* One thread's way through the phases; the barriers hold all at the same place. Thread 0 is the main thread and
+ * speaks to the front between two barriers. */
+static void child_wait(void)
+{
+    if (child.cell.threads > 1)
+        pthread_barrier_wait(&child.barrier);
+}
+
+static void child_call(void (*phase)(struct workload_thread *), unsigned index)
+{
+    if (!phase)
+        return;
+    object_thread_begin(child.sample.runtime, index);
+    phase(&child.thread[index]);
+    object_thread_end(child.sample.runtime, index);
+}
+
+static void child_measured(unsigned index)
+{
+    object_thread_begin(child.sample.runtime, index);
+    child.start_ns[index] = os_now_ns();
+    child.sample.workload->run(&child.thread[index]);
+    child.end_ns[index] = os_now_ns();
+    object_thread_end(child.sample.runtime, index);
+}
+
+static void *child_thread(void *arg)
+{
+    unsigned index = (unsigned)(uintptr_t)arg;
+    child_bind(index);
+    child_wait(); /* all threads exist: baseline */
+    child_wait(); /* prepare */
+    child_call(child.sample.workload->prepare, index);
+    child_wait(); /* all are prepared */
+    child_wait(); /* begin */
+    child_measured(index);
+    child_wait(); /* all have run: peak */
+    child_wait(); /* drain */
+    child_call(child.sample.workload->drain, index);
+    child_wait(); /* all are drained */
+    return NULL;
+}
+
+struct child_live {
+    uint64_t requested, usable;
+    bool usable_known;
+};
+
+static void child_visit(void *arg, const void *block, size_t requested)
+{
+    struct child_live *live = arg;
+    size_t usable           = child.sample.alloc->usable(child.sample.alloc->ctx, block);
+    live->requested += requested;
+    live->usable += usable;
+    live->usable_known &= usable != 0;
+}
+
+static struct child_live child_live(void)
+{
+    struct child_live live = {0, 0, !(child.sample.alloc_flags & ALLOC_ALIASES)};
+    if (child.sample.workload->live)
+        child.sample.workload->live(&child.sample, child_visit, &live);
+    if (!live.usable_known)
+        live.usable = 0; /* the front takes 0 as "not known" */
+    return live;
+}
+
+static void child_report_heap(const char *when)
+{
+    const struct alloc *a  = child.sample.alloc;
+    struct alloc_stats stats;
+    char key[64];
+    memset(&stats, 0xff, sizeof stats);
+    if (a->backend->stats)
+        a->backend->stats(a->ctx, &stats);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } figures[] = {{"mapped", stats.mapped_bytes},
+                   {"active", stats.active_bytes},
+                   {"usable", stats.live_usable_bytes},
+                   {"largest_free", stats.largest_free_bytes},
+                   {"total_free", stats.total_free_bytes}};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        if (figures[i].value != ALLOC_UNKNOWN)
+            say_integer(SAY_KEY(key, "probe.%s.%s", when, figures[i].name), figures[i].value);
+    if (strcmp(when, "peak") == 0 && a->backend->report)
+        a->backend->report(a->ctx, &say_sink);
+}
+
+static void child_phases(void)
+{
+    const struct workload *w = child.sample.workload;
+    child_wait();
+    say_phase("baseline", 0, 0);
+    child_wait();
+    child_call(w->prepare, 0);
+    child_wait();
+    struct child_live live = child_live();
+    say_phase("begin", live.requested, live.usable);
+    probe_begin();
+    child_wait();
+    child_measured(0);
+    child_wait();
+    probe_end();
+    live = child_live();
+    child_report_heap("peak");
+    say_phase("peak", live.requested, live.usable);
+    child_wait();
+    child_call(w->drain, 0);
+    child_wait();
+    child_report_heap("drained");
+    say_phase("drained", 0, 0);
+}
+
+/* --- the sample ---------------------------------------------------------------------------------------- */
+
+static void child_note(struct workload_sample *s, const char *key, uint64_t value)
+{
+    (void)s;
+    say_integer(key, value);
+}
+
+static void child_note_text(struct workload_sample *s, const char *key, const char *value)
+{
+    (void)s;
+    say_text(key, value);
+}
+
+static void child_setup(void)
+{
+    struct child_cell *cell = &child.cell;
+    int err                 = alloc_open(&child.stack, &cell->alloc, &child.message);
+    if (err)
+        say_fail(err == -ENOMEM ? "oom" : "not-applicable", child.message.text);
+    child.gauge    = os_map_file(HG_FD_PAGE, sizeof(struct gauge), true);
+    child.thread   = workload_scratch(cell->threads * sizeof *child.thread);
+    child.start_ns = workload_scratch(cell->threads * sizeof *child.start_ns);
+    child.end_ns   = workload_scratch(cell->threads * sizeof *child.end_ns);
+    if (!child.gauge || !child.thread || !child.start_ns || !child.end_ns)
+        say_fail("oom", "no memory for the worker's own tables");
+    struct workload_sample *s = &child.sample;
+    *s = (struct workload_sample){
+        .workload    = workload_at(cell->workload_index),
+        .params      = cell->workload_params,
+        .alloc       = &child.stack.layer[0],
+        .alloc_flags = cell->alloc.flags,
+        .threads     = cell->threads,
+        .seed        = cell->seed,
+        .thread      = child.thread,
+        .note        = child_note,
+        .note_text   = child_note_text,
+        .message     = &child.message,
+    };
+    probe_open(cell, s);
+    if (cell->gc)
+        s->runtime = object_open(cell, s->alloc);
+    for (unsigned i = 0; i < cell->threads; i++)
+        child.thread[i] = (struct workload_thread){
+            .sample        = s,
+            .alloc         = s->alloc,
+            .gauge         = &child.gauge->thread[i],
+            .index         = i,
+            .until_latency = s->latency_every == UINT32_MAX ? UINT32_MAX : 1 + s->latency_every / 2,
+            .seed          = cell->seed * 0x9e3779b97f4a7c15u + ((uint64_t)i << 40),
+        };
+    err = s->workload->setup(s);
+    if (err)
+        say_fail(err == -ENOMEM ? "oom" : "not-applicable", child.message.text);
+}
+
+static void child_start_threads(pthread_t *ids)
+{
+    if (child.cell.threads > 1)
+        pthread_barrier_init(&child.barrier, NULL, child.cell.threads);
+    for (unsigned i = 1; i < child.cell.threads; i++) {
+        int err = pthread_create(&ids[i], NULL, child_thread, (void *)(uintptr_t)i);
+        if (err) {
+            char reason[128];
+            say_fail("oom", SAY_KEY(reason, "cannot start thread %u of %u: %s", i + 1, child.cell.threads, strerror(err)));
+        }
+    }
+}
+
+static void child_verify(void)
+{
+    uint64_t ops = 0, checksum = 0, faults = 0, failed = 0, start = UINT64_MAX, end = 0;
+    char text[128];
+    for (unsigned i = 0; i < child.cell.threads; i++) {
+        ops += child.thread[i].ops;
+        checksum += child.thread[i].checksum;
+        faults += child.thread[i].faults;
+        failed += child.thread[i].failed_allocs;
+        start = child.start_ns[i] < start ? child.start_ns[i] : start;
+        end   = child.end_ns[i] > end ? child.end_ns[i] : end;
+    }
+    uint64_t wall = end > start ? end - start : 1;
+    say_integer("ops", ops);
+    say_integer("wall_ns", wall);
+    say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
+    say_text("checksum", SAY_KEY(text, "%016llx", (unsigned long long)checksum));
+    probe_report(&child.cell);
+    if (child.sample.runtime)
+        object_report(child.sample.runtime, &child.sample);
+    if (failed)
+        say_fail("oom", SAY_KEY(text, "%llu allocations failed", (unsigned long long)failed));
+    if (faults)
+        say_fail("check-failed", SAY_KEY(text, "the contents of %llu blocks were changed by the allocator",
+                                         (unsigned long long)faults));
+}
+
+int main(int argc, char **argv)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_TIMERSLACK, 1);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    child_read_cell(argc, argv);
+    proof_of_library(&child.cell);
+    child_bind(0);
+    child_setup();
+    pthread_t *ids = workload_scratch(child.cell.threads * sizeof *ids);
+    if (!ids)
+        say_fail("oom", "no memory for the worker's own tables");
+    child_start_threads(ids);
+    child_phases();
+    for (unsigned i = 1; i < child.cell.threads; i++)
+        pthread_join(ids[i], NULL);
+    child_verify();
+    if (child.sample.workload->finish)
+        child.sample.workload->finish(&child.sample);
+    if (child.sample.runtime)
+        object_close(child.sample.runtime);
+    alloc_close(&child.stack);
+    say_phase("exit", 0, 0);
+    return 0;
+}

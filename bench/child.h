@@ -1,0 +1,59 @@
+/* child.h: the parts of a worker. A worker runs one sample and exits: child.c reads its cell and walks through the phases,
+ * child_say.c speaks to the front, child_probe.c measures, child_proof.c proves which library serves malloc,
+ * child_object.c opens the runtime for object-level workloads. None of them calls malloc: the heap is the sample's own. */
+#ifndef HG_BENCH_CHILD_H
+#define HG_BENCH_CHILD_H
+
+#include "../alloc/alloc.h"
+#include "../alloc/spec.h"
+#include "../gc/list.h"
+#include "../workloads/list.h"
+#include "../workloads/workload.h"
+
+#define CHILD_THREADS_MAX GAUGE_THREADS_MAX
+#define CHILD_CPUS_MAX    1024
+
+struct child_cell {
+    const struct workload_info *workload;
+    size_t workload_index;
+    _Alignas(16) unsigned char workload_params[32768];
+    struct spec alloc;
+    const struct collector_info *gc; /* NULL at allocator level */
+    _Alignas(16) unsigned char gc_params[PARAM_STRUCT_MAX];
+    unsigned threads;
+    uint64_t seed;
+    uint32_t latency_every;
+    unsigned cpus;
+    int cpu[CHILD_CPUS_MAX];
+    char library[1024]; /* what must serve malloc; empty: the C library */
+};
+
+/* child_say.c. Each line goes out by one write; a front that is gone ends the worker. */
+void say_integer(const char *key, uint64_t value);
+void say_real(const char *key, double value);
+void say_text(const char *key, const char *value);
+/* Announces a phase and waits for the front's answer. */
+void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable);
+/* Reports why the sample is not ok and exits. status is one of the sample's. */
+_Noreturn void say_fail(const char *status, const char *reason);
+extern const struct alloc_sink say_sink;
+#define SAY_KEY(buf, ...) (snprintf(buf, sizeof buf, __VA_ARGS__), buf)
+
+/* child_proof.c: says library{}; fails the sample as wrong-library when malloc is not served by what was asked for. */
+void proof_of_library(const struct child_cell *cell);
+
+/* child_probe.c: clocks, latency, pauses, rusage. */
+void probe_open(const struct child_cell *cell, struct workload_sample *s);
+void probe_begin(void); /* main thread, all others waiting */
+void probe_end(void);
+void probe_report(const struct child_cell *cell);
+
+/* child_object.c */
+struct runtime;
+struct runtime *object_open(const struct child_cell *cell, const struct alloc *alloc);
+void object_thread_begin(struct runtime *r, unsigned index); /* before a thread's phase; main is thread 0 */
+void object_thread_end(struct runtime *r, unsigned index);
+void object_report(struct runtime *r, struct workload_sample *s);
+void object_close(struct runtime *r);
+
+#endif

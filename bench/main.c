@@ -1,0 +1,46 @@
+/* main.c: the front. One verb a file (cmd_*.c), all of them in cmd.h. */
+#include "cmd.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COMMAND_ROW(ident, name, usage, summary) {name, usage, summary, cmd_##ident},
+static const struct command commands[] = {COMMANDS(COMMAND_ROW)};
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static void main_help(FILE *out)
+{
+    fprintf(out, "heapgauge measures how memory is managed: allocators, reference counting, cycle collectors.\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  heapgauge %-9s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\nheapgauge VERB --help tells a verb's options. Exit status: 0 done; 1 a comparison or a check failed;\n"
+                 "2 usage or bad input; 3 done, but some cells failed; 130 interrupted.\n");
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error, seen where the writing is */
+    if (argc < 2) {
+        main_help(stderr);
+        return EXIT_BAD_INPUT;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        main_help(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("heapgauge %s (%s build)\n", HG_VERSION, HG_MODE);
+        return EXIT_DONE;
+    }
+    const char *names[COMMAND_COUNT];
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        names[i] = commands[i].name;
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(&commands[i], argc - 1, argv + 1);
+    }
+    const char *near = param_nearest(argv[1], names, COMMAND_COUNT);
+    fprintf(stderr, "heapgauge: no verb '%s'%s%s%s (see heapgauge --help)\n", argv[1], near ? "; did you mean '" : "",
+            near ? near : "", near ? "'?" : "");
+    return EXIT_BAD_INPUT;
+}

@@ -1,5 +1,6 @@
 /* list.h: the one visible list of refcount policies and of collectors, with their parameters.
- * R(ident, "name", flags, "summary")             one worker program a policy: heapgauge-worker-<name>
+ * R(ident, "name", flags, PARAMS, "summary")     one worker program a policy: heapgauge-worker-<name>;
+ *                                                rc_<ident>_params is its parameter struct
  * C(ident, "name", flags, PARAMS, "summary")     ident names collector_<ident> and <ident>_params */
 #ifndef HG_GC_LIST_H
 #define HG_GC_LIST_H
@@ -9,9 +10,19 @@
 enum {
     RC_GIL = 1 << 0, /* one thread at a time runs: list-based collectors and allocators without a lock work */
 };
-#define POLICIES(R)                                                                                    \
-    R(gil, "gil", RC_GIL, "plain counts under a global interpreter lock, handed over as CPython does") \
-    R(atomic, "atomic", 0, "atomic counts, a mutex an object for its contents")
+#define RC_GIL_PARAMS(P, S)                                                        \
+    P(S, FLAG, freelists, "1", "", "keep dead objects for the next of their kind") \
+    P(S, NS, interval, "5ms", "1us-10s", "how long a waiter waits before it asks for the lock")
+#define RC_FREE_PARAMS(P, S) P(S, FLAG, freelists, "1", "", "keep dead objects for the next of their kind")
+
+#define POLICIES(R)                                                                \
+    R(gil, "gil", RC_GIL, RC_GIL_PARAMS,                                           \
+      "plain counts under a global interpreter lock, handed over as CPython does") \
+    R(atomic, "atomic", 0, RC_FREE_PARAMS, "atomic counts, a mutex an object for its contents")
+
+#define POLICY_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(rc_##ident##_params, PARAMS)
+POLICIES(POLICY_PARAM_STRUCT)
+#undef POLICY_PARAM_STRUCT
 
 enum {
     GC_NEEDS_GIL = 1 << 0,
@@ -33,6 +44,7 @@ COLLECTORS(COLLECTOR_PARAM_STRUCT)
 struct policy_info {
     const char *name;
     unsigned flags;
+    const struct param *params;
     const char *summary;
 };
 extern const struct policy_info policy_list[]; /* list.c; ends with a NULL name */

@@ -34,6 +34,7 @@ struct runtime_config {
     const struct alloc *alloc;
     const struct collector_info *collector;
     const void *collector_params;
+    const void *policy_params; /* rc_<policy>_params; NULL takes the defaults */
     unsigned threads;
     pause_sink *pause;
     void *pause_arg;

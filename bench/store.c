@@ -223,12 +223,29 @@ static json_t *json_at(const json_t *container, const char *word)
     return NULL;
 }
 
+/* Whether the containers that the key still lacks can be made: an array made on the way begins at 0. Looked at before anything
+ * is made, so that a refused key leaves nothing behind. */
+static bool key_can_be_made(const json_t *at, const struct key *k)
+{
+    unsigned i = 0;
+    while (i + 1 < k->words && at && !json_is_null(at))
+        at = json_at(at, k->word[i++]);
+    for (; i < k->words && (!at || json_is_null(at)); i++) {
+        size_t index;
+        if (word_index(k->word[i], &index) && index != 0)
+            return false;
+    }
+    return true;
+}
+
 /* Takes the value's reference. A null on the way is nothing yet, and becomes what the next word needs. */
 static int record_set(struct record *r, const char *key, json_t *value)
 {
     struct key k;
     int err = value ? key_split(&k, key) : -ENOMEM;
     json_t *at = r->root;
+    if (!err && !key_can_be_made(at, &k))
+        err = -EINVAL;
     for (unsigned i = 0; !err && i + 1 < k.words; i++) {
         size_t index;
         json_t *next = json_at(at, k.word[i]);

@@ -1,6 +1,5 @@
 /* cell.c: see cell.h. */
 #include "cell.h"
-#include "place.h"
 
 #include <errno.h>
 #include <string.h>
@@ -152,17 +151,18 @@ static int cell_check(const struct cell *cell, struct message *m)
     return 0;
 }
 
-int cell_make(struct cell *cell, const struct cell_words *words, struct message *m)
+int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places, struct message *m)
 {
     memset(cell, 0, sizeof *cell);
     if (!words->workload || !*words->workload)
         return message_set(m, -EINVAL, "which workload? give --workload NAME (heapgauge list workloads tells them)");
     cell->threads   = words->threads ? words->threads : 1;
     cell->processes = words->processes ? words->processes : 1;
-    if (cell->threads > CELL_THREADS_MAX || cell->processes > CELL_PROCESSES_MAX)
-        return message_set(m, -EINVAL, "at most %d threads and %d processes", CELL_THREADS_MAX, CELL_PROCESSES_MAX);
+    if (cell->threads > CELL_THREADS_MAX || cell->processes > CELL_PROCESSES_MAX ||
+        cell->threads * cell->processes > CELL_THREADS_MAX)
+        return message_set(m, -EINVAL, "at most %d processes and %d threads in all", CELL_PROCESSES_MAX, CELL_THREADS_MAX);
     snprintf(cell->place, sizeof cell->place, "%s", words->place && *words->place ? words->place : "none");
-    int err = place_check(cell->place, m);
+    int err = place_plan(places, cell->place, cell->threads * cell->processes, &cell->plan, m);
     if (!err)
         err = cell_set_rc(cell, words->rc, words->workload, m);
     if (!err)

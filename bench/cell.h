@@ -6,6 +6,7 @@
 #include "../alloc/spec.h"
 #include "../gc/list.h"
 #include "../workloads/list.h"
+#include "place.h"
 #include "store.h"
 
 #define CELL_THREADS_MAX   1024
@@ -23,6 +24,7 @@ struct cell {
     char gc_text[1200];
     unsigned threads, processes;
     char place[64];
+    struct place_plan plan; /* which processor each thread is bound to */
 };
 
 struct cell_words { /* as a user wrote them; NULL or empty takes the default */
@@ -32,7 +34,7 @@ struct cell_words { /* as a user wrote them; NULL or empty takes the default */
 
 /* 0; -EINVAL with a message when a word is wrong; -ENOTSUP with a message when every word is right but the combination
  * cannot work. In the last case the cell is filled all the same, so that it can be recorded as not-applicable. */
-int cell_make(struct cell *cell, const struct cell_words *words, struct message *m);
+int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places, struct message *m);
 
 /* cell{} and cell_id of a sample. */
 void cell_record(const struct cell *cell, struct record *sample);

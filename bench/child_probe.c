@@ -70,8 +70,8 @@ void probe_open(const struct child_cell *cell, struct workload_sample *s)
         uint64_t t0 = os_now_ns(), t1 = os_now_ns();
         hist_record(control, t1 - t0);
     }
-    probe.control_p50_ns = hist_percentile(control, 50);
-    memset(control, 0, sizeof *control);
+    probe.control_p50_ns = hist_quantile_ns(control, 500000);
+    hist_clear(control);
     for (unsigned i = 0; i < COUNTERS; i++)
         probe.counter[i] = probe_counter_open(i);
 }
@@ -111,14 +111,14 @@ static void probe_report_latency(enum op_kind op)
         return;
     static const struct {
         const char *name;
-        double percentile;
-    } points[] = {{"p50_ns", 50}, {"p90_ns", 90}, {"p99_ns", 99}, {"p99_9_ns", 99.9}, {"p99_99_ns", 99.99}};
+        uint32_t ppm;
+    } points[] = {{"p50_ns", 500000}, {"p90_ns", 900000}, {"p99_ns", 990000}, {"p99_9_ns", 999000}, {"p99_99_ns", 999900}};
     char key[128];
     say_integer(SAY_KEY(key, "latency.%s.count", op_names[op]), hist_count(all));
     for (unsigned i = 0; i < sizeof points / sizeof *points; i++)
         say_integer(SAY_KEY(key, "latency.%s.%s", op_names[op], points[i].name),
-                    hist_percentile(all, points[i].percentile));
-    say_integer(SAY_KEY(key, "latency.%s.max_ns", op_names[op]), hist_max(all));
+                    hist_quantile_ns(all, points[i].ppm));
+    say_integer(SAY_KEY(key, "latency.%s.max_ns", op_names[op]), all->max_ns);
     say_integer(SAY_KEY(key, "latency.%s.control_p50_ns", op_names[op]), probe.control_p50_ns);
 }
 

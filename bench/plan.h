@@ -1,0 +1,39 @@
+/* plan.h: from cells to the order in which samples are run. A block is every configuration of every workload once, in a
+ * seeded shuffled order, the baseline twice (a permanent A/A arm); blocks follow one another. Same cells, same seed, same plan. */
+#ifndef HG_BENCH_PLAN_H
+#define HG_BENCH_PLAN_H
+
+#include "cell.h"
+
+struct plan_cell {
+    struct cell cell;
+    unsigned group;     /* cells of one group are compared with one another */
+    bool baseline;      /* runs twice a block */
+    char refused[1024]; /* why it cannot work; empty: it can */
+};
+
+struct plan_sample {
+    unsigned cell; /* index */
+    unsigned block, position;
+    uint64_t seed; /* the same for all cells of a group in a block: equal work, so equal checksums */
+};
+
+struct plan {
+    char name[128];
+    uint64_t seed;
+    unsigned blocks;
+    struct plan_cell *cell;
+    unsigned cells, groups;
+    struct plan_sample *sample;
+    size_t samples;
+};
+
+/* Takes a copy of the cell. group is of the caller's counting, from 0. 0 or -ENOMEM. */
+int plan_add(struct plan *p, const struct cell *cell, unsigned group, bool baseline, const char *refused);
+
+/* Makes the samples of blocks 0 .. blocks-1. shards > 1 keeps the groups g with g % shards == shard. 0 or -ENOMEM. */
+int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, unsigned shards);
+
+void plan_free(struct plan *p);
+
+#endif

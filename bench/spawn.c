@@ -1,0 +1,569 @@
+/* spawn.c: see spawn.h. The loop is one poll over the workers' pipes with a time-out at the next reading of their
+ * memory. With several processes a phase is reached when all have reached it; only then are they answered. */
+#include "spawn.h"
+
+#include "library.h"
+#include "measure.h"
+#include "paths.h"
+#include "protocol.h"
+#include "sha256.h"
+
+#include "../alloc/os.h"
+#include "../workloads/gauge.h"
+#include "../workloads/rng.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SPAWN_STEP_NS    4000000u /* first step of the timeline; it doubles as a sample grows long */
+#define SPAWN_STDERR_MAX 2000     /* the last bytes of what a worker wrote there, for the reason */
+#define SPAWN_PAD_MAX    4096
+
+volatile sig_atomic_t spawn_interrupted;
+
+enum spawn_phase { PHASE_START, PHASE_BASELINE, PHASE_BEGIN, PHASE_PEAK, PHASE_DRAINED, PHASE_EXIT, PHASES };
+static const char *const spawn_phase_names[PHASES] = {"start", "baseline", "begin", "peak", "drained", "exit"};
+
+struct spawn_child {
+    pid_t pid;
+    int say, go, errors, statm, page;
+    struct gauge *gauge;
+    enum spawn_phase phase;
+    uint64_t live_requested, live_usable;
+    bool ended;
+    int wait_status;
+    unsigned lines;
+    char line[PROTOCOL_LINE_MAX + 1];
+    size_t line_bytes;
+    char tail[SPAWN_STDERR_MAX + 1];
+    size_t tail_bytes;
+    struct record *said; /* of the second and further processes; the first writes into the sample itself */
+};
+
+struct spawn {
+    const struct cell *cell;
+    const struct spawn_limits *limits;
+    struct record *sample;
+    struct spawn_child child[CELL_PROCESSES_MAX];
+    unsigned children;
+    struct measure measure;
+    enum spawn_phase phase;
+    uint64_t started_ns, drained_ns, steal_ns;
+    bool settling; /* watching memory go back after the drain */
+    char status[32], reason[4096];
+    char library[PATH_MAX];
+};
+
+/* The first word wins: what comes after a failure is its consequence. */
+__attribute__((format(printf, 3, 4))) static void spawn_status(struct spawn *s, const char *status, const char *format, ...)
+{
+    if (s->status[0])
+        return;
+    va_list args;
+    va_start(args, format);
+    snprintf(s->status, sizeof s->status, "%s", status);
+    vsnprintf(s->reason, sizeof s->reason, format, args);
+    va_end(args);
+}
+
+/* --- starting a worker ---------------------------------------------------------------------------------- */
+
+/* The environment of ours without LD_PRELOAD, with the library of the cell and padding of a random length: the size of the
+ * environment shifts the stack (Mytkowicz et al., ASPLOS'09). */
+static char **spawn_environment(const struct spawn *s, uint64_t seed)
+{
+    extern char **environ;
+    static char pad[SPAWN_PAD_MAX + 32], preload[PATH_MAX + 16];
+    size_t n = 0, out = 0;
+    while (environ[n])
+        n++;
+    char **env = calloc(n + 3, sizeof *env);
+    if (!env)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0)
+            env[out++] = environ[i];
+    if (s->library[0]) {
+        snprintf(preload, sizeof preload, "LD_PRELOAD=%s", s->library);
+        env[out++] = preload;
+    }
+    int length = snprintf(pad, sizeof pad, "HEAPGAUGE_PAD=");
+    memset(pad + length, 'x', rng_mix(seed) % SPAWN_PAD_MAX);
+    pad[(size_t)length + rng_mix(seed) % SPAWN_PAD_MAX] = '\0';
+    env[out]                                            = pad;
+    return env;
+}
+
+static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
+{
+    static char text[10][8192];
+    static char *argv[12];
+    const struct cell *c = s->cell;
+    struct place_plan plan = c->plan;
+    unsigned n             = 0;
+    if (plan.count) { /* this process's share of the plan */
+        memmove(plan.cpu, plan.cpu + (size_t)index * c->threads, c->threads * sizeof *plan.cpu);
+        plan.count = c->threads;
+    }
+    argv[n++] = (char *)worker;
+    snprintf(text[0], sizeof text[0], "workload=%s", c->workload_text);
+    snprintf(text[1], sizeof text[1], "level=%s", c->workload->level == LEVEL_OBJECT ? "object" : "alloc");
+    snprintf(text[2], sizeof text[2], "alloc=%s", c->alloc.text);
+    snprintf(text[3], sizeof text[3], "threads=%u", c->threads);
+    snprintf(text[4], sizeof text[4], "seed=%llu", (unsigned long long)seed);
+    snprintf(text[5], sizeof text[5], "latency=%u", s->limits->latency_every);
+    for (unsigned i = 0; i < 6; i++)
+        argv[n++] = text[i];
+    if (c->gc) {
+        snprintf(text[6], sizeof text[6], "gc=%s", c->gc_text);
+        argv[n++] = text[6];
+    }
+    if (plan.count) {
+        int used = snprintf(text[7], sizeof text[7], "cpus=");
+        if (place_format(&plan, text[7] + used, sizeof text[7] - (size_t)used) == 0)
+            argv[n++] = text[7];
+    }
+    if (s->library[0]) {
+        snprintf(text[8], sizeof text[8], "library=%s", s->library);
+        argv[n++] = text[8];
+    }
+    argv[n] = NULL;
+    return argv;
+}
+
+/* In the child of fork: moves the descriptors to their places and becomes the worker. */
+static _Noreturn void spawn_become(char **argv, char **env, int say, int go, int page, int errors)
+{
+    /* First out of the way of the places themselves. */
+    int from[] = {fcntl(say, F_DUPFD, 64), fcntl(go, F_DUPFD, 64), fcntl(page, F_DUPFD, 64), fcntl(errors, F_DUPFD, 64)};
+    int null   = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(from[3], 2) < 0 || dup2(from[0], HG_FD_SAY) < 0 ||
+        dup2(from[1], HG_FD_GO) < 0 || dup2(from[2], HG_FD_PAGE) < 0)
+        _exit(126);
+    close_range(HG_FD_PAGE + 1, ~0u, 0);
+    execve(argv[0], argv, env);
+    dprintf(2, "cannot start %s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+static int spawn_start(struct spawn *s, unsigned index, const char *worker, uint64_t seed, struct message *m)
+{
+    struct spawn_child *c = &s->child[index];
+    int say[2] = {-1, -1}, go[2] = {-1, -1}, errors[2] = {-1, -1};
+    memset(c, 0, sizeof *c);
+    c->page = memfd_create("heapgauge", MFD_CLOEXEC);
+    if (c->page < 0 || ftruncate(c->page, sizeof(struct gauge)) != 0 || pipe2(say, O_CLOEXEC) != 0 ||
+        pipe2(go, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0 ||
+        !(c->gauge = os_map_file(c->page, sizeof(struct gauge), true)))
+        return message_set(m, -errno, "cannot make a worker's pipes: %s", strerror(errno));
+    char **env  = spawn_environment(s, seed);
+    char **argv = spawn_arguments(s, worker, index, seed);
+    if (!env)
+        return message_set(m, -ENOMEM, "no memory for a worker's environment");
+    c->pid = fork();
+    if (c->pid == 0)
+        spawn_become(argv, env, say[1], go[0], c->page, errors[1]);
+    int err = errno;
+    free(env);
+    close(say[1]);
+    close(go[0]);
+    close(errors[1]);
+    c->say    = say[0];
+    c->go     = go[1];
+    c->errors = errors[0];
+    if (c->pid < 0)
+        return message_set(m, -err, "cannot start a worker: %s", strerror(err));
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)c->pid);
+    c->statm = open(path, O_RDONLY | O_CLOEXEC);
+    fcntl(c->say, F_SETFL, O_NONBLOCK);
+    fcntl(c->errors, F_SETFL, O_NONBLOCK);
+    return 0;
+}
+
+/* --- what a worker says --------------------------------------------------------------------------------- */
+
+static void spawn_set(struct spawn_child *c, struct record *into, char *text)
+{
+    char *value = strchr(text, ' ');
+    if (!value)
+        return;
+    *value++ = '\0';
+    char *end;
+    size_t n = strlen(value);
+    if (value[0] == '"' && n >= 2 && value[n - 1] == '"') {
+        value[n - 1] = '\0';
+        record_set_text(into, text, value + 1);
+        return;
+    }
+    errno                = 0;
+    unsigned long long u = strtoull(value, &end, 10);
+    if (*end == '\0' && errno == 0 && u <= INT64_MAX)
+        record_set_integer(into, text, (int64_t)u);
+    else
+        record_set_real(into, text, strtod(value, &end));
+    (void)c;
+}
+
+static void spawn_line(struct spawn *s, struct spawn_child *c, char *line)
+{
+    if (++c->lines > PROTOCOL_LINES_MAX) {
+        spawn_status(s, "crash", "the worker said more than %d lines", PROTOCOL_LINES_MAX);
+        return;
+    }
+    if (strncmp(line, "set ", 4) == 0) {
+        spawn_set(c, c->said ? c->said : s->sample, line + 4);
+    } else if (strncmp(line, "phase ", 6) == 0) {
+        char name[16];
+        unsigned long long requested, usable;
+        if (sscanf(line + 6, "%15s %llu %llu", name, &requested, &usable) == 3 && c->phase + 1 < PHASES &&
+            strcmp(name, spawn_phase_names[c->phase + 1]) == 0) {
+            c->phase++;
+            c->live_requested = requested;
+            c->live_usable    = usable;
+        } else {
+            spawn_status(s, "crash", "the worker said '%.60s' out of order", line);
+        }
+    } else if (strncmp(line, "fail ", 5) == 0) {
+        char *reason = strchr(line + 5, ' ');
+        if (reason)
+            *reason++ = '\0';
+        spawn_status(s, line + 5, "%s", reason ? reason : "");
+    } else {
+        spawn_status(s, "crash", "the worker said '%.60s', which is not of the protocol", line);
+    }
+}
+
+static void spawn_read_say(struct spawn *s, struct spawn_child *c)
+{
+    for (;;) {
+        ssize_t n = read(c->say, c->line + c->line_bytes, PROTOCOL_LINE_MAX - c->line_bytes);
+        if (n <= 0)
+            return;
+        c->line_bytes += (size_t)n;
+        char *start = c->line, *end;
+        while ((end = memchr(start, '\n', c->line_bytes - (size_t)(start - c->line)))) {
+            *end = '\0';
+            spawn_line(s, c, start);
+            start = end + 1;
+        }
+        c->line_bytes -= (size_t)(start - c->line);
+        memmove(c->line, start, c->line_bytes);
+        if (c->line_bytes == PROTOCOL_LINE_MAX) {
+            spawn_status(s, "crash", "the worker said a line of more than %d bytes", PROTOCOL_LINE_MAX);
+            c->line_bytes = 0;
+        }
+    }
+}
+
+static void spawn_read_errors(struct spawn_child *c)
+{
+    char chunk[4096];
+    ssize_t n;
+    while ((n = read(c->errors, chunk, sizeof chunk)) > 0) {
+        size_t take = (size_t)n < SPAWN_STDERR_MAX ? (size_t)n : SPAWN_STDERR_MAX;
+        if (c->tail_bytes + take > SPAWN_STDERR_MAX) {
+            size_t drop = c->tail_bytes + take - SPAWN_STDERR_MAX;
+            memmove(c->tail, c->tail + drop, c->tail_bytes - drop);
+            c->tail_bytes -= drop;
+        }
+        memcpy(c->tail + c->tail_bytes, chunk + ((size_t)n - take), take);
+        c->tail_bytes += take;
+    }
+    c->tail[c->tail_bytes] = '\0';
+}
+
+/* --- readings ------------------------------------------------------------------------------------------- */
+
+static void spawn_sum_gauges(const struct spawn *s, uint64_t *live, uint64_t *allocated)
+{
+    *live = *allocated = 0;
+    for (unsigned i = 0; i < s->children; i++)
+        for (unsigned t = 0; t < s->cell->threads; t++) {
+            struct gauge_thread *g = &s->child[i].gauge->thread[t];
+            *live += atomic_load_explicit(&g->live_bytes, memory_order_relaxed);
+            *allocated += atomic_load_explicit(&g->allocated_bytes, memory_order_relaxed);
+        }
+}
+
+static uint64_t spawn_rss(const struct spawn *s, bool exact)
+{
+    uint64_t sum = 0, one;
+    for (unsigned i = 0; i < s->children; i++)
+        if (exact ? watch_exact(s->child[i].pid, &one) : watch_statm(s->child[i].statm, &one))
+            sum += one;
+    return sum;
+}
+
+static void spawn_observe(struct spawn *s, bool always)
+{
+    if (s->phase < PHASE_BASELINE || s->phase > PHASE_PEAK)
+        return;
+    uint64_t live, allocated, rss = spawn_rss(s, always);
+    spawn_sum_gauges(s, &live, &allocated);
+    watch_add(&s->measure.timeline, rss, live, allocated, always);
+    if (s->limits->memory_bytes && rss > s->limits->memory_bytes)
+        spawn_status(s, "oom", "more than its limit of %llu MiB resident (--memory-limit)",
+                     (unsigned long long)(s->limits->memory_bytes >> 20));
+}
+
+static void spawn_answer(struct spawn *s)
+{
+    for (unsigned i = 0; i < s->children; i++)
+        if (write(s->child[i].go, "g", 1) != 1)
+            spawn_status(s, "crash", "the worker went away");
+}
+
+static struct measure_phase spawn_read_phase(const struct spawn *s)
+{
+    struct measure_phase p = {.seen = true, .rss_bytes = spawn_rss(s, true)};
+    for (unsigned i = 0; i < s->children; i++) {
+        p.live_requested += s->child[i].live_requested;
+        p.live_usable += s->child[i].live_usable;
+    }
+    return p;
+}
+
+/* All children stand at the next phase: read what belongs to it, then let them go. */
+static void spawn_reach(struct spawn *s)
+{
+    uint64_t steal;
+    s->phase = s->child[0].phase;
+    switch (s->phase) {
+    case PHASE_BASELINE:
+        s->measure.baseline = spawn_read_phase(s);
+        watch_start(&s->measure.timeline, SPAWN_STEP_NS);
+        break;
+    case PHASE_BEGIN:
+        s->measure.begin = spawn_read_phase(s);
+        spawn_observe(s, true);
+        if (!watch_steal(&s->steal_ns))
+            s->steal_ns = MEASURE_UNKNOWN;
+        break;
+    case PHASE_PEAK:
+        s->measure.peak = spawn_read_phase(s);
+        spawn_observe(s, true);
+        if (s->steal_ns != MEASURE_UNKNOWN && watch_steal(&steal))
+            record_set_integer(s->sample, "os.steal_ns", (int64_t)(steal - s->steal_ns));
+        break;
+    case PHASE_DRAINED:
+        for (unsigned i = 0; i < s->children; i++) {
+            uint64_t hwm;
+            if (watch_high_water(s->child[i].pid, &hwm))
+                s->measure.vm_hwm_bytes += hwm;
+        }
+        s->drained_ns = os_now_ns();
+        s->settling   = s->limits->settle_ns != 0;
+        if (s->settling)
+            return; /* answered when memory has been watched long enough */
+        break;
+    case PHASE_START:
+    case PHASE_EXIT:
+    case PHASES:
+        break;
+    }
+    spawn_answer(s);
+}
+
+static void spawn_settle(struct spawn *s)
+{
+    uint64_t since = os_now_ns() - s->drained_ns;
+    if (since >= 100000000u && s->measure.rss_100ms_bytes == MEASURE_UNKNOWN)
+        s->measure.rss_100ms_bytes = spawn_rss(s, true);
+    if (since < s->limits->settle_ns)
+        return;
+    if (s->limits->settle_ns >= 1000000000u)
+        s->measure.rss_1s_bytes = spawn_rss(s, true);
+    s->settling = false;
+    spawn_answer(s);
+}
+
+/* --- the loop ------------------------------------------------------------------------------------------- */
+
+static int spawn_wait_ms(const struct spawn *s)
+{
+    if (s->settling) {
+        uint64_t since = os_now_ns() - s->drained_ns;
+        uint64_t until = since < 100000000u ? 100000000u : s->limits->settle_ns;
+        return until > since ? (int)((until - since + 999999) / 1000000) : 0;
+    }
+    if (s->phase >= PHASE_BASELINE && s->phase < PHASE_PEAK) {
+        uint64_t now = os_now_ns(), next = s->measure.timeline.next_ns;
+        uint64_t ms  = next > now ? (next - now + 999999) / 1000000 : 0;
+        return ms > 100 ? 100 : (int)ms;
+    }
+    return 100;
+}
+
+static void spawn_reap(struct spawn *s, struct spawn_child *c)
+{
+    if (c->ended || waitpid(c->pid, &c->wait_status, WNOHANG) != c->pid)
+        return;
+    c->ended = true;
+    spawn_read_say(s, c);
+    spawn_read_errors(c);
+    if (WIFSIGNALED(c->wait_status)) {
+        int sig          = WTERMSIG(c->wait_status);
+        const char *name = sigabbrev_np(sig);
+        spawn_status(s, "crash", "killed by SIG%s (%s) after phase %s%s%s", name ? name : "?", strsignal(sig),
+                     spawn_phase_names[c->phase], c->tail_bytes ? ": " : "", c->tail);
+    } else if (WEXITSTATUS(c->wait_status) != 0 || c->phase != PHASE_EXIT) {
+        spawn_status(s, "crash", "the worker exited with status %d after phase %s%s%s", WEXITSTATUS(c->wait_status),
+                     spawn_phase_names[c->phase], c->tail_bytes ? ": " : "", c->tail);
+    }
+}
+
+static bool spawn_all(const struct spawn *s, enum spawn_phase phase)
+{
+    for (unsigned i = 0; i < s->children; i++)
+        if (s->child[i].phase != phase)
+            return false;
+    return true;
+}
+
+static bool spawn_all_ended(const struct spawn *s)
+{
+    for (unsigned i = 0; i < s->children; i++)
+        if (!s->child[i].ended)
+            return false;
+    return true;
+}
+
+static void spawn_kill(struct spawn *s)
+{
+    for (unsigned i = 0; i < s->children; i++) {
+        struct spawn_child *c = &s->child[i];
+        if (!c->ended && c->pid > 0) {
+            kill(c->pid, SIGKILL);
+            waitpid(c->pid, &c->wait_status, 0);
+            c->ended = true;
+        }
+    }
+}
+
+static void spawn_loop(struct spawn *s)
+{
+    while (!spawn_all_ended(s) && !s->status[0] && !spawn_interrupted) {
+        struct pollfd fds[2 * CELL_PROCESSES_MAX];
+        for (unsigned i = 0; i < s->children; i++) {
+            fds[2 * i]     = (struct pollfd){s->child[i].ended ? -1 : s->child[i].say, POLLIN, 0};
+            fds[2 * i + 1] = (struct pollfd){s->child[i].ended ? -1 : s->child[i].errors, POLLIN, 0};
+        }
+        poll(fds, 2 * s->children, spawn_wait_ms(s));
+        bool hung_up = false;
+        for (unsigned i = 0; i < s->children; i++) {
+            if (fds[2 * i].revents & POLLIN)
+                spawn_read_say(s, &s->child[i]);
+            if (fds[2 * i + 1].revents & POLLIN)
+                spawn_read_errors(&s->child[i]);
+            hung_up |= (fds[2 * i].revents & POLLHUP) != 0;
+        }
+        if (s->phase + 1 < PHASES && spawn_all(s, s->phase + 1))
+            spawn_reach(s);
+        else
+            spawn_observe(s, false);
+        if (s->settling)
+            spawn_settle(s);
+        for (unsigned i = 0; i < s->children; i++)
+            spawn_reap(s, &s->child[i]);
+        if (hung_up && !spawn_all_ended(s))
+            poll(NULL, 0, 1); /* its pipe is closed but it is not reaped yet */
+        uint64_t run_ns = os_now_ns() - s->started_ns;
+        if (s->limits->timeout_ns && run_ns > s->limits->timeout_ns)
+            spawn_status(s, "timeout", "not done after %.0f s, in phase %s (--timeout)", (double)s->limits->timeout_ns / 1e9,
+                         spawn_phase_names[s->phase]);
+    }
+    spawn_kill(s);
+}
+
+/* --- the sample ------------------------------------------------------------------------------------------ */
+
+/* Several processes make one sample: work and checksums add up, the slowest one's time is the sample's. */
+static void spawn_combine(struct spawn *s)
+{
+    int64_t a, b;
+    double ops, wall;
+    for (unsigned i = 1; i < s->children; i++) {
+        const struct record *said = s->child[i].said;
+        if (record_integer(s->sample, "ops", &a) && record_integer(said, "ops", &b))
+            record_set_integer(s->sample, "ops", a + b);
+        if (record_integer(s->sample, "cpu_ns", &a) && record_integer(said, "cpu_ns", &b))
+            record_set_integer(s->sample, "cpu_ns", a + b);
+        if (record_integer(s->sample, "wall_ns", &a) && record_integer(said, "wall_ns", &b) && b > a)
+            record_set_integer(s->sample, "wall_ns", b);
+    }
+    if (s->children > 1 && record_number(s->sample, "ops", &ops) && record_number(s->sample, "wall_ns", &wall))
+        record_set_real(s->sample, "ops_per_s", ops * 1e9 / wall);
+}
+
+static void spawn_library_digest(struct spawn *s)
+{
+    const char *path = record_text(s->sample, "library.path");
+    char digest[SHA256_HEX];
+    if (path && sha256_file(path, digest) == 0)
+        record_set_text(s->sample, "library.sha256", digest);
+}
+
+static void spawn_end(struct spawn *s)
+{
+    for (unsigned i = 0; i < s->children; i++) {
+        struct spawn_child *c = &s->child[i];
+        int fds[]             = {c->say, c->go, c->errors, c->statm, c->page};
+        for (unsigned j = 0; j < sizeof fds / sizeof *fds; j++)
+            if (fds[j] > 0)
+                close(fds[j]);
+        if (c->gauge)
+            os_unmap_file(c->gauge, sizeof(struct gauge));
+        record_free(c->said);
+    }
+}
+
+int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limits *limits, struct record *sample,
+                 struct message *m)
+{
+    static struct spawn spawn; /* large, and one sample runs at a time */
+    struct spawn *s = &spawn;
+    memset(s, 0, sizeof *s);
+    s->cell                    = cell;
+    s->limits                  = limits;
+    s->sample                  = sample;
+    s->measure.rss_100ms_bytes = s->measure.rss_1s_bytes = MEASURE_UNKNOWN;
+    s->steal_ns                                          = MEASURE_UNKNOWN;
+    char worker[PATH_MAX], name[64];
+    snprintf(name, sizeof name, "heapgauge-worker-%s", cell->rc ? cell->rc->name : "gil");
+    int err = paths_program(name, worker, sizeof worker, m);
+    if (err)
+        return err;
+    if (cell->alloc.library[0]) {
+        struct message why;
+        err = library_resolve(cell->alloc.library, s->library, sizeof s->library, &why);
+        if (err)
+            spawn_status(s, "wrong-library", "%s", why.text);
+    }
+    if (!s->status[0]) {
+        s->started_ns = os_now_ns();
+        for (; s->children < cell->processes && !err; s->children++) {
+            err = spawn_start(s, s->children, worker, seed, m);
+            if (s->children && !err && !(s->child[s->children].said = record_new()))
+                err = message_set(m, -ENOMEM, "no memory");
+        }
+        if (!err)
+            spawn_loop(s);
+        spawn_kill(s);
+    }
+    spawn_combine(s);
+    measure_record(&s->measure, sample);
+    spawn_library_digest(s);
+    record_set_text(sample, "status", s->status[0] ? s->status : "ok");
+    if (s->status[0])
+        record_set_text(sample, "reason", s->reason);
+    spawn_end(s);
+    return err ? err : spawn_interrupted ? -EINTR : 0;
+}

@@ -34,6 +34,7 @@ static _Thread_local struct {
 } bump_cursor;
 
 static _Atomic uint64_t bump_epochs;
+static struct os_account bump_own; /* the contexts themselves */
 
 static __attribute__((noinline)) void *bump_refill(struct bump *b, size_t align, size_t size)
 {
@@ -121,8 +122,7 @@ static int bump_open(struct alloc *a, const void *params, const struct alloc *in
 {
     (void)params;
     (void)inner;
-    static struct os_account own;
-    struct bump *b = os_map(&own, sizeof *b, 0, 0);
+    struct bump *b = os_map(&bump_own, sizeof *b, 0, 0);
     if (!b)
         return message_set(m, -ENOMEM, "bump: no memory");
     pthread_mutex_init(&b->mutex, NULL);
@@ -141,7 +141,7 @@ static void bump_close(struct alloc *a)
         os_unmap(&b->account, c, c->bytes);
     }
     pthread_mutex_destroy(&b->mutex);
-    os_unmap(&b->account, b, sizeof *b);
+    os_unmap(&bump_own, b, sizeof *b);
 }
 
 static void bump_stats(void *ctx, struct alloc_stats *out)

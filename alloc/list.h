@@ -10,15 +10,15 @@
       "pools and arenas: 3.9 = 4 KiB in 256 KiB, 3.10 = 16 KiB in 1 MiB") \
     P(S, FLAG, hugepages, "0", "", "2 MiB arenas on huge pages, as 3.15 offers them")
 
-#define BACKENDS(B)                                                                                          \
-    B(null, "null", ALLOC_THREADS | ALLOC_ALIASES, PARAM_NONE,                                               \
-      "floor: hands out the same memory again and again")                                                    \
-    B(bump, "bump", ALLOC_THREADS | ALLOC_NO_REUSE, PARAM_NONE,                                              \
-      "floor: a pointer that moves on, free does nothing")                                                   \
-    B(system, "system", ALLOC_THREADS, PARAM_NONE, "the C library's malloc")                                 \
-    B(preload, "preload", ALLOC_THREADS | ALLOC_LIBRARY, PARAM_NONE,                                         \
-      "an installed library in place of malloc: jemalloc mimalloc tcmalloc tbbmalloc, or a path")            \
-    B(locked, "locked", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_LOCKS, PARAM_NONE,                             \
+#define BACKENDS(B)                                                                               \
+    B(null, "null", ALLOC_THREADS | ALLOC_ALIASES, PARAM_NONE,                                    \
+      "floor: hands out the same memory again and again")                                         \
+    B(bump, "bump", ALLOC_THREADS | ALLOC_NO_REUSE, PARAM_NONE,                                   \
+      "floor: a pointer that moves on, free does nothing")                                        \
+    B(system, "system", ALLOC_THREADS, PARAM_NONE, "the C library's malloc")                      \
+    B(preload, "preload", ALLOC_THREADS | ALLOC_LIBRARY, PARAM_NONE,                              \
+      "an installed library in place of malloc: jemalloc mimalloc tcmalloc tbbmalloc, or a path") \
+    B(locked, "locked", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_LOCKS, PARAM_NONE,                  \
       "one mutex around any backend")
 
 #define BACKEND_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)

@@ -4,32 +4,35 @@
 #include <errno.h>
 #include <string.h>
 
-static int cell_unknown(const char *what, const char *word, const char *const *names, size_t n, struct message *m)
+static int cell_unknown(const char *what, const char *word, const char *const *names, size_t n,
+                        struct message *m)
 {
-    char all[700]    = "";
+    char all[700] = "";
     const char *near = param_nearest(word, names, n);
     for (size_t i = 0; i < n && strlen(all) + strlen(names[i]) + 2 < sizeof all; i++)
         strcat(strcat(all, i ? " " : ""), names[i]);
     if (near)
-        return message_set(m, -EINVAL, "no %s '%s'; did you mean '%s'? (there are: %s)", what, word, near, all);
+        return message_set(m, -EINVAL, "no %s '%s'; did you mean '%s'? (there are: %s)", what, word, near,
+                           all);
     return message_set(m, -EINVAL, "no %s '%s' (there are: %s)", what, word, all);
 }
 
 /* Takes "NAME:PARAMS" apart; rest is what follows the colon, or NULL. */
-static int cell_name(const char *text, const char *what, char *name, size_t size, const char **rest, struct message *m)
+static int cell_name(const char *text, const char *what, char *name, size_t size, const char **rest,
+                     struct message *m)
 {
     size_t n = strcspn(text, ":");
     if (n == 0 || n >= size)
         return message_set(m, -EINVAL, "a %s's name is missing in '%.100s'", what, text);
     memcpy(name, text, n);
     name[n] = '\0';
-    *rest   = text[n] ? text + n + 1 : NULL;
+    *rest = text[n] ? text + n + 1 : NULL;
     return 0;
 }
 
 /* NAME:k=v,... with every parameter of the table. */
-static int cell_canonical(char *out, size_t size, const char *name, const struct param *table, const void *params,
-                          struct message *m)
+static int cell_canonical(char *out, size_t size, const char *name, const struct param *table,
+                          const void *params, struct message *m)
 {
     size_t n = (size_t)snprintf(out, size, "%s", name);
     for (const struct param *row = table; row->name; row++) {
@@ -37,7 +40,8 @@ static int cell_canonical(char *out, size_t size, const char *name, const struct
         param_print(row, params, value, sizeof value);
         if (!value[0])
             continue;
-        n += (size_t)snprintf(out + n, n < size ? size - n : 0, "%s%s=%s", strchr(out, ':') ? "," : ":", row->name, value);
+        n += (size_t)snprintf(out + n, n < size ? size - n : 0, "%s%s=%s", strchr(out, ':') ? "," : ":",
+                              row->name, value);
         if (n >= size)
             return message_set(m, -EINVAL, "%s: its parameters are too long", name);
     }
@@ -47,12 +51,12 @@ static int cell_canonical(char *out, size_t size, const char *name, const struct
 static int cell_set_workload(struct cell *cell, const char *text, struct message *m)
 {
     char name[128], owner[160];
-    const char *rest;
+    const char *rest = NULL;
     int err = cell_name(text, "workload", name, sizeof name, &rest, m);
     if (err)
         return err;
-    enum workload_level wanted           = cell->rc ? LEVEL_OBJECT : LEVEL_ALLOC;
-    const struct workload_info *other    = NULL;
+    enum workload_level wanted = cell->rc ? LEVEL_OBJECT : LEVEL_ALLOC;
+    const struct workload_info *other = NULL;
     const char *names[256];
     size_t n = 0;
     for (const struct workload_info *w = workload_list; w->name && n < 256; w++) {
@@ -67,10 +71,12 @@ static int cell_set_workload(struct cell *cell, const char *text, struct message
     if (!cell->workload && !other)
         return cell_unknown("workload", name, names, n, m);
     if (!cell->workload && cell->rc)
-        return message_set(m, -EINVAL, "workload %s works at allocator level: it takes --rc none, not %s", name,
-                           cell->rc->name);
+        return message_set(m, -EINVAL, "workload %s works at allocator level: it takes --rc none, not %s",
+                           name, cell->rc->name);
     if (!cell->workload)
-        return message_set(m, -EINVAL, "workload %s works on objects: give it a refcount policy, --rc gil for example", name);
+        return message_set(m, -EINVAL,
+                           "workload %s works on objects: give it a refcount policy, --rc gil for example",
+                           name);
     snprintf(owner, sizeof owner, "workload %s", name);
     if (rest && !*rest)
         return message_set(m, -EINVAL, "%s: nothing follows the colon", owner);
@@ -83,7 +89,7 @@ static int cell_set_workload(struct cell *cell, const char *text, struct message
 static bool cell_object_only(const char *text)
 {
     bool object = false;
-    size_t n    = strcspn(text, ":");
+    size_t n = strcspn(text, ":");
     for (const struct workload_info *w = workload_list; w->name; w++)
         if (strlen(w->name) == n && strncmp(w->name, text, n) == 0) {
             if (w->level == LEVEL_ALLOC)
@@ -96,7 +102,7 @@ static bool cell_object_only(const char *text)
 static int cell_set_rc(struct cell *cell, const char *word, const char *workload, struct message *m)
 {
     const char *names[64] = {"none"};
-    size_t n              = 1;
+    size_t n = 1;
     if (!word || !*word) /* a workload that exists on objects alone takes the GIL, all others none */
         word = cell_object_only(workload) ? "gil" : "none";
     for (const struct policy_info *p = policy_list; p->name && n < 64; p++) {
@@ -110,7 +116,7 @@ static int cell_set_rc(struct cell *cell, const char *word, const char *workload
 static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
 {
     char name[128], owner[160];
-    const char *names[64], *rest;
+    const char *names[64], *rest = NULL;
     size_t n = 0;
     if (!text || !*text) /* the collector that belongs to the policy, where there is one */
         text = cell->rc && cell->rc->flags & RC_GIL ? "generational" : "none";
@@ -126,7 +132,9 @@ static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
         return cell_unknown("collector", name, names, n, m);
     snprintf(owner, sizeof owner, "collector %s", name);
     err = param_parse(cell->gc->params, cell->gc_params, owner, rest, m);
-    return err ? err : cell_canonical(cell->gc_text, sizeof cell->gc_text, name, cell->gc->params, cell->gc_params, m);
+    return err ? err
+               : cell_canonical(cell->gc_text, sizeof cell->gc_text, name, cell->gc->params, cell->gc_params,
+                                m);
 }
 
 /* What cannot work together, with what would. */
@@ -135,32 +143,41 @@ static int cell_check(const struct cell *cell, struct message *m)
     const char *alloc = cell->alloc.text, *rc = cell->rc ? cell->rc->name : "none";
     bool gil = cell->rc && cell->rc->flags & RC_GIL;
     if (cell->threads > 1 && cell->workload->flags & WORKLOAD_ONE_THREAD)
-        return message_set(m, -ENOTSUP, "workload %s works with one thread, not %u", cell->workload->name, cell->threads);
+        return message_set(m, -ENOTSUP, "workload %s works with one thread, not %u", cell->workload->name,
+                           cell->threads);
     if (cell->threads > 1 && !gil && !(cell->alloc.flags & ALLOC_THREADS))
-        return message_set(m, -ENOTSUP, "%s has no lock, so %u threads need rc=gil or locked(%s)", alloc, cell->threads,
-                           alloc);
+        return message_set(m, -ENOTSUP, "%s has no lock, so %u threads need rc=gil or locked(%s)", alloc,
+                           cell->threads, alloc);
     if (cell->workload->level == LEVEL_OBJECT && cell->alloc.flags & ALLOC_ALIASES)
-        return message_set(m, -ENOTSUP, "%s hands out the same memory again and again: no object can live in it; bump is the "
-                           "floor for objects", alloc);
+        return message_set(
+            m, -ENOTSUP,
+            "%s hands out the same memory again and again: no object can live in it; bump is the "
+            "floor for objects",
+            alloc);
     if (cell->gc && cell->gc->flags & GC_NEEDS_GIL && !gil)
-        return message_set(m, -ENOTSUP, "collector %s keeps lists that need the GIL: with rc=%s take none or stw",
+        return message_set(m, -ENOTSUP,
+                           "collector %s keeps lists that need the GIL: with rc=%s take none or stw",
                            cell->gc->name, rc);
     if (cell->gc && cell->gc->flags & GC_NEEDS_NOGIL && gil)
-        return message_set(m, -ENOTSUP, "collector %s stops threads that run at once: it needs rc=atomic, objlock or biased",
-                           cell->gc->name);
+        return message_set(
+            m, -ENOTSUP, "collector %s stops threads that run at once: it needs rc=atomic, objlock or biased",
+            cell->gc->name);
     return 0;
 }
 
-int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places, struct message *m)
+int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places,
+              struct message *m)
 {
     memset(cell, 0, sizeof *cell);
     if (!words->workload || !*words->workload)
-        return message_set(m, -EINVAL, "which workload? give --workload NAME (heapgauge list workloads tells them)");
-    cell->threads   = words->threads ? words->threads : 1;
+        return message_set(m, -EINVAL,
+                           "which workload? give --workload NAME (heapgauge list workloads tells them)");
+    cell->threads = words->threads ? words->threads : 1;
     cell->processes = words->processes ? words->processes : 1;
     if (cell->threads > CELL_THREADS_MAX || cell->processes > CELL_PROCESSES_MAX ||
         cell->threads * cell->processes > CELL_THREADS_MAX)
-        return message_set(m, -EINVAL, "at most %d processes and %d threads in all", CELL_PROCESSES_MAX, CELL_THREADS_MAX);
+        return message_set(m, -EINVAL, "at most %d processes and %d threads in all", CELL_PROCESSES_MAX,
+                           CELL_THREADS_MAX);
     snprintf(cell->place, sizeof cell->place, "%s", words->place && *words->place ? words->place : "none");
     int err = place_plan(places, cell->place, cell->threads * cell->processes, &cell->plan, m);
     if (!err)
@@ -172,14 +189,15 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
     if (!err && cell->rc)
         err = cell_set_gc(cell, words->gc, m);
     else if (!err && words->gc && *words->gc && strcmp(words->gc, "none") != 0)
-        err = message_set(m, -EINVAL, "a collector works on objects: --gc %s needs a refcount policy, --rc gil for example",
-                          words->gc);
+        err = message_set(
+            m, -EINVAL, "a collector works on objects: --gc %s needs a refcount policy, --rc gil for example",
+            words->gc);
     if (err)
         return err;
     char text[6000];
     snprintf(text, sizeof text, "%s|%s|%s|%s|%u|%u|%s", cell->workload_text, cell->alloc.text,
-             cell->rc ? cell->rc->name : "none", cell->gc ? cell->gc_text : "none", cell->threads, cell->processes,
-             cell->place);
+             cell->rc ? cell->rc->name : "none", cell->gc ? cell->gc_text : "none", cell->threads,
+             cell->processes, cell->place);
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
     for (const char *c = text; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;

@@ -34,7 +34,8 @@ struct cell_words { /* as a user wrote them; NULL or empty takes the default */
 
 /* 0; -EINVAL with a message when a word is wrong; -ENOTSUP with a message when every word is right but the combination
  * cannot work. In the last case the cell is filled all the same, so that it can be recorded as not-applicable. */
-int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places, struct message *m);
+int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places,
+              struct message *m);
 
 /* cell{} and cell_id of a sample. */
 void cell_record(const struct cell *cell, struct record *sample);

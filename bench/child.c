@@ -44,14 +44,14 @@ static void child_set_workload(const char *text, const char *level)
     enum workload_level wanted = strcmp(level, "object") == 0 ? LEVEL_OBJECT : LEVEL_ALLOC;
     for (size_t i = 0; workload_list[i].name; i++)
         if (strcmp(workload_list[i].name, name) == 0 && workload_list[i].level == wanted) {
-            child.cell.workload       = &workload_list[i];
+            child.cell.workload = &workload_list[i];
             child.cell.workload_index = i;
         }
     if (!child.cell.workload)
         child_bad("no such workload in this worker");
     snprintf(owner, sizeof owner, "workload %s", name);
-    if (param_parse(child.cell.workload->params, child.cell.workload_params, owner, text[n] ? text + n + 1 : "",
-                    &child.message))
+    if (param_parse(child.cell.workload->params, child.cell.workload_params, owner,
+                    text[n] ? text + n + 1 : "", &child.message))
         child_bad(child.message.text);
 }
 
@@ -66,7 +66,8 @@ static void child_set_gc(const char *text)
     if (!child.cell.gc)
         child_bad("no such collector in this worker");
     snprintf(owner, sizeof owner, "collector %s", name);
-    if (param_parse(child.cell.gc->params, child.cell.gc_params, owner, text[n] ? text + n + 1 : "", &child.message))
+    if (param_parse(child.cell.gc->params, child.cell.gc_params, owner, text[n] ? text + n + 1 : "",
+                    &child.message))
         child_bad(child.message.text);
 }
 
@@ -75,20 +76,20 @@ static void child_set_cpus(const char *text)
     for (const char *at = text; *at && child.cell.cpus < CHILD_CPUS_MAX;) {
         char *end;
         child.cell.cpu[child.cell.cpus++] = (int)strtol(at, &end, 10);
-        at                                = *end == ',' ? end + 1 : end + strlen(end);
+        at = *end == ',' ? end + 1 : end + strlen(end);
     }
 }
 
 static void child_read_cell(int argc, char **argv)
 {
     const char *workload = "", *level = "alloc";
-    child.cell.threads       = 1;
+    child.cell.threads = 1;
     child.cell.latency_every = UINT32_MAX;
     for (int i = 1; i < argc; i++) {
         char *value = strchr(argv[i], '=');
         if (!value)
             child_bad("a worker's argument is not NAME=VALUE");
-        *value++         = '\0';
+        *value++ = '\0';
         const char *name = argv[i];
         if (strcmp(name, "workload") == 0)
             workload = value;
@@ -130,7 +131,8 @@ static void child_bind(unsigned index)
     CPU_SET((size_t)child.cell.cpu[index % child.cell.cpus], &set);
     if (sched_setaffinity(0, sizeof set, &set) != 0 || sched_getaffinity(0, sizeof got, &got) != 0 ||
         !CPU_EQUAL(&set, &got))
-        say_fail("not-applicable", "the kernel does not let this process bind to the processors of its placement");
+        say_fail("not-applicable",
+                 "the kernel does not let this process bind to the processors of its placement");
 }
 
 /* One thread's way through the phases; the barriers hold all at the same place. Thread 0 is the main thread and
@@ -184,7 +186,7 @@ struct child_live {
 static void child_visit(void *arg, const void *block, size_t requested)
 {
     struct child_live *live = arg;
-    size_t usable           = child.sample.alloc->usable(child.sample.alloc->ctx, block);
+    size_t usable = child.sample.alloc->usable(child.sample.alloc->ctx, block);
     live->requested += requested;
     live->usable += usable;
     live->usable_known &= usable != 0;
@@ -202,7 +204,7 @@ static struct child_live child_live(void)
 
 static void child_report_heap(const char *when)
 {
-    const struct alloc *a  = child.sample.alloc;
+    const struct alloc *a = child.sample.alloc;
     struct alloc_stats stats;
     char key[64];
     memset(&stats, 0xff, sizeof stats);
@@ -265,39 +267,39 @@ static void child_note_text(struct workload_sample *s, const char *key, const ch
 static void child_setup(void)
 {
     struct child_cell *cell = &child.cell;
-    int err                 = alloc_open(&child.stack, &cell->alloc, &child.message);
+    int err = alloc_open(&child.stack, &cell->alloc, &child.message);
     if (err)
         say_fail(err == -ENOMEM ? "oom" : "not-applicable", child.message.text);
-    child.gauge    = os_map_file(HG_FD_PAGE, sizeof(struct gauge), true);
-    child.thread   = workload_scratch(cell->threads * sizeof *child.thread);
+    child.gauge = os_map_file(HG_FD_PAGE, sizeof(struct gauge), true);
+    child.thread = workload_scratch(cell->threads * sizeof *child.thread);
     child.start_ns = workload_scratch(cell->threads * sizeof *child.start_ns);
-    child.end_ns   = workload_scratch(cell->threads * sizeof *child.end_ns);
+    child.end_ns = workload_scratch(cell->threads * sizeof *child.end_ns);
     if (!child.gauge || !child.thread || !child.start_ns || !child.end_ns)
         say_fail("oom", "no memory for the worker's own tables");
     struct workload_sample *s = &child.sample;
     *s = (struct workload_sample){
-        .workload    = workload_at(cell->workload_index),
-        .params      = cell->workload_params,
-        .alloc       = &child.stack.layer[0],
+        .workload = workload_at(cell->workload_index),
+        .params = cell->workload_params,
+        .alloc = &child.stack.layer[0],
         .alloc_flags = cell->alloc.flags,
-        .threads     = cell->threads,
-        .seed        = cell->seed,
-        .thread      = child.thread,
-        .note        = child_note,
-        .note_text   = child_note_text,
-        .message     = &child.message,
+        .threads = cell->threads,
+        .seed = cell->seed,
+        .thread = child.thread,
+        .note = child_note,
+        .note_text = child_note_text,
+        .message = &child.message,
     };
     probe_open(cell, s);
     if (cell->gc)
         s->runtime = object_open(cell, s->alloc);
     for (unsigned i = 0; i < cell->threads; i++)
         child.thread[i] = (struct workload_thread){
-            .sample        = s,
-            .alloc         = s->alloc,
-            .gauge         = &child.gauge->thread[i],
-            .index         = i,
+            .sample = s,
+            .alloc = s->alloc,
+            .gauge = &child.gauge->thread[i],
+            .index = i,
             .until_latency = s->latency_every == UINT32_MAX ? UINT32_MAX : 1 + s->latency_every / 2,
-            .seed          = cell->seed * 0x9e3779b97f4a7c15u + ((uint64_t)i << 40),
+            .seed = cell->seed * 0x9e3779b97f4a7c15u + ((uint64_t)i << 40),
         };
     err = s->workload->setup(s);
     if (err)
@@ -312,7 +314,8 @@ static void child_start_threads(pthread_t *ids)
         int err = pthread_create(&ids[i], NULL, child_thread, (void *)(uintptr_t)i);
         if (err) {
             char reason[128];
-            say_fail("oom", SAY_KEY(reason, "cannot start thread %u of %u: %s", i + 1, child.cell.threads, strerror(err)));
+            say_fail("oom", SAY_KEY(reason, "cannot start thread %u of %u: %s", i + 1, child.cell.threads,
+                                    strerror(err)));
         }
     }
 }
@@ -327,7 +330,7 @@ static void child_verify(void)
         faults += child.thread[i].faults;
         failed += child.thread[i].failed_allocs;
         start = child.start_ns[i] < start ? child.start_ns[i] : start;
-        end   = child.end_ns[i] > end ? child.end_ns[i] : end;
+        end = child.end_ns[i] > end ? child.end_ns[i] : end;
     }
     uint64_t wall = end > start ? end - start : 1;
     say_integer("ops", ops);

@@ -50,8 +50,13 @@ static void probe_latency(struct workload_thread *t, enum op_kind op, uint64_t n
 static int probe_counter_open(unsigned i)
 {
     struct perf_event_attr attr = {
-        .type = probe_counters[i].type, .size = sizeof attr, .config = probe_counters[i].config,
-        .disabled = 1, .inherit = 1, .exclude_kernel = 1, .exclude_hv = 1,
+        .type = probe_counters[i].type,
+        .size = sizeof attr,
+        .config = probe_counters[i].config,
+        .disabled = 1,
+        .inherit = 1,
+        .exclude_kernel = 1,
+        .exclude_hv = 1,
     };
     return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
@@ -62,7 +67,7 @@ void probe_open(const struct child_cell *cell, struct workload_sample *s)
     probe.latency = workload_scratch((size_t)cell->threads * OP_KINDS * sizeof *probe.latency);
     if (!probe.latency)
         say_fail("oom", "no memory for the latency histograms");
-    s->latency       = probe_latency;
+    s->latency = probe_latency;
     s->latency_every = cell->latency_every;
     /* The control: what timing nothing costs, recorded as the same histogram would. */
     struct hist *control = &probe.latency[0];
@@ -87,7 +92,7 @@ void probe_begin(void)
 
 void probe_end(void)
 {
-    probe.cpu_ns        = probe_cpu_ns() - probe.cpu_ns;
+    probe.cpu_ns = probe_cpu_ns() - probe.cpu_ns;
     struct rusage begin = probe.usage, end;
     for (unsigned i = 0; i < COUNTERS; i++)
         if (probe.counter[i] >= 0) {
@@ -98,7 +103,7 @@ void probe_end(void)
     getrusage(RUSAGE_SELF, &end);
     probe.usage.ru_minflt = end.ru_minflt - begin.ru_minflt;
     probe.usage.ru_majflt = end.ru_majflt - begin.ru_majflt;
-    probe.usage.ru_nvcsw  = end.ru_nvcsw - begin.ru_nvcsw;
+    probe.usage.ru_nvcsw = end.ru_nvcsw - begin.ru_nvcsw;
     probe.usage.ru_nivcsw = end.ru_nivcsw - begin.ru_nivcsw;
 }
 
@@ -112,7 +117,11 @@ static void probe_report_latency(enum op_kind op)
     static const struct {
         const char *name;
         uint32_t ppm;
-    } points[] = {{"p50_ns", 500000}, {"p90_ns", 900000}, {"p99_ns", 990000}, {"p99_9_ns", 999000}, {"p99_99_ns", 999900}};
+    } points[] = {{"p50_ns", 500000},
+                  {"p90_ns", 900000},
+                  {"p99_ns", 990000},
+                  {"p99_9_ns", 999000},
+                  {"p99_99_ns", 999900}};
     char key[128];
     say_integer(SAY_KEY(key, "latency.%s.count", op_names[op]), hist_count(all));
     for (unsigned i = 0; i < sizeof points / sizeof *points; i++)

@@ -13,7 +13,7 @@ static void proof_path(const char *symbol, char out[PATH_MAX])
 {
     Dl_info info;
     void *address = dlsym(RTLD_DEFAULT, symbol);
-    out[0]        = '\0';
+    out[0] = '\0';
     if (!address || !dladdr(address, &info) || !info.dli_fname)
         return;
     char resolved[PATH_MAX];
@@ -28,12 +28,12 @@ static void proof_version(char *out, size_t size)
     int (*mi_version)(void);
     const char *(*tc_version)(int *, int *, const char **);
     const char *(*tbb_version)(void);
-    *(void **)&mallctl     = dlsym(RTLD_DEFAULT, "mallctl");
-    *(void **)&mi_version  = dlsym(RTLD_DEFAULT, "mi_version");
-    *(void **)&tc_version  = dlsym(RTLD_DEFAULT, "tc_version");
+    *(void **)&mallctl = dlsym(RTLD_DEFAULT, "mallctl");
+    *(void **)&mi_version = dlsym(RTLD_DEFAULT, "mi_version");
+    *(void **)&tc_version = dlsym(RTLD_DEFAULT, "tc_version");
     *(void **)&tbb_version = dlsym(RTLD_DEFAULT, "TBB_runtime_version");
-    const char *text       = NULL;
-    size_t n               = sizeof text;
+    const char *text = NULL;
+    size_t n = sizeof text;
     if (mallctl && mallctl("version", &text, &n, NULL, 0) == 0 && text) {
         snprintf(out, size, "%s", text);
     } else if (mi_version) {

@@ -10,7 +10,7 @@ static void say_line(char *line, int n)
 {
     if (n < 0 || n >= PROTOCOL_LINE_MAX) {
         line[PROTOCOL_LINE_MAX - 1] = '\n';
-        n                           = PROTOCOL_LINE_MAX;
+        n = PROTOCOL_LINE_MAX;
     }
     for (int at = 0; at < n;) {
         ssize_t done = write(HG_FD_SAY, line + at, (size_t)(n - at));
@@ -46,8 +46,8 @@ void say_text(const char *key, const char *value)
 void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable)
 {
     char line[PROTOCOL_LINE_MAX], go;
-    say_line(line, snprintf(line, sizeof line, "phase %s %llu %llu\n", name, (unsigned long long)live_requested,
-                            (unsigned long long)live_usable));
+    say_line(line, snprintf(line, sizeof line, "phase %s %llu %llu\n", name,
+                            (unsigned long long)live_requested, (unsigned long long)live_usable));
     ssize_t n;
     do
         n = read(HG_FD_GO, &go, 1);

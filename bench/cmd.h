@@ -4,11 +4,12 @@
 
 #include "option.h"
 
-#define COMMANDS(V)                                                                                                     \
-    V(run, "run", "--workload W --alloc A[,A...] [options]", "run cells and print or store their samples")              \
+#define COMMANDS(V)                                                                                        \
+    V(run, "run", "--workload W --alloc A[,A...] [options]", "run cells and print or store their samples") \
     V(list, "list", "[allocs|workloads|rc|gc|suites|plots] [--json]", "what there is, with every parameter")
 
-#define COMMAND_DECLARE(ident, name, usage, summary) int cmd_##ident(const struct command *, int argc, char **argv);
+#define COMMAND_DECLARE(ident, name, usage, summary) \
+    int cmd_##ident(const struct command *, int argc, char **argv);
 COMMANDS(COMMAND_DECLARE)
 #undef COMMAND_DECLARE
 

@@ -31,10 +31,11 @@ static void list_row(struct list_out *out, const char *name, const char *level, 
 {
     char key[256];
     if (!out->json) {
-        printf("  %-16s %s%s%s%s%s\n", name, level ? level : "", level ? ": " : "", summary, needs[0] ? "; " : "", needs);
+        printf("  %-16s %s%s%s%s%s\n", name, level ? level : "", level ? ": " : "", summary,
+               needs[0] ? "; " : "", needs);
         for (const struct param *p = params; p && p->name; p++)
-            printf("    %-14s %s%s%s (%s%s%s)\n", p->name, p->help, p->fallback[0] ? ", default " : "", p->fallback,
-                   param_type_name(p->type), p->range[0] ? " " : "", p->range);
+            printf("    %-14s %s%s%s (%s%s%s)\n", p->name, p->help, p->fallback[0] ? ", default " : "",
+                   p->fallback, param_type_name(p->type), p->range[0] ? " " : "", p->range);
         return;
     }
     unsigned i = out->index++;
@@ -47,8 +48,11 @@ static void list_row(struct list_out *out, const char *name, const char *level, 
         record_set_text(out->json, LIST_KEY("needs"), needs);
     unsigned j = 0;
     for (const struct param *p = params; p && p->name; p++, j++) {
-        const char *field[][2] = {{"name", p->name}, {"type", param_type_name(p->type)}, {"default", p->fallback},
-                                  {"range", p->range}, {"help", p->help}};
+        const char *field[][2] = {{"name", p->name},
+                                  {"type", param_type_name(p->type)},
+                                  {"default", p->fallback},
+                                  {"range", p->range},
+                                  {"help", p->help}};
         for (size_t f = 0; f < sizeof field / sizeof *field; f++) {
             snprintf(key, sizeof key, "%s.%u.params.%u.%s", out->topic, i, j, field[f][0]);
             record_set_text(out->json, key, field[f][1]);
@@ -60,8 +64,9 @@ static void list_allocs(struct list_out *out)
 {
     for (const struct backend_info *b = backend_list; b->name; b++)
         list_row(out, b->name, NULL, b->summary, b->params,
-                 b->flags & ALLOC_WRAPPER ? "wraps another: name(inner)"
-                 : b->flags & ALLOC_THREADS ? "" : "no lock: one thread, rc=gil or locked()");
+                 b->flags & ALLOC_WRAPPER   ? "wraps another: name(inner)"
+                 : b->flags & ALLOC_THREADS ? ""
+                                            : "no lock: one thread, rc=gil or locked()");
 }
 
 static void list_workloads(struct list_out *out)
@@ -82,7 +87,9 @@ static void list_gc(struct list_out *out)
 {
     for (const struct collector_info *c = collector_list; c->name; c++)
         list_row(out, c->name, NULL, c->summary, c->params,
-                 c->flags & GC_NEEDS_GIL ? "rc=gil" : c->flags & GC_NEEDS_NOGIL ? "rc=atomic, objlock or biased" : "");
+                 c->flags & GC_NEEDS_GIL     ? "rc=gil"
+                 : c->flags & GC_NEEDS_NOGIL ? "rc=atomic, objlock or biased"
+                                             : "");
 }
 
 static int list_compare(const void *a, const void *b)
@@ -95,7 +102,7 @@ static void list_files(struct list_out *out, const char *folder, const char *end
 {
     char *names[256];
     size_t count = 0;
-    DIR *d       = opendir(folder);
+    DIR *d = opendir(folder);
     struct dirent *e;
     while (d && (e = readdir(d)) && count < 256) {
         size_t n = strlen(e->d_name), k = strlen(ending);
@@ -140,8 +147,8 @@ int cmd_list(const struct command *self, int argc, char **argv)
             known |= strcmp(argv[i], list_topics[t]) == 0;
         if (!known) {
             const char *near = param_nearest(argv[i], list_topics, LIST_TOPICS);
-            message_set(&m, 0, "list: no topic '%s'%s%s%s (there are: allocs workloads rc gc suites plots)", argv[i],
-                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+            message_set(&m, 0, "list: no topic '%s'%s%s%s (there are: allocs workloads rc gc suites plots)",
+                        argv[i], near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
             return option_refuse(&m);
         }
     }

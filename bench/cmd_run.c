@@ -8,22 +8,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RUN_OPTIONS(P, S)                                                                                              \
-    P(S, TEXT, workload, "", "", "NAME or NAME:param=value,... (heapgauge list workloads)")                            \
-    P(S, TEXT, alloc, "system", "", "allocators, with commas between (heapgauge list allocs)")                         \
-    P(S, TEXT, rc, "", "", "refcount policies for object workloads (heapgauge list rc)")                               \
-    P(S, TEXT, gc, "", "", "cycle collector, with parameters (heapgauge list gc)")                                     \
-    P(S, TEXT, threads, "1", "", "threads, or a list: 1,2,4")                                                          \
-    P(S, TEXT, processes, "1", "", "processes side by side, or a list")                                                \
-    P(S, TEXT, place, "none", "", "binding: none compact cores scatter numa:N")                                        \
-    P(S, COUNT, samples, "1", "1-10000", "samples of each cell, in randomised blocks; 6 or more give an interval")     \
-    P(S, COUNT, seed, "1", "0-4G", "same seed, same work")                                                             \
-    P(S, TEXT, out, "", "", "folder for the run; it must not hold one yet")                                            \
-    P(S, FLAG, json, "0", "", "print the samples themselves, one object a line")                                       \
-    P(S, NS, timeout, "300s", "1ms-24000s", "limit of one sample")                                                     \
-    P(S, BYTES, memory_limit, "0", "", "resident memory of one sample; 0 takes three quarters of the machine's")       \
-    P(S, NS, settle, "1s", "0s-60s", "how long memory is watched after the drain: 100ms, 1s; 0s does not wait")        \
-    P(S, COUNT, latency, "1009", "0-1G", "time one operation in so many; 0 times none")                                \
+#define RUN_OPTIONS(P, S)                                                                      \
+    P(S, TEXT, workload, "", "", "NAME or NAME:param=value,... (heapgauge list workloads)")    \
+    P(S, TEXT, alloc, "system", "", "allocators, with commas between (heapgauge list allocs)") \
+    P(S, TEXT, rc, "", "", "refcount policies for object workloads (heapgauge list rc)")       \
+    P(S, TEXT, gc, "", "", "cycle collector, with parameters (heapgauge list gc)")             \
+    P(S, TEXT, threads, "1", "", "threads, or a list: 1,2,4")                                  \
+    P(S, TEXT, processes, "1", "", "processes side by side, or a list")                        \
+    P(S, TEXT, place, "none", "", "binding: none compact cores scatter numa:N")                \
+    P(S, COUNT, samples, "1", "1-10000",                                                       \
+      "samples of each cell, in randomised blocks; 6 or more give an interval")                \
+    P(S, COUNT, seed, "1", "0-4G", "same seed, same work")                                     \
+    P(S, TEXT, out, "", "", "folder for the run; it must not hold one yet")                    \
+    P(S, FLAG, json, "0", "", "print the samples themselves, one object a line")               \
+    P(S, NS, timeout, "300s", "1ms-24000s", "limit of one sample")                             \
+    P(S, BYTES, memory_limit, "0", "",                                                         \
+      "resident memory of one sample; 0 takes three quarters of the machine's")                \
+    P(S, NS, settle, "1s", "0s-60s",                                                           \
+      "how long memory is watched after the drain: 100ms, 1s; 0s does not wait")               \
+    P(S, COUNT, latency, "1009", "0-1G", "time one operation in so many; 0 times none")        \
     P(S, FLAG, quiet, "0", "", "no progress on standard error")
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
@@ -31,16 +34,18 @@ static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTION
 #define RUN_LIST_MAX 64
 
 /* "1,2,4" */
-static int run_numbers(const char *text, const char *option, unsigned max, unsigned *out, unsigned *count, struct message *m)
+static int run_numbers(const char *text, const char *option, unsigned max, unsigned *out, unsigned *count,
+                       struct message *m)
 {
     *count = 0;
     for (const char *at = text;;) {
         char *end;
-        errno              = 0;
+        errno = 0;
         unsigned long long n = strtoull(at, &end, 10);
         if (end == at || (*end && *end != ',') || n < 1 || n > max || errno || *at == '-' || *at == '+')
-            return message_set(m, -EINVAL, "--%s: '%s' is not a number from 1 to %u or a list of such (1,2,4)", option, text,
-                               max);
+            return message_set(m, -EINVAL,
+                               "--%s: '%s' is not a number from 1 to %u or a list of such (1,2,4)", option,
+                               text, max);
         if (*count == RUN_LIST_MAX)
             return message_set(m, -EINVAL, "--%s: more than %d numbers", option, RUN_LIST_MAX);
         out[(*count)++] = (unsigned)n;
@@ -51,8 +56,8 @@ static int run_numbers(const char *text, const char *option, unsigned max, unsig
 }
 
 /* Words between commas; "x:a=1,b=2,y" is "x:a=1,b=2" and "y". */
-static int run_words(const char *text, const char *option, char *buf, size_t size, const char **out, unsigned *count,
-                     struct message *m)
+static int run_words(const char *text, const char *option, char *buf, size_t size, const char **out,
+                     unsigned *count, struct message *m)
 {
     int n = spec_split(text, buf, size, out, RUN_LIST_MAX, m);
     if (n < 0) {
@@ -64,11 +69,13 @@ static int run_words(const char *text, const char *option, char *buf, size_t siz
     return 0;
 }
 
-static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places, struct message *m)
+static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places,
+                    struct message *m)
 {
     static char alloc_text[2048], rc_text[2048], gc_text[2048];
     const char *alloc[RUN_LIST_MAX], *rc[RUN_LIST_MAX] = {""}, *gc[RUN_LIST_MAX] = {""};
-    unsigned allocs, rcs = 1, gcs = 1, threads[RUN_LIST_MAX], thread_counts, processes[RUN_LIST_MAX], process_counts, group = 0;
+    unsigned threads[RUN_LIST_MAX], processes[RUN_LIST_MAX];
+    unsigned allocs = 0, rcs = 1, gcs = 1, thread_counts = 0, process_counts = 0, group = 0;
     static struct cell cell;
     int err = run_numbers(o->threads, "threads", CELL_THREADS_MAX, threads, &thread_counts, m);
     if (!err)
@@ -82,8 +89,8 @@ static int run_plan(struct plan *plan, const struct run_options *o, const struct
     for (unsigned t = 0; t < thread_counts && !err; t++)
         for (unsigned p = 0; p < process_counts && !err; p++, group++)
             for (unsigned i = 0; i < allocs * rcs * gcs && !err; i++) {
-                struct cell_words words = {o->workload, alloc[i / rcs / gcs], rc[i / gcs % rcs], gc[i % gcs], o->place,
-                                           threads[t],  processes[p]};
+                struct cell_words words = {o->workload, alloc[i / rcs / gcs], rc[i / gcs % rcs], gc[i % gcs],
+                                           o->place,    threads[t],           processes[p]};
                 err = cell_make(&cell, &words, places, m);
                 if (!err)
                     err = plan_add(plan, &cell, group, false, NULL);
@@ -102,7 +109,7 @@ int cmd_run(const struct command *self, int argc, char **argv)
 {
     static struct run_options o;
     static struct message m;
-    struct plan plan    = {0};
+    struct plan plan = {0};
     struct place *place = NULL;
     int positional, err = option_parse(self, run_table, &o, argc, argv, &positional, &m);
     if (err)
@@ -116,17 +123,17 @@ int cmd_run(const struct command *self, int argc, char **argv)
     if (!err)
         err = run_plan(&plan, &o, place, &m);
     struct session s = {
-        .plan          = &plan,
-        .limits        = {o.timeout, run_memory_limit(o.memory_limit), 0, (uint32_t)o.latency},
-        .settle_ns     = o.settle,
+        .plan = &plan,
+        .limits = {o.timeout, run_memory_limit(o.memory_limit), 0, (uint32_t)o.latency},
+        .settle_ns = o.settle,
         .settle_always = true,
-        .json          = o.json,
-        .quiet         = o.quiet || (o.json && !isatty(2)),
+        .json = o.json,
+        .quiet = o.quiet || (o.json && !isatty(2)),
     };
     session_new_id(s.run_id, sizeof s.run_id);
     if (!err && o.out[0]) {
         struct record *run = session_describe(&s, "run", NULL);
-        err                = run ? store_create(&s.store, o.out, run, &m) : message_set(&m, -ENOMEM, "no memory");
+        err = run ? store_create(&s.store, o.out, run, &m) : message_set(&m, -ENOMEM, "no memory");
         record_free(run);
     }
     int status = EXIT_DONE;

@@ -53,16 +53,6 @@ double hist_mean_ns(const struct hist *h); /* NaN when empty */
 uint64_t hist_quantile_ns(const struct hist *h, uint32_t ppm);
 
 /* The same by percent, to four decimals: 99.99. */
-static inline uint64_t hist_percentile(const struct hist *h, double percent)
-{
-    return hist_quantile_ns(h, (uint32_t)(percent * 10000 + 0.5));
-}
-
-static inline uint64_t hist_max(const struct hist *h)
-{
-    return h->max_ns;
-}
-
 /* The lowest and highest value that counter i stands for. */
 uint64_t hist_lowest_ns(unsigned i);
 uint64_t hist_highest_ns(unsigned i);

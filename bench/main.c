@@ -11,10 +11,13 @@ static const struct command commands[] = {COMMANDS(COMMAND_ROW)};
 
 static void main_help(FILE *out)
 {
-    fprintf(out, "heapgauge measures how memory is managed: allocators, reference counting, cycle collectors.\n\n");
+    fprintf(
+        out,
+        "heapgauge measures how memory is managed: allocators, reference counting, cycle collectors.\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  heapgauge %-9s %s\n", commands[i].name, commands[i].summary);
-    fprintf(out, "\nheapgauge VERB --help tells a verb's options. Exit status: 0 done; 1 a comparison or a check failed;\n"
+    fprintf(out, "\nheapgauge VERB --help tells a verb's options. Exit status: 0 done; 1 a comparison or a "
+                 "check failed;\n"
                  "2 usage or bad input; 3 done, but some cells failed; 130 interrupted.\n");
 }
 
@@ -40,7 +43,7 @@ int main(int argc, char **argv)
             return commands[i].run(&commands[i], argc - 1, argv + 1);
     }
     const char *near = param_nearest(argv[1], names, COMMAND_COUNT);
-    fprintf(stderr, "heapgauge: no verb '%s'%s%s%s (see heapgauge --help)\n", argv[1], near ? "; did you mean '" : "",
-            near ? near : "", near ? "'?" : "");
+    fprintf(stderr, "heapgauge: no verb '%s'%s%s%s (see heapgauge --help)\n", argv[1],
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return EXIT_BAD_INPUT;
 }

@@ -23,18 +23,19 @@ struct measure_extremes {
 
 static void measure_point(struct measure_extremes *e, uint64_t live, uint64_t memory)
 {
-    if (live > UINT64_MAX / 2) /* threads publish at different moments: a sum can be below zero for an instant */
+    if (live >
+        UINT64_MAX / 2) /* threads publish at different moments: a sum can be below zero for an instant */
         live = 0;
     if (live >= MEASURE_MIN_LIVE_BYTES) {
         e->ratio_sum += (double)memory / (double)live;
         e->ratios++;
     }
     if (live > e->max_live) {
-        e->max_live           = live;
+        e->max_live = live;
         e->memory_at_max_live = memory;
     }
     if (memory > e->max_memory) {
-        e->max_memory         = memory;
+        e->max_memory = memory;
         e->live_at_max_memory = live;
     }
 }
@@ -55,7 +56,8 @@ static struct measure_extremes measure_extremes(const struct measure *m)
     return e;
 }
 
-static void measure_fragmentation(const struct measure *m, const struct measure_extremes *e, struct record *sample)
+static void measure_fragmentation(const struct measure *m, const struct measure_extremes *e,
+                                  struct record *sample)
 {
     double requested = (double)m->peak.live_requested, usable = (double)m->peak.live_usable;
     double resident = (double)measure_above(m->peak.rss_bytes, m), active = 0, largest = 0, free_bytes = 0;
@@ -75,8 +77,8 @@ static void measure_fragmentation(const struct measure *m, const struct measure_
             measure_ratio(sample, "fragmentation.jw3", (double)e->max_memory, (double)e->live_at_max_memory);
         measure_ratio(sample, "fragmentation.jw4", (double)e->max_memory, (double)e->max_live);
         if (m->rss_100ms_bytes != MEASURE_UNKNOWN)
-            measure_ratio(sample, "fragmentation.return_to_os_100ms", (double)measure_above(m->rss_100ms_bytes, m),
-                          (double)e->max_memory);
+            measure_ratio(sample, "fragmentation.return_to_os_100ms",
+                          (double)measure_above(m->rss_100ms_bytes, m), (double)e->max_memory);
         if (m->rss_1s_bytes != MEASURE_UNKNOWN)
             measure_ratio(sample, "fragmentation.return_to_os_1s", (double)measure_above(m->rss_1s_bytes, m),
                           (double)e->max_memory);

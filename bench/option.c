@@ -32,7 +32,8 @@ static void option_help(const struct command *command, const struct param *table
     }
 }
 
-static int option_unknown(const struct command *command, const struct param *table, const char *word, struct message *m)
+static int option_unknown(const struct command *command, const struct param *table, const char *word,
+                          struct message *m)
 {
     static char text[64][64];
     const char *names[64];
@@ -42,15 +43,17 @@ static int option_unknown(const struct command *command, const struct param *tab
         names[n] = text[n];
     }
     const char *near = param_nearest(word, names, n);
-    return message_set(m, -EINVAL, "%s has no option --%s%s%s%s (see heapgauge %s --help)", command->name, word,
-                       near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", command->name);
+    return message_set(m, -EINVAL, "%s has no option --%s%s%s%s (see heapgauge %s --help)", command->name,
+                       word, near ? "; did you mean --" : "", near ? near : "", near ? "?" : "",
+                       command->name);
 }
 
 int option_parse(const struct command *command, const struct param *table, void *out, int argc, char **argv,
                  int *positional_count, struct message *m)
 {
+    static char set[] = "1";
     int positional = 0;
-    bool options   = true;
+    bool options = true;
     param_defaults(table, out);
     for (int i = 1; i < argc; i++) {
         char *word = argv[i];
@@ -60,8 +63,10 @@ int option_parse(const struct command *command, const struct param *table, void 
                 return 1;
             }
             if (options && word[0] == '-' && word[1])
-                return message_set(m, -EINVAL, "%s: '%s' is not an option: options are written --name (see heapgauge %s --help)",
-                                   command->name, word, command->name);
+                return message_set(
+                    m, -EINVAL,
+                    "%s: '%s' is not an option: options are written --name (see heapgauge %s --help)",
+                    command->name, word, command->name);
             argv[positional++] = word;
             continue;
         }
@@ -74,7 +79,7 @@ int option_parse(const struct command *command, const struct param *table, void 
             return 1;
         }
         char name[64], owner[80];
-        size_t n    = strcspn(word + 2, "=");
+        size_t n = strcspn(word + 2, "=");
         char *value = word[2 + n] == '=' ? word + 2 + n + 1 : NULL;
         if (n >= sizeof name)
             return message_set(m, -EINVAL, "%s has no option '%.80s...'", command->name, word);
@@ -89,7 +94,7 @@ int option_parse(const struct command *command, const struct param *table, void 
             return option_unknown(command, table, name, m);
         }
         if (row->type == PARAM_FLAG && !value)
-            value = (char[]){"1"};
+            value = set;
         if (!value && (value = argv[++i]) == NULL)
             return message_set(m, -EINVAL, "%s: --%s needs a value", command->name, name);
         snprintf(owner, sizeof owner, "--%s", name);
@@ -97,7 +102,7 @@ int option_parse(const struct command *command, const struct param *table, void 
         if (err)
             return err;
     }
-    argv[positional]  = NULL;
+    argv[positional] = NULL;
     *positional_count = positional;
     return 0;
 }

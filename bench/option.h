@@ -7,10 +7,17 @@
 
 struct command {
     const char *name, *usage, *summary;
-    int (*run)(const struct command *self, int argc, char **argv); /* argv[0] is the verb; returns the exit status */
+    int (*run)(const struct command *self, int argc,
+               char **argv); /* argv[0] is the verb; returns the exit status */
 };
 
-enum { EXIT_DONE = 0, EXIT_CHECK_FAILED = 1, EXIT_BAD_INPUT = 2, EXIT_SOME_CELLS = 3, EXIT_INTERRUPTED = 130 };
+enum {
+    EXIT_DONE = 0,
+    EXIT_CHECK_FAILED = 1,
+    EXIT_BAD_INPUT = 2,
+    EXIT_SOME_CELLS = 3,
+    EXIT_INTERRUPTED = 130
+};
 
 /* Defaults, then argv[1..]. What is not an option is left, in order, in argv[0 .. *positional_count - 1].
  * 0; -EINVAL with a message; 1 when --help was asked for and printed. */

@@ -14,12 +14,13 @@ static int paths_own(char *out, size_t size, struct message *m)
         return message_set(m, -ENOENT, "cannot find the program's own folder: is /proc mounted?");
     out[n] = '\0';
     char *slash = strrchr(out, '/');
-    *slash      = '\0';
+    *slash = '\0';
     return 0;
 }
 
 /* The first of the places that exists: own folder + prefix + name. */
-static int paths_find(const char *const *prefixes, const char *name, char *out, size_t size, struct message *m)
+static int paths_find(const char *const *prefixes, const char *name, char *out, size_t size,
+                      struct message *m)
 {
     char own[PATH_MAX];
     int err = paths_own(own, sizeof own, m);
@@ -28,7 +29,9 @@ static int paths_find(const char *const *prefixes, const char *name, char *out, 
     for (; *prefixes; prefixes++)
         if (snprintf(out, size, "%s/%s%s", own, *prefixes, name) < (int)size && access(out, F_OK) == 0)
             return 0;
-    return message_set(m, -ENOENT, "%s is not there: build all of heapgauge with make, or install it with make install", name);
+    return message_set(m, -ENOENT,
+                       "%s is not there: build all of heapgauge with make, or install it with make install",
+                       name);
 }
 
 int paths_program(const char *name, char *out, size_t size, struct message *m)
@@ -37,8 +40,9 @@ int paths_program(const char *name, char *out, size_t size, struct message *m)
     return paths_find(prefixes, name, out, size, m);
 }
 
-static const char *const paths_suite_prefixes[] = {"../../scripts/suites/", "../share/heapgauge/suites/", NULL};
-static const char *const paths_plot_prefixes[]  = {"../../scripts/plot/", "../share/heapgauge/plot/", NULL};
+static const char *const paths_suite_prefixes[] = {"../../scripts/suites/", "../share/heapgauge/suites/",
+                                                   NULL};
+static const char *const paths_plot_prefixes[] = {"../../scripts/plot/", "../share/heapgauge/plot/", NULL};
 
 int paths_suite(const char *name, char *out, size_t size, struct message *m)
 {

@@ -9,8 +9,10 @@
 
 /* 0, or -ENOENT with a message. */
 int paths_program(const char *name, char *out, size_t size, struct message *m); /* workers and libraries */
-int paths_suite(const char *name, char *out, size_t size, struct message *m);   /* "default" -> .../suites/default.ini */
-int paths_plot(const char *name, char *out, size_t size, struct message *m);    /* "throughput" -> .../plot/throughput.gp */
+int paths_suite(const char *name, char *out, size_t size,
+                struct message *m); /* "default" -> .../suites/default.ini */
+int paths_plot(const char *name, char *out, size_t size,
+               struct message *m); /* "throughput" -> .../plot/throughput.gp */
 /* The folders, to list what is in them. */
 int paths_suites(char *out, size_t size, struct message *m);
 int paths_plots(char *out, size_t size, struct message *m);

@@ -12,12 +12,12 @@ int plan_add(struct plan *p, const struct cell *cell, unsigned group, bool basel
     struct plan_cell *more = realloc(p->cell, (p->cells + 1) * sizeof *more);
     if (!more)
         return -ENOMEM;
-    p->cell                = more;
-    struct plan_cell *c    = &p->cell[p->cells++];
-    c->cell                = *cell;
-    c->group               = group;
-    c->baseline            = baseline;
-    p->groups              = group + 1 > p->groups ? group + 1 : p->groups;
+    p->cell = more;
+    struct plan_cell *c = &p->cell[p->cells++];
+    c->cell = *cell;
+    c->group = group;
+    c->baseline = baseline;
+    p->groups = group + 1 > p->groups ? group + 1 : p->groups;
     snprintf(c->refused, sizeof c->refused, "%s", refused ? refused : "");
     return 0;
 }
@@ -25,22 +25,22 @@ int plan_add(struct plan *p, const struct cell *cell, unsigned group, bool basel
 static void plan_shuffle(unsigned *items, size_t count, struct rng *r)
 {
     for (size_t i = count; i > 1; i--) {
-        size_t j       = (size_t)rng_below(r, i);
-        unsigned swap  = items[i - 1];
-        items[i - 1]   = items[j];
-        items[j]       = swap;
+        size_t j = (size_t)rng_below(r, i);
+        unsigned swap = items[i - 1];
+        items[i - 1] = items[j];
+        items[j] = swap;
     }
 }
 
 int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, unsigned shards)
 {
     struct rng r;
-    p->blocks         = blocks;
-    p->seed           = seed;
-    p->samples        = 0;
-    size_t most       = 2 * (size_t)p->cells * blocks;
-    p->sample         = calloc(most ? most : 1, sizeof *p->sample);
-    unsigned *groups  = calloc(p->groups + 1, sizeof *groups);
+    p->blocks = blocks;
+    p->seed = seed;
+    p->samples = 0;
+    size_t most = 2 * (size_t)p->cells * blocks;
+    p->sample = calloc(most ? most : 1, sizeof *p->sample);
+    unsigned *groups = calloc(p->groups + 1, sizeof *groups);
     unsigned *members = calloc(2 * (size_t)p->cells + 1, sizeof *members);
     if (!p->sample || !groups || !members) {
         free(groups);
@@ -65,10 +65,10 @@ int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, u
             for (size_t i = 0; i < count; i++, position++)
                 if (shards <= 1 || groups[g] % shards == shard)
                     p->sample[p->samples++] = (struct plan_sample){
-                        .cell     = members[i],
-                        .block    = block,
+                        .cell = members[i],
+                        .block = block,
                         .position = position,
-                        .seed     = rng_mix(seed + rng_mix(((uint64_t)groups[g] << 32) + block)) >> 16,
+                        .seed = rng_mix(seed + rng_mix(((uint64_t)groups[g] << 32) + block)) >> 16,
                     };
         }
     }

@@ -27,8 +27,8 @@ void session_new_id(char *out, size_t size)
     gmtime_r(&now, &t);
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         random = (unsigned)os_now_ns();
-    snprintf(out, size, "%04d%02d%02d-%02d%02d%02d-%06x", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min,
-             t.tm_sec, random & 0xffffff);
+    snprintf(out, size, "%04d%02d%02d-%02d%02d%02d-%06x", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
+             t.tm_hour, t.tm_min, t.tm_sec, random & 0xffffff);
 }
 
 struct record *session_describe(const struct session *s, const char *suite, const char *baseline)
@@ -74,8 +74,8 @@ static bool session_is_done(const struct session *s, const struct plan_sample *p
     return false;
 }
 
-static void session_progress(const struct session *s, size_t index, const struct plan_sample *p, uint64_t started_ns,
-                             size_t run)
+static void session_progress(const struct session *s, size_t index, const struct plan_sample *p,
+                             uint64_t started_ns, size_t run)
 {
     if (s->quiet)
         return;
@@ -83,13 +83,14 @@ static void session_progress(const struct session *s, size_t index, const struct
     const struct cell *cell = &s->plan->cell[p->cell].cell;
     cell_label(cell, label, sizeof label);
     if (!isatty(2)) {
-        fprintf(stderr, "%zu/%zu block %u %s %s\n", index + 1, s->plan->samples, p->block, cell->workload->name, label);
+        fprintf(stderr, "%zu/%zu block %u %s %s\n", index + 1, s->plan->samples, p->block,
+                cell->workload->name, label);
         return;
     }
     double elapsed = (double)(os_now_ns() - started_ns) / 1e9;
-    double left    = run ? elapsed / (double)run * (double)(s->plan->samples - index) : 0;
-    fprintf(stderr, "\r\033[K%zu/%zu  block %u/%u  %s %.40s", index + 1, s->plan->samples, p->block + 1, s->plan->blocks,
-            cell->workload->name, label);
+    double left = run ? elapsed / (double)run * (double)(s->plan->samples - index) : 0;
+    fprintf(stderr, "\r\033[K%zu/%zu  block %u/%u  %s %.40s", index + 1, s->plan->samples, p->block + 1,
+            s->plan->blocks, cell->workload->name, label);
     if (run)
         fprintf(stderr, "  %.0f s left", left);
     fflush(stderr);
@@ -121,12 +122,14 @@ static void session_check(const struct session *s, size_t index, struct record *
         int64_t group, block;
         const char *other = record_text(s->sample[i], "checksum"), *was = record_text(s->sample[i], "status");
         if (!other || !was || strcmp(was, "ok") != 0 || !record_integer(s->sample[i], "group", &group) ||
-            group != s->plan->cell[p->cell].group || !record_integer(s->sample[i], "block", &block) || block != p->block)
+            group != s->plan->cell[p->cell].group || !record_integer(s->sample[i], "block", &block) ||
+            block != p->block)
             continue;
         if (strcmp(other, sum) != 0) {
             char reason[512];
             const char *alloc = record_text(s->sample[i], "cell.alloc");
-            snprintf(reason, sizeof reason, "checksum %s, but %s did the same work with %s", sum, alloc ? alloc : "?", other);
+            snprintf(reason, sizeof reason, "checksum %s, but %s did the same work with %s", sum,
+                     alloc ? alloc : "?", other);
             record_set_text(sample, "status", "check-failed");
             record_set_text(sample, "reason", reason);
         }
@@ -137,7 +140,7 @@ static void session_check(const struct session *s, size_t index, struct record *
 static int session_keep(struct session *s, struct record *sample, struct message *m)
 {
     s->sample[s->samples++] = sample;
-    const char *status      = record_text(sample, "status");
+    const char *status = record_text(sample, "status");
     if (status && strcmp(status, "ok") != 0 && strcmp(status, "not-applicable") != 0)
         s->failed++;
     if (s->json) {
@@ -150,11 +153,11 @@ static int session_keep(struct session *s, struct record *sample, struct message
 
 static int session_sample(struct session *s, size_t index, struct message *m)
 {
-    const struct plan_sample *p  = &s->plan->sample[index];
+    const struct plan_sample *p = &s->plan->sample[index];
     const struct plan_cell *cell = &s->plan->cell[p->cell];
-    struct spawn_limits limits   = s->limits;
-    limits.settle_ns             = p->block == 0 || s->settle_always ? s->settle_ns : 0;
-    struct record *sample        = session_new_sample(s, p);
+    struct spawn_limits limits = s->limits;
+    limits.settle_ns = p->block == 0 || s->settle_always ? s->settle_ns : 0;
+    struct record *sample = session_new_sample(s, p);
     if (!sample)
         return message_set(m, -ENOMEM, "no memory for a record");
     record_set_integer(sample, "group", cell->group);
@@ -179,9 +182,9 @@ int session_run(struct session *s, struct message *m)
     sigaction(SIGINT, &on, &old_int);
     sigaction(SIGTERM, &on, &old_term);
     uint64_t started = os_now_ns();
-    size_t run       = 0;
-    int err          = 0;
-    s->sample        = calloc(s->plan->samples ? s->plan->samples : 1, sizeof *s->sample);
+    size_t run = 0;
+    int err = 0;
+    s->sample = calloc(s->plan->samples ? s->plan->samples : 1, sizeof *s->sample);
     if (!s->sample)
         err = message_set(m, -ENOMEM, "no memory for %zu samples", s->plan->samples);
     for (size_t i = 0; i < s->plan->samples && !err && !spawn_interrupted; i++) {
@@ -207,6 +210,6 @@ void session_free(struct session *s)
     for (size_t i = 0; i < s->samples; i++)
         record_free(s->sample[i]);
     free(s->sample);
-    s->sample  = NULL;
+    s->sample = NULL;
     s->samples = 0;
 }

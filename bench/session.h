@@ -9,12 +9,12 @@
 struct session {
     struct plan *plan;
     struct spawn_limits limits;
-    uint64_t settle_ns;      /* of the samples of block 0; later blocks do not wait (the figure hardly varies) */
+    uint64_t settle_ns; /* of the samples of block 0; later blocks do not wait (the figure hardly varies) */
     bool settle_always;
-    struct store *store;     /* NULL: nothing is kept */
-    bool json;               /* samples on standard output as they come */
-    bool quiet;              /* no progress */
-    struct store_run *done;  /* samples of an earlier session that are not run again; or NULL */
+    struct store *store;    /* NULL: nothing is kept */
+    bool json;              /* samples on standard output as they come */
+    bool quiet;             /* no progress */
+    struct store_run *done; /* samples of an earlier session that are not run again; or NULL */
     char run_id[64];
     /* results */
     struct record **sample; /* those of this session, in order */

@@ -29,7 +29,8 @@
 volatile sig_atomic_t spawn_interrupted;
 
 enum spawn_phase { PHASE_START, PHASE_BASELINE, PHASE_BEGIN, PHASE_PEAK, PHASE_DRAINED, PHASE_EXIT, PHASES };
-static const char *const spawn_phase_names[PHASES] = {"start", "baseline", "begin", "peak", "drained", "exit"};
+static const char *const spawn_phase_names[PHASES] = {"start", "baseline", "begin",
+                                                      "peak",  "drained",  "exit"};
 
 struct spawn_child {
     pid_t pid;
@@ -62,7 +63,8 @@ struct spawn {
 };
 
 /* The first word wins: what comes after a failure is its consequence. */
-__attribute__((format(printf, 3, 4))) static void spawn_status(struct spawn *s, const char *status, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void spawn_status(struct spawn *s, const char *status,
+                                                               const char *format, ...)
 {
     if (s->status[0])
         return;
@@ -97,7 +99,7 @@ static char **spawn_environment(const struct spawn *s, uint64_t seed)
     int length = snprintf(pad, sizeof pad, "HEAPGAUGE_PAD=");
     memset(pad + length, 'x', rng_mix(seed) % SPAWN_PAD_MAX);
     pad[(size_t)length + rng_mix(seed) % SPAWN_PAD_MAX] = '\0';
-    env[out]                                            = pad;
+    env[out] = pad;
     return env;
 }
 
@@ -107,7 +109,7 @@ static char **spawn_arguments(const struct spawn *s, const char *worker, unsigne
     static char *argv[12];
     const struct cell *c = s->cell;
     struct place_plan plan = c->plan;
-    unsigned n             = 0;
+    unsigned n = 0;
     if (plan.count) { /* this process's share of the plan */
         memmove(plan.cpu, plan.cpu + (size_t)index * c->threads, c->threads * sizeof *plan.cpu);
         plan.count = c->threads;
@@ -142,10 +144,11 @@ static char **spawn_arguments(const struct spawn *s, const char *worker, unsigne
 static _Noreturn void spawn_become(char **argv, char **env, int say, int go, int page, int errors)
 {
     /* First out of the way of the places themselves. */
-    int from[] = {fcntl(say, F_DUPFD, 64), fcntl(go, F_DUPFD, 64), fcntl(page, F_DUPFD, 64), fcntl(errors, F_DUPFD, 64)};
-    int null   = open("/dev/null", O_RDWR);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(from[3], 2) < 0 || dup2(from[0], HG_FD_SAY) < 0 ||
-        dup2(from[1], HG_FD_GO) < 0 || dup2(from[2], HG_FD_PAGE) < 0)
+    int from[] = {fcntl(say, F_DUPFD, 64), fcntl(go, F_DUPFD, 64), fcntl(page, F_DUPFD, 64),
+                  fcntl(errors, F_DUPFD, 64)};
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(from[3], 2) < 0 ||
+        dup2(from[0], HG_FD_SAY) < 0 || dup2(from[1], HG_FD_GO) < 0 || dup2(from[2], HG_FD_PAGE) < 0)
         _exit(126);
     close_range(HG_FD_PAGE + 1, ~0u, 0);
     execve(argv[0], argv, env);
@@ -163,7 +166,7 @@ static int spawn_start(struct spawn *s, unsigned index, const char *worker, uint
         pipe2(go, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0 ||
         !(c->gauge = os_map_file(c->page, sizeof(struct gauge), true)))
         return message_set(m, -errno, "cannot make a worker's pipes: %s", strerror(errno));
-    char **env  = spawn_environment(s, seed);
+    char **env = spawn_environment(s, seed);
     char **argv = spawn_arguments(s, worker, index, seed);
     if (!env)
         return message_set(m, -ENOMEM, "no memory for a worker's environment");
@@ -175,8 +178,8 @@ static int spawn_start(struct spawn *s, unsigned index, const char *worker, uint
     close(say[1]);
     close(go[0]);
     close(errors[1]);
-    c->say    = say[0];
-    c->go     = go[1];
+    c->say = say[0];
+    c->go = go[1];
     c->errors = errors[0];
     if (c->pid < 0)
         return message_set(m, -err, "cannot start a worker: %s", strerror(err));
@@ -203,7 +206,7 @@ static void spawn_set(struct spawn_child *c, struct record *into, char *text)
         record_set_text(into, text, value + 1);
         return;
     }
-    errno                = 0;
+    errno = 0;
     unsigned long long u = strtoull(value, &end, 10);
     if (*end == '\0' && errno == 0 && u <= INT64_MAX)
         record_set_integer(into, text, (int64_t)u);
@@ -227,7 +230,7 @@ static void spawn_line(struct spawn *s, struct spawn_child *c, char *line)
             strcmp(name, spawn_phase_names[c->phase + 1]) == 0) {
             c->phase++;
             c->live_requested = requested;
-            c->live_usable    = usable;
+            c->live_usable = usable;
         } else {
             spawn_status(s, "crash", "the worker said '%.60s' out of order", line);
         }
@@ -360,7 +363,7 @@ static void spawn_reach(struct spawn *s)
                 s->measure.vm_hwm_bytes += hwm;
         }
         s->drained_ns = os_now_ns();
-        s->settling   = s->limits->settle_ns != 0;
+        s->settling = s->limits->settle_ns != 0;
         if (s->settling)
             return; /* answered when memory has been watched long enough */
         break;
@@ -396,7 +399,7 @@ static int spawn_wait_ms(const struct spawn *s)
     }
     if (s->phase >= PHASE_BASELINE && s->phase < PHASE_PEAK) {
         uint64_t now = os_now_ns(), next = s->measure.timeline.next_ns;
-        uint64_t ms  = next > now ? (next - now + 999999) / 1000000 : 0;
+        uint64_t ms = next > now ? (next - now + 999999) / 1000000 : 0;
         return ms > 100 ? 100 : (int)ms;
     }
     return 100;
@@ -410,13 +413,14 @@ static void spawn_reap(struct spawn *s, struct spawn_child *c)
     spawn_read_say(s, c);
     spawn_read_errors(c);
     if (WIFSIGNALED(c->wait_status)) {
-        int sig          = WTERMSIG(c->wait_status);
+        int sig = WTERMSIG(c->wait_status);
         const char *name = sigabbrev_np(sig);
         spawn_status(s, "crash", "killed by SIG%s (%s) after phase %s%s%s", name ? name : "?", strsignal(sig),
                      spawn_phase_names[c->phase], c->tail_bytes ? ": " : "", c->tail);
     } else if (WEXITSTATUS(c->wait_status) != 0 || c->phase != PHASE_EXIT) {
-        spawn_status(s, "crash", "the worker exited with status %d after phase %s%s%s", WEXITSTATUS(c->wait_status),
-                     spawn_phase_names[c->phase], c->tail_bytes ? ": " : "", c->tail);
+        spawn_status(s, "crash", "the worker exited with status %d after phase %s%s%s",
+                     WEXITSTATUS(c->wait_status), spawn_phase_names[c->phase], c->tail_bytes ? ": " : "",
+                     c->tail);
     }
 }
 
@@ -453,7 +457,7 @@ static void spawn_loop(struct spawn *s)
     while (!spawn_all_ended(s) && !s->status[0] && !spawn_interrupted) {
         struct pollfd fds[2 * CELL_PROCESSES_MAX];
         for (unsigned i = 0; i < s->children; i++) {
-            fds[2 * i]     = (struct pollfd){s->child[i].ended ? -1 : s->child[i].say, POLLIN, 0};
+            fds[2 * i] = (struct pollfd){s->child[i].ended ? -1 : s->child[i].say, POLLIN, 0};
             fds[2 * i + 1] = (struct pollfd){s->child[i].ended ? -1 : s->child[i].errors, POLLIN, 0};
         }
         poll(fds, 2 * s->children, spawn_wait_ms(s));
@@ -477,8 +481,8 @@ static void spawn_loop(struct spawn *s)
             poll(NULL, 0, 1); /* its pipe is closed but it is not reaped yet */
         uint64_t run_ns = os_now_ns() - s->started_ns;
         if (s->limits->timeout_ns && run_ns > s->limits->timeout_ns)
-            spawn_status(s, "timeout", "not done after %.0f s, in phase %s (--timeout)", (double)s->limits->timeout_ns / 1e9,
-                         spawn_phase_names[s->phase]);
+            spawn_status(s, "timeout", "not done after %.0f s, in phase %s (--timeout)",
+                         (double)s->limits->timeout_ns / 1e9, spawn_phase_names[s->phase]);
     }
     spawn_kill(s);
 }
@@ -499,7 +503,8 @@ static void spawn_combine(struct spawn *s)
         if (record_integer(s->sample, "wall_ns", &a) && record_integer(said, "wall_ns", &b) && b > a)
             record_set_integer(s->sample, "wall_ns", b);
     }
-    if (s->children > 1 && record_number(s->sample, "ops", &ops) && record_number(s->sample, "wall_ns", &wall))
+    if (s->children > 1 && record_number(s->sample, "ops", &ops) &&
+        record_number(s->sample, "wall_ns", &wall))
         record_set_real(s->sample, "ops_per_s", ops * 1e9 / wall);
 }
 
@@ -515,7 +520,7 @@ static void spawn_end(struct spawn *s)
 {
     for (unsigned i = 0; i < s->children; i++) {
         struct spawn_child *c = &s->child[i];
-        int fds[]             = {c->say, c->go, c->errors, c->statm, c->page};
+        int fds[] = {c->say, c->go, c->errors, c->statm, c->page};
         for (unsigned j = 0; j < sizeof fds / sizeof *fds; j++)
             if (fds[j] > 0)
                 close(fds[j]);
@@ -525,17 +530,17 @@ static void spawn_end(struct spawn *s)
     }
 }
 
-int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limits *limits, struct record *sample,
-                 struct message *m)
+int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limits *limits,
+                 struct record *sample, struct message *m)
 {
     static struct spawn spawn; /* large, and one sample runs at a time */
     struct spawn *s = &spawn;
     memset(s, 0, sizeof *s);
-    s->cell                    = cell;
-    s->limits                  = limits;
-    s->sample                  = sample;
+    s->cell = cell;
+    s->limits = limits;
+    s->sample = sample;
     s->measure.rss_100ms_bytes = s->measure.rss_1s_bytes = MEASURE_UNKNOWN;
-    s->steal_ns                                          = MEASURE_UNKNOWN;
+    s->steal_ns = MEASURE_UNKNOWN;
     char worker[PATH_MAX], name[64];
     snprintf(name, sizeof name, "heapgauge-worker-%s", cell->rc ? cell->rc->name : "gil");
     int err = paths_program(name, worker, sizeof worker, m);

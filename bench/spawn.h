@@ -21,7 +21,7 @@ extern volatile sig_atomic_t spawn_interrupted;
 
 /* Runs one sample of the cell; sample is a record_new_sample() with the cell in it. Fills status, reason and every figure.
  * 0, -EINTR, or another -errno with a message when no process can be started at all. */
-int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limits *limits, struct record *sample,
-                 struct message *m);
+int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limits *limits,
+                 struct record *sample, struct message *m);
 
 #endif

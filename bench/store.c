@@ -353,6 +353,11 @@ int record_set_integers(struct record *r, const char *key, const uint64_t *value
     return record_set(r, key, array);
 }
 
+void record_remove(struct record *r, const char *key)
+{
+    json_object_del(r->root, key);
+}
+
 int record_set_record(struct record *r, const char *key, const struct record *value)
 {
     return record_set(r, key, json_deep_copy(value->root));

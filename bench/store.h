@@ -32,6 +32,7 @@ int record_set_real(struct record *r, const char *key, double value); /* a NaN o
 int record_set_text(struct record *r, const char *key, const char *value); /* invalid UTF-8 becomes '?' */
 int record_set_bool(struct record *r, const char *key, bool value);
 int record_set_null(struct record *r, const char *key);
+void record_remove(struct record *r, const char *key); /* a key of the record itself */
 int record_set_reals(struct record *r, const char *key, const double *values, size_t count);
 int record_set_integers(struct record *r, const char *key, const uint64_t *values, size_t count);
 int record_set_record(struct record *r, const char *key, const struct record *value); /* a deep copy */

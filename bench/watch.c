@@ -12,7 +12,7 @@
 void watch_start(struct watch_timeline *w, uint64_t step_ns)
 {
     memset(w, 0, sizeof *w);
-    w->step_ns  = step_ns;
+    w->step_ns = step_ns;
     w->start_ns = w->next_ns = os_now_ns();
 }
 
@@ -20,28 +20,29 @@ static void watch_thin(struct watch_timeline *w)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < w->points; i += 2, kept++) {
-        w->t_ns[kept]            = w->t_ns[i];
-        w->rss_bytes[kept]       = w->rss_bytes[i];
-        w->live_bytes[kept]      = w->live_bytes[i];
+        w->t_ns[kept] = w->t_ns[i];
+        w->rss_bytes[kept] = w->rss_bytes[i];
+        w->live_bytes[kept] = w->live_bytes[i];
         w->allocated_bytes[kept] = w->allocated_bytes[i];
     }
     w->points = kept;
     w->step_ns *= 2;
 }
 
-void watch_add(struct watch_timeline *w, uint64_t rss_bytes, uint64_t live_bytes, uint64_t allocated_bytes, bool always)
+void watch_add(struct watch_timeline *w, uint64_t rss_bytes, uint64_t live_bytes, uint64_t allocated_bytes,
+               bool always)
 {
     uint64_t now = os_now_ns();
     if (!always && now < w->next_ns)
         return;
     if (w->points == WATCH_POINTS_MAX)
         watch_thin(w);
-    unsigned i            = w->points++;
-    w->t_ns[i]            = now - w->start_ns;
-    w->rss_bytes[i]       = rss_bytes;
-    w->live_bytes[i]      = live_bytes;
+    unsigned i = w->points++;
+    w->t_ns[i] = now - w->start_ns;
+    w->rss_bytes[i] = rss_bytes;
+    w->live_bytes[i] = live_bytes;
     w->allocated_bytes[i] = allocated_bytes;
-    w->next_ns            = now + w->step_ns;
+    w->next_ns = now + w->step_ns;
 }
 
 bool watch_statm(int statm_fd, uint64_t *rss_bytes)
@@ -66,11 +67,11 @@ static bool watch_field(const char *path, const char *name, uint64_t *bytes)
         return false;
     char line[256];
     bool found = false;
-    size_t n   = strlen(name);
+    size_t n = strlen(name);
     while (!found && fgets(line, sizeof line, f))
         if (strncmp(line, name, n) == 0 && line[n] == ':') {
             *bytes = strtoull(line + n + 1, NULL, 10) * 1024;
-            found  = true;
+            found = true;
         }
     fclose(f);
     return found;
@@ -96,7 +97,8 @@ bool watch_steal(uint64_t *ns)
     if (!f)
         return false;
     unsigned long long v[8];
-    int n = fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]);
+    int n = fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5],
+                   &v[6], &v[7]);
     fclose(f);
     if (n != 8)
         return false;

@@ -18,7 +18,8 @@ struct watch_timeline {
 
 void watch_start(struct watch_timeline *w, uint64_t step_ns);
 /* Adds a point when it is due (or when always is set). */
-void watch_add(struct watch_timeline *w, uint64_t rss_bytes, uint64_t live_bytes, uint64_t allocated_bytes, bool always);
+void watch_add(struct watch_timeline *w, uint64_t rss_bytes, uint64_t live_bytes, uint64_t allocated_bytes,
+               bool always);
 
 /* Resident bytes; false when the process is gone. statm is cheap and may lag by some pages; smaps_rollup is exact. */
 bool watch_statm(int statm_fd, uint64_t *rss_bytes);

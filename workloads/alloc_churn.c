@@ -42,7 +42,8 @@ static int churn_setup(struct workload_sample *s)
     if (p->size.hi > UINT32_MAX || p->live / s->threads > UINT32_MAX)
         return message_set(s->message, -EINVAL, "churn: at most 4G blocks of at most 4G bytes a thread");
     if (p->live < s->threads)
-        return message_set(s->message, -EINVAL, "churn: live=%llu is less than one block for each of %u threads",
+        return message_set(s->message, -EINVAL,
+                           "churn: live=%llu is less than one block for each of %u threads",
                            (unsigned long long)p->live, s->threads);
     struct churn *c = workload_scratch(sizeof *c);
     if (!c || !(c->thread = workload_scratch(s->threads * sizeof *c->thread)))
@@ -56,9 +57,9 @@ static int churn_setup(struct workload_sample *s)
     }
     for (unsigned i = 0; i < s->threads; i++) {
         struct churn_thread *t = &c->thread[i];
-        t->slots               = (uint32_t)(p->live / s->threads + (i < p->live % s->threads));
-        t->steps               = p->ops / 2 / s->threads;
-        t->slot                = workload_scratch(t->slots * sizeof *t->slot);
+        t->slots = (uint32_t)(p->live / s->threads + (i < p->live % s->threads));
+        t->steps = p->ops / 2 / s->threads;
+        t->slot = workload_scratch(t->slots * sizeof *t->slot);
         if (!t->slot)
             return message_set(s->message, -ENOMEM, "churn: no memory for %u slots", t->slots);
         s->thread[i].state = t;
@@ -77,15 +78,15 @@ static __attribute__((noinline)) void churn_failed(struct workload_thread *t, st
 {
     t->failed_allocs++;
     slot->size = 0;
-    slot->tag  = 0;
+    slot->tag = 0;
 }
 
-static inline void churn_put(struct workload_thread *t, struct churn_slot *slot, void *block, uint32_t size, uint64_t bits,
-                             uint64_t touch)
+static inline void churn_put(struct workload_thread *t, struct churn_slot *slot, void *block, uint32_t size,
+                             uint64_t bits, uint64_t touch)
 {
     slot->block = block;
-    slot->size  = size;
-    slot->tag   = (uint8_t)(bits >> 8);
+    slot->size = size;
+    slot->tag = (uint8_t)(bits >> 8);
     if (__builtin_expect(!block, 0))
         churn_failed(t, slot);
     else
@@ -94,8 +95,8 @@ static inline void churn_put(struct workload_thread *t, struct churn_slot *slot,
 
 static void churn_prepare(struct workload_thread *t)
 {
-    struct churn *c                    = t->sample->state;
-    struct churn_thread *own           = t->state;
+    struct churn *c = t->sample->state;
+    struct churn_thread *own = t->state;
     const struct alloc_churn_params *p = t->sample->params;
     for (uint32_t i = 0; i < own->slots; i++) {
         uint64_t bits = rng_mix(t->seed + own->counter++);
@@ -108,21 +109,21 @@ static void churn_prepare(struct workload_thread *t)
 }
 
 /* The measured loop. check and sized are constants, so each call of this is a loop of its own. */
-static inline __attribute__((always_inline)) void churn_loop(struct workload_thread *t, const uint32_t *sizes, uint64_t touch,
-                                                             bool check)
+static inline __attribute__((always_inline)) void churn_loop(struct workload_thread *t, const uint32_t *sizes,
+                                                             uint64_t touch, bool check)
 {
-    struct churn_thread *own           = t->state;
+    struct churn_thread *own = t->state;
     const struct alloc_churn_params *p = t->sample->params;
-    const struct alloc a               = *t->alloc;
+    const struct alloc a = *t->alloc;
     uint64_t counter = t->seed + own->counter, left = own->steps, sum = 0, faults = 0;
     uint64_t live = own->live_bytes, allocated = own->allocated_bytes, done = 0;
     uint32_t until = t->until_latency;
     while (left) {
         unsigned batch = left < GAUGE_BATCH ? (unsigned)left : GAUGE_BATCH;
         for (unsigned i = 0; i < batch; i++) {
-            uint64_t bits           = rng_mix(counter++);
+            uint64_t bits = rng_mix(counter++);
             struct churn_slot *slot = &own->slot[rng_scale((uint32_t)(bits >> 32), own->slots)];
-            uint32_t size           = churn_size(p, sizes, bits);
+            uint32_t size = churn_size(p, sizes, bits);
             if (check && slot->block)
                 faults += *slot->block != (uint8_t)slot->tag;
             sum += slot->size ^ bits;
@@ -133,7 +134,7 @@ static inline __attribute__((always_inline)) void churn_loop(struct workload_thr
                 uint64_t t0 = os_now_ns();
                 a.free(a.ctx, slot->block);
                 uint64_t t1 = os_now_ns();
-                block       = a.malloc(a.ctx, size);
+                block = a.malloc(a.ctx, size);
                 uint64_t t2 = os_now_ns();
                 t->sample->latency(t, OP_FREE, t1 - t0);
                 t->sample->latency(t, OP_MALLOC, t2 - t1);
@@ -148,9 +149,9 @@ static inline __attribute__((always_inline)) void churn_loop(struct workload_thr
         done += 2 * batch;
         gauge_publish(t->gauge, live, allocated, done);
     }
-    own->live_bytes      = live;
+    own->live_bytes = live;
     own->allocated_bytes = allocated;
-    t->until_latency     = until;
+    t->until_latency = until;
     t->ops += done;
     t->checksum += sum;
     t->faults += faults;
@@ -158,9 +159,9 @@ static inline __attribute__((always_inline)) void churn_loop(struct workload_thr
 
 static void churn_run(struct workload_thread *t)
 {
-    struct churn *c                    = t->sample->state;
+    struct churn *c = t->sample->state;
     const struct alloc_churn_params *p = t->sample->params;
-    bool check                         = p->touch != TOUCH_NONE && !(t->sample->alloc_flags & ALLOC_ALIASES);
+    bool check = p->touch != TOUCH_NONE && !(t->sample->alloc_flags & ALLOC_ALIASES);
     if (!c->sizes && p->touch == TOUCH_FIRST && check)
         churn_loop(t, NULL, TOUCH_FIRST, true);
     else if (!c->sizes && p->touch == TOUCH_FIRST)
@@ -190,10 +191,10 @@ static void churn_live(struct workload_sample *s, workload_visit *visit, void *a
 }
 
 const struct workload workload_alloc_churn = {
-    .name    = "churn",
-    .setup   = churn_setup,
+    .name = "churn",
+    .setup = churn_setup,
     .prepare = churn_prepare,
-    .run     = churn_run,
-    .drain   = churn_drain,
-    .live    = churn_live,
+    .run = churn_run,
+    .drain = churn_drain,
+    .live = churn_live,
 };

@@ -14,16 +14,16 @@ enum {
     WORKLOAD_PAIRS = 1 << 1, /* needs at least two threads, in pairs; with one it does both parts in turn */
 };
 
-#define ALLOC_CHURN_PARAMS(P, S)                                                                            \
-    P(S, COUNT, live, "100k", "1-100M", "blocks held live, over all threads")                               \
-    P(S, RANGE, size, "16-512", "1-1G", "block sizes in bytes")                                             \
-    P(S, CHOICE, dist, "uniform", "uniform|log", "how sizes are drawn") \
-    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads")               \
+#define ALLOC_CHURN_PARAMS(P, S)                                                                \
+    P(S, COUNT, live, "100k", "1-100M", "blocks held live, over all threads")                   \
+    P(S, RANGE, size, "16-512", "1-1G", "block sizes in bytes")                                 \
+    P(S, CHOICE, dist, "uniform", "uniform|log", "how sizes are drawn")                         \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads") \
     P(S, CHOICE, touch, "first", "none|first|page|all", "which bytes of a new block are written")
 
-#define LARSON_PARAMS(P, S)                                             \
-    P(S, COUNT, slots, "5000", "1-10M", "blocks a thread holds")        \
-    P(S, RANGE, size, "8-1000", "1-1G", "block sizes in bytes")         \
+#define LARSON_PARAMS(P, S)                                                                     \
+    P(S, COUNT, slots, "5000", "1-10M", "blocks a thread holds")                                \
+    P(S, RANGE, size, "8-1000", "1-1G", "block sizes in bytes")                                 \
     P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads") \
     P(S, COUNT, handover, "500k", "1-1G", "replacements after which a thread gives its slots to a successor")
 
@@ -56,8 +56,8 @@ enum {
     P(S, CHOICE, shape, "roots", "roots|tree", "many small roots, or one giant tree") \
     P(S, COUNT, ops, "2M", "1-100G", "short-lived objects made beside it, over all threads")
 
-#define WORKLOADS(W)                                                                                                   \
-    W(alloc_churn, "churn", LEVEL_ALLOC, 0, ALLOC_CHURN_PARAMS,                                                        \
+#define WORKLOADS(W)                                            \
+    W(alloc_churn, "churn", LEVEL_ALLOC, 0, ALLOC_CHURN_PARAMS, \
       "random-slot replace over a live set: speed and fragmentation of a steady state; no remote frees")
 
 #define WORKLOAD_PARAM_STRUCT(ident, name, level, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)

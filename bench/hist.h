@@ -52,7 +52,6 @@ double hist_mean_ns(const struct hist *h); /* NaN when empty */
  * 0 when empty. */
 uint64_t hist_quantile_ns(const struct hist *h, uint32_t ppm);
 
-/* The same by percent, to four decimals: 99.99. */
 /* The lowest and highest value that counter i stands for. */
 uint64_t hist_lowest_ns(unsigned i);
 uint64_t hist_highest_ns(unsigned i);

@@ -56,9 +56,16 @@ enum {
     P(S, CHOICE, shape, "roots", "roots|tree", "many small roots, or one giant tree") \
     P(S, COUNT, ops, "2M", "1-100G", "short-lived objects made beside it, over all threads")
 
-#define WORKLOADS(W)                                            \
-    W(alloc_churn, "churn", LEVEL_ALLOC, 0, ALLOC_CHURN_PARAMS, \
-      "random-slot replace over a live set: speed and fragmentation of a steady state; no remote frees")
+/* clang-format off: a row each, so that adding one changes one */
+#define WORKLOADS(W)                                                                                     \
+    W(alloc_churn, "churn", LEVEL_ALLOC, 0, ALLOC_CHURN_PARAMS,                                          \
+      "random-slot replace over a live set: speed and fragmentation of a steady state; no remote frees") \
+    W(larson, "larson", LEVEL_ALLOC, 0, LARSON_PARAMS,                                                   \
+      "a server's threads that hand their blocks to successors: frees of dead threads' blocks; not the " \
+      "cost of thread starts")                                                                           \
+    W(xmalloc, "xmalloc", LEVEL_ALLOC, WORKLOAD_PAIRS, XMALLOC_PARAMS,                                   \
+      "producers to consumers in batches: every free is remote; nothing is kept, so its memory says little")
+/* clang-format on */
 
 #define WORKLOAD_PARAM_STRUCT(ident, name, level, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)
 WORKLOADS(WORKLOAD_PARAM_STRUCT)

@@ -77,8 +77,8 @@ SANITIZED := $(filter asan tsan fuzz,$(MODE))
 
 all: $(if $(wildcard bench/main.c),$(OUT)/heapgauge) $(if $(wildcard bench/child.c),$(WORKERS)) $(if $(SANITIZED),,$(LIBS))
 
-FRONT_LIBS  := -lhwloc -ljansson -linih -lzstd -ldl -lm
-WORKER_LIBS := -lzstd -ldl -lm
+FRONT_LIBS  := -ldw -lhwloc -ljansson -linih -lzstd -ldl -lm
+WORKER_LIBS := -ldw -lzstd -ldl -lm
 
 ALL_OBJ := $(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C) $(FRONT_C)) \
            $(foreach p,$(POLICIES),$(call obj_rc,$(p),$(GC_C) $(OBJECT_C) $(CHILD_C))) \

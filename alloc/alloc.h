@@ -30,6 +30,8 @@ enum {
     ALLOC_WRAPPER = 1 << 3,  /* takes another backend: name(inner) */
     ALLOC_LIBRARY = 1 << 4,  /* name:LIBRARY, put before the program by LD_PRELOAD */
     ALLOC_LOCKS = 1 << 5,    /* a wrapper that makes its inner backend safe with threads */
+    ALLOC_GUARDS =
+        1 << 6, /* a wrapper that owns the bytes around each block: not for ALLOC_ALIASES, ALLOC_LIBRARY */
 };
 
 struct backend;
@@ -61,6 +63,7 @@ struct alloc_stats {
 struct alloc_sink {
     void *arg;
     void (*integer)(void *arg, const char *key, uint64_t value);
+    void (*text)(void *arg, const char *key, const char *value); /* may be NULL: texts are left out then */
 };
 
 /* One piece of the heap, for the walk: an arena, a pool or page in it, or a block in that. */
@@ -74,6 +77,10 @@ struct alloc_piece {
     uint32_t lost_bytes;     /* arena: lost to alignment; pool: header and tail */
 };
 
+/* Around a fork() in a program whose other threads may be inside the backend: PREPARE takes every lock, so
+ * that the child gets a heap that nobody was changing; the other two give them back. */
+enum alloc_fork { ALLOC_FORK_PREPARE, ALLOC_FORK_PARENT, ALLOC_FORK_CHILD };
+
 struct backend {
     const char *name;
     /* Builds the backend: fills a (ctx and the calls; a->backend is set by the caller). params is the struct
@@ -86,6 +93,10 @@ struct backend {
     void (*stats)(void *ctx, struct alloc_stats *out);
     void (*report)(void *ctx, const struct alloc_sink *sink); /* the heap{} of a sample */
     int (*walk)(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg, bool blocks);
+    /* Not needed by a backend that registers with pthread_atfork() itself, or has no lock. */
+    void (*fork)(void *ctx, enum alloc_fork phase);
+    /* Looks for damage in the whole heap (guards, lists, counters): 0, or -EUCLEAN with a message. */
+    int (*verify)(void *ctx, struct message *m);
 };
 
 /* Opens the stack of backends that a spec names ("locked(pymalloc:layout=3.9)"), wrappers outside. */
@@ -96,5 +107,8 @@ struct alloc_stack {
 };
 int alloc_open(struct alloc_stack *stack, const struct spec *spec, struct message *m);
 void alloc_close(struct alloc_stack *stack);
+/* Outermost first to prepare (that is the order in which a call takes their locks), innermost first after. */
+void alloc_fork(struct alloc_stack *stack, enum alloc_fork phase);
+int alloc_verify(struct alloc_stack *stack, struct message *m);
 
 #endif

@@ -10,6 +10,10 @@
       "pools and arenas: 3.9 = 4 KiB in 256 KiB, 3.10 = 16 KiB in 1 MiB") \
     P(S, FLAG, hugepages, "0", "", "2 MiB arenas on huge pages, as 3.15 offers them")
 
+#define DEBUG_PARAMS(P, S)                                                                          \
+    P(S, BYTES, quarantine, "16M", "0-1G", "freed memory kept back and watched for use after free") \
+    P(S, COUNT, frames, "8", "1-64", "frames of the call sites in a report")
+
 #define BACKENDS(B)                                                                               \
     B(null, "null", ALLOC_THREADS | ALLOC_ALIASES, PARAM_NONE,                                    \
       "floor: hands out the same memory again and again")                                         \
@@ -19,7 +23,9 @@
     B(preload, "preload", ALLOC_THREADS | ALLOC_LIBRARY, PARAM_NONE,                              \
       "an installed library in place of malloc: jemalloc mimalloc tcmalloc tbbmalloc, or a path") \
     B(locked, "locked", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_LOCKS, PARAM_NONE,                  \
-      "one mutex around any backend")
+      "one mutex around any backend")                                                             \
+    B(debug, "debug", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_GUARDS, DEBUG_PARAMS,                 \
+      "guard bytes and fill patterns as PYTHONMALLOC=debug has them; damage is reported, then abort")
 
 #define BACKEND_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)
 BACKENDS(BACKEND_PARAM_STRUCT)

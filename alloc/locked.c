@@ -2,6 +2,7 @@
  * usable with threads, at the price of them all waiting for one another. The mutex is held for the whole
  * inner call. */
 #include "alloc.h"
+#include "callsite.h"
 #include "os.h"
 
 #include <errno.h>
@@ -21,30 +22,30 @@ static struct os_account locked_account;
     call;                          \
     pthread_mutex_unlock(&l->mutex)
 
-static void *locked_malloc(void *ctx, size_t size)
+static CALLSITE_WRAPPER void *locked_malloc(void *ctx, size_t size)
 {
     LOCKED(ctx, void *p = l->inner.malloc(l->inner.ctx, size));
     return p;
 }
 
-static void *locked_calloc(void *ctx, size_t count, size_t size)
+static CALLSITE_WRAPPER void *locked_calloc(void *ctx, size_t count, size_t size)
 {
     LOCKED(ctx, void *p = l->inner.calloc(l->inner.ctx, count, size));
     return p;
 }
 
-static void *locked_realloc(void *ctx, void *old, size_t size)
+static CALLSITE_WRAPPER void *locked_realloc(void *ctx, void *old, size_t size)
 {
     LOCKED(ctx, void *p = l->inner.realloc(l->inner.ctx, old, size));
     return p;
 }
 
-static void locked_free(void *ctx, void *p)
+static CALLSITE_WRAPPER void locked_free(void *ctx, void *p)
 {
     LOCKED(ctx, l->inner.free(l->inner.ctx, p));
 }
 
-static void *locked_aligned(void *ctx, size_t align, size_t size)
+static CALLSITE_WRAPPER void *locked_aligned(void *ctx, size_t align, size_t size)
 {
     LOCKED(ctx, void *p = l->inner.aligned(l->inner.ctx, align, size));
     return p;
@@ -98,6 +99,15 @@ static int locked_walk(void *ctx, int (*visit)(void *arg, const struct alloc_pie
     return l->inner.backend->walk ? l->inner.backend->walk(l->inner.ctx, visit, arg, blocks) : -ENOTSUP;
 }
 
+static void locked_fork(void *ctx, enum alloc_fork phase)
+{
+    struct locked *l = ctx;
+    if (phase == ALLOC_FORK_PREPARE)
+        pthread_mutex_lock(&l->mutex);
+    else
+        pthread_mutex_unlock(&l->mutex);
+}
+
 const struct backend backend_locked = {
     .name = "locked",
     .open = locked_open,
@@ -105,4 +115,5 @@ const struct backend backend_locked = {
     .stats = locked_stats,
     .report = locked_report,
     .walk = locked_walk,
+    .fork = locked_fork,
 };

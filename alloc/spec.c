@@ -68,7 +68,7 @@ static int spec_layer(struct spec *spec, char *text, char **rest, struct message
         return 0;
     }
     char owner[64];
-    snprintf(owner, sizeof owner, "backend %s", text);
+    snprintf(owner, sizeof owner, "backend %s", layer->info->name);
     if (params && !*params)
         return message_set(m, -EINVAL, "%s: nothing follows the colon", owner);
     return param_parse(layer->info->params, layer->params, owner, params, m);
@@ -90,6 +90,7 @@ int spec_parse(struct spec *spec, const char *text, struct message *m)
     strcpy(work, spec->text);
     char *at = work, *rest;
     bool locks = false;
+    const char *guards = NULL; /* the wrapper that cannot stand around everything */
     do {
         if (spec->depth == SPEC_DEPTH_MAX)
             return message_set(m, -EINVAL, "'%s': more than %d layers", spec->text, SPEC_DEPTH_MAX);
@@ -105,6 +106,20 @@ int spec_parse(struct spec *spec, const char *text, struct message *m)
             return message_set(m, -EINVAL, "%s is not a wrapper: '%s' cannot stand inside it", info->name,
                                rest);
         locks |= info->flags & ALLOC_LOCKS;
+        if (info->flags & ALLOC_GUARDS && !guards)
+            guards = info->name;
+        if (guards && info->flags & ALLOC_LIBRARY)
+            return message_set(
+                m, -EINVAL,
+                "%s() cannot wrap %s: a library takes the place of the C library's malloc, and its blocks "
+                "are "
+                "not all seen here. %s(system) or %s(pools) work, and 'heapgauge check' takes a library",
+                guards, info->name, guards, guards);
+        if (guards && info->flags & ALLOC_ALIASES)
+            return message_set(
+                m, -EINVAL,
+                "%s() cannot wrap %s, which hands out the same memory again and again: %s(bump) works",
+                guards, info->name, guards);
         spec->flags = info->flags;
         at = rest;
     } while (rest);

@@ -31,3 +31,23 @@ void alloc_close(struct alloc_stack *stack)
     for (unsigned i = 0; i < stack->depth; i++)
         stack->layer[i].backend->close(&stack->layer[i]);
 }
+
+void alloc_fork(struct alloc_stack *stack, enum alloc_fork phase)
+{
+    for (unsigned i = 0; i < stack->depth; i++) {
+        struct alloc *a = &stack->layer[phase == ALLOC_FORK_PREPARE ? i : stack->depth - 1 - i];
+        if (a->backend->fork)
+            a->backend->fork(a->ctx, phase);
+    }
+}
+
+int alloc_verify(struct alloc_stack *stack, struct message *m)
+{
+    for (unsigned i = 0; i < stack->depth; i++) {
+        const struct alloc *a = &stack->layer[i];
+        int err = a->backend->verify ? a->backend->verify(a->ctx, m) : 0;
+        if (err)
+            return err;
+    }
+    return 0;
+}

@@ -2,6 +2,7 @@
  * worker proves which one serves (bench/child.c); this file only calls. */
 #include "alloc.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 
@@ -32,7 +33,11 @@ static void system_free(void *ctx, void *p)
 static void *system_aligned(void *ctx, size_t align, size_t size)
 {
     (void)ctx;
-    return aligned_alloc(align, size);
+    void *p; /* aligned_alloc would have size be a multiple of align */
+    int err = posix_memalign(&p, align < sizeof(void *) ? sizeof(void *) : align, size);
+    if (err)
+        errno = err;
+    return err ? NULL : p;
 }
 
 static size_t system_usable(void *ctx, const void *p)

@@ -17,7 +17,7 @@ define unit_rule
 $(OUT)/tests/unit/$(1): tests/unit/$(1).c $(call unit_objs,$(1))
 	$$(call say,CC,$$(@:$(OUT)/%=%))
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $(CFLAGS) $(call unit_defs,$(1)) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -lcmocka -lhwloc -ljansson -linih -lzstd -ldl -lm
+	$(Q)$(CC) $(CFLAGS) $(call unit_defs,$(1)) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -lcmocka -ldw -lhwloc -ljansson -linih -lzstd -ldl -lm
 endef
 $(foreach u,$(UNIT_C:tests/unit/%.c=%),$(eval $(call unit_rule,$(u))))
 -include $(UNITS:%=%.d)

@@ -1,0 +1,30 @@
+/* symbol.h: turns return addresses into function, file and line. symbol.c is the only file that includes libdw
+ * (elfutils). Not for any hot path: opening debug information takes milliseconds and memory of malloc's.
+ *
+ * Built into the libraries that go into other people's programs (HG_PIC) it knows what the dynamic loader
+ * knows (function and object) and no lines: their snapshots are symbolised by the command afterwards. */
+#ifndef HG_ALLOC_SYMBOL_H
+#define HG_ALLOC_SYMBOL_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+/* Texts are NULL where unknown, live as long as the symbols do, and equal texts may have different addresses. */
+struct symbol {
+    const char *function, *file, *object;
+    unsigned line;    /* 0: unknown */
+    uintptr_t offset; /* of the address in its object, as addr2line takes it */
+};
+
+struct symbols; /* what is mapped where in one process */
+
+/* Of this process, as it is mapped now. NULL without memory. */
+struct symbols *symbols_of_self(void);
+/* Of another: maps is the text of its /proc/PID/maps. -EINVAL when it is not one. */
+int symbols_of_maps(struct symbols **out, FILE *maps);
+void symbols_close(struct symbols *s);
+
+/* Looks a return address up: the line of the call, not of what follows it. */
+void symbols_find(struct symbols *s, const void *return_address, struct symbol *out);
+
+#endif

@@ -436,6 +436,12 @@ int objscript_fault_index(const struct objscript *s, const struct objscript_step
                        s->name, step->line, step->number, length);
 }
 
+int objscript_fault_key(const struct objscript *s, const struct objscript_step *step, struct message *m)
+{
+    return message_set(m, -EINVAL, "%s:%" PRIu32 ": key '%s' is not in the dict of root '%" PRIu32 "'",
+                       s->name, step->line, s->keys + step->first, step->root);
+}
+
 int objscript_stat_print(const struct objscript_stat *t, char *buf, size_t size)
 {
 #define THREE     "%" PRIu64 ",%" PRIu64 ",%" PRIu64

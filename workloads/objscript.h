@@ -101,6 +101,9 @@ int objscript_fault(const struct objscript *s, const struct objscript_step *step
 int objscript_fault_index(const struct objscript *s, const struct objscript_step *step, struct message *m,
                           uint64_t length);
 
+/* "F.hgo:12: key 'k' is not in the dict of root '3'" */
+int objscript_fault_key(const struct objscript *s, const struct objscript_step *step, struct message *m);
+
 /* The answer to "stat": one line. */
 struct objscript_stat {
     long counts[3];

@@ -38,6 +38,16 @@ struct gc_state {
     void *state; /* the collector's own */
 };
 
+/* Of one generation, as gc.get_stats() tells them. */
+struct gc_stats {
+    uint64_t collections, collected, uncollectable;
+};
+
+/* Called before and after every collection, as gc.callbacks; may not touch objects of the runtime. */
+enum gc_phase { GC_PHASE_START, GC_PHASE_STOP };
+typedef void gc_callback(void *arg, enum gc_phase phase, int generation, uint64_t collected,
+                         uint64_t uncollectable);
+
 struct collector {
     const char *name;
     int (*open)(struct runtime *r, const void *params, struct message *m);
@@ -53,6 +63,7 @@ struct collector {
     void (*enable)(struct runtime *r, bool on);
     int (*set_thresholds)(struct runtime *r, const int64_t threshold[3]);
     void (*counts)(struct runtime *r, int64_t count[3]);
+    void (*stats)(struct runtime *r, struct gc_stats stats[3]);
     void (*freeze)(struct runtime *r);
     void (*unfreeze)(struct runtime *r);
     void (*report)(struct runtime *r, const struct alloc_sink *sink);
@@ -64,6 +75,22 @@ struct collector {
 #define COLLECTOR_EXTERN(ident, name, flags, PARAMS, summary) extern const struct collector collector_##ident;
 COLLECTORS(COLLECTOR_EXTERN)
 #undef COLLECTOR_EXTERN
+
+/* The gc module: any of them does nothing where the collector has no such thing. */
+uint64_t gc_collect(struct runtime *r, int generation); /* 0..2; returns collected + uncollectable */
+void gc_enable(struct runtime *r, bool on);
+int gc_set_thresholds(struct runtime *r, const int64_t threshold[3]); /* -EINVAL: out of range */
+void gc_counts(struct runtime *r, int64_t count[3]);
+void gc_get_stats(struct runtime *r, struct gc_stats stats[3]);
+void gc_freeze(struct runtime *r);
+void gc_unfreeze(struct runtime *r);
+/* One callback a runtime; NULL takes it away. */
+void gc_set_callback(struct runtime *r, gc_callback *callback, void *arg);
+
+/* For collectors: tells the callback, and writes gc.generations.N.* of a sample. */
+void gc_tell(struct runtime *r, enum gc_phase phase, int generation, uint64_t collected,
+             uint64_t uncollectable);
+void gc_report_generations(const struct alloc_sink *sink, const struct gc_stats *stats, int generations);
 
 /* Empties every free list, as a full collection does (of all threads: world stopped without a GIL). */
 void freelist_clear_all(struct runtime *r);

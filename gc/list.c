@@ -1,6 +1,11 @@
 /* list.c: the tables of list.h; the front links this file alone of gc/. */
 #include "list.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
 #define POLICY_INFO(ident, name, flags, PARAMS, summary) \
     {name, flags, PARAM_TABLE(rc_##ident##_params, PARAMS), summary},
 const struct policy_info policy_list[] = {POLICIES(POLICY_INFO){NULL, 0, NULL, NULL}};
@@ -8,3 +13,39 @@ const struct policy_info policy_list[] = {POLICIES(POLICY_INFO){NULL, 0, NULL, N
 #define COLLECTOR_INFO(ident, name, flags, PARAMS, summary) \
     {name, flags, PARAM_TABLE(gc_##ident##_params, PARAMS), summary},
 const struct collector_info collector_list[] = {COLLECTORS(COLLECTOR_INFO){NULL, 0, NULL, NULL}};
+
+int gc_thresholds_parse(const char *owner, const char *text, int64_t threshold[3], struct message *m)
+{
+    if (!*text)
+        return 0;
+    int64_t value[3];
+    const char *at = text;
+    for (unsigned i = 0; i < 3; i++) {
+        char *end;
+        errno = 0;
+        value[i] = strtoll(at, &end, 10);
+        if (end == at || *at < '0' || *at > '9' || *end != (i < 2 ? '/' : 0))
+            return message_set(m, -EINVAL, "%s: thresholds '%s' is not A/B/C, three whole numbers", owner,
+                               text);
+        if (errno || value[i] > GC_THRESHOLD_MAX)
+            return message_set(m, -EINVAL, "%s: thresholds '%s' is out of range: each is 0 to %" PRId64,
+                               owner, text, (int64_t)GC_THRESHOLD_MAX);
+        at = end + 1;
+    }
+    memcpy(threshold, value, sizeof value);
+    return 0;
+}
+
+/* Parameters that are text are found by name: any collector may have them. */
+int collector_check(const struct collector_info *collector, const void *params, struct message *m)
+{
+    for (const struct param *p = collector->params; p->name; p++) {
+        int64_t unused[3];
+        if (strcmp(p->name, "thresholds") == 0) {
+            int err = gc_thresholds_parse(collector->name, (const char *)params + p->offset, unused, m);
+            if (err)
+                return err;
+        }
+    }
+    return 0;
+}

@@ -57,4 +57,11 @@ struct collector_info {
 };
 extern const struct collector_info collector_list[];
 
+/* "A/B/C" into three thresholds; an empty text leaves them as they are. -EINVAL with a message. */
+#define GC_THRESHOLD_MAX INT32_MAX
+int gc_thresholds_parse(const char *owner, const char *text, int64_t threshold[3], struct message *m);
+
+/* What a collector's parameters must hold beside what their table says: -EINVAL with a message. */
+int collector_check(const struct collector_info *collector, const void *params, struct message *m);
+
 #endif

@@ -205,6 +205,23 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
     return cell_check(cell, m);
 }
 
+bool cell_is_baseline(const struct cell *cell, const char *baseline)
+{
+    /* NAME alone, or "alloc=NAME rc=NAME gc=NAME" where several axes vary. */
+    char words[512], *save = NULL;
+    bool all = true;
+    snprintf(words, sizeof words, "%s", baseline);
+    for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+        if (strncmp(word, "rc=", 3) == 0)
+            all &= strcmp(word + 3, cell->rc ? cell->rc->name : "none") == 0;
+        else if (strncmp(word, "gc=", 3) == 0)
+            all &= cell->gc ? strcmp(word + 3, cell->gc->name) == 0 || strcmp(word + 3, cell->gc_text) == 0 : false;
+        else
+            all &= strcmp(strncmp(word, "alloc=", 6) == 0 ? word + 6 : word, cell->alloc.text) == 0;
+    }
+    return all && baseline[0];
+}
+
 static void cell_record_params(const struct param *table, const void *params, struct record *sample)
 {
     char key[128], value[sizeof(param_c_TEXT) + 1];

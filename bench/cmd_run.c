@@ -2,9 +2,9 @@
 #include "cmd.h"
 #include "report_table.h"
 #include "session.h"
+#include "words.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,78 +31,30 @@
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
 
-#define RUN_LIST_MAX 64
-
-/* "1,2,4" */
-static int run_numbers(const char *text, const char *option, unsigned max, unsigned *out, unsigned *count,
-                       struct message *m)
+static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places, struct message *m)
 {
-    *count = 0;
-    for (const char *at = text;;) {
-        char *end;
-        errno = 0;
-        unsigned long long n = strtoull(at, &end, 10);
-        if (end == at || (*end && *end != ',') || n < 1 || n > max || errno || *at == '-' || *at == '+')
-            return message_set(m, -EINVAL,
-                               "--%s: '%s' is not a number from 1 to %u or a list of such (1,2,4)", option,
-                               text, max);
-        if (*count == RUN_LIST_MAX)
-            return message_set(m, -EINVAL, "--%s: more than %d numbers", option, RUN_LIST_MAX);
-        out[(*count)++] = (unsigned)n;
-        if (!*end)
-            return 0;
-        at = end + 1;
-    }
-}
-
-/* Words between commas; "x:a=1,b=2,y" is "x:a=1,b=2" and "y". */
-static int run_words(const char *text, const char *option, char *buf, size_t size, const char **out,
-                     unsigned *count, struct message *m)
-{
-    int n = spec_split(text, buf, size, out, RUN_LIST_MAX, m);
-    if (n < 0) {
-        char why[sizeof m->text];
-        snprintf(why, sizeof why, "%s", m->text);
-        return message_set(m, n, "--%s: %.900s", option, why);
-    }
-    *count = (unsigned)n;
-    return 0;
-}
-
-static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places,
-                    struct message *m)
-{
-    static char alloc_text[2048], rc_text[2048], gc_text[2048];
-    const char *alloc[RUN_LIST_MAX], *rc[RUN_LIST_MAX] = {""}, *gc[RUN_LIST_MAX] = {""};
-    unsigned threads[RUN_LIST_MAX], processes[RUN_LIST_MAX];
-    unsigned allocs = 0, rcs = 1, gcs = 1, thread_counts = 0, process_counts = 0, group = 0;
+    static struct words alloc, rc, gc;
     static struct cell cell;
-    int err = run_numbers(o->threads, "threads", CELL_THREADS_MAX, threads, &thread_counts, m);
+    unsigned threads[WORDS_MAX], processes[WORDS_MAX], thread_counts = 0, process_counts = 0, group = 0;
+    int err = words_numbers(o->threads, "--threads", CELL_THREADS_MAX, threads, &thread_counts, m);
     if (!err)
-        err = run_numbers(o->processes, "processes", CELL_PROCESSES_MAX, processes, &process_counts, m);
+        err = words_numbers(o->processes, "--processes", CELL_PROCESSES_MAX, processes, &process_counts, m);
     if (!err)
-        err = run_words(o->alloc, "alloc", alloc_text, sizeof alloc_text, alloc, &allocs, m);
-    if (!err && o->rc[0])
-        err = run_words(o->rc, "rc", rc_text, sizeof rc_text, rc, &rcs, m);
-    if (!err && o->gc[0])
-        err = run_words(o->gc, "gc", gc_text, sizeof gc_text, gc, &gcs, m);
+        err = words_split(&alloc, o->alloc, "--alloc", m);
+    if (!err)
+        err = words_split(&rc, o->rc, "--rc", m);
+    if (!err)
+        err = words_split(&gc, o->gc, "--gc", m);
     for (unsigned t = 0; t < thread_counts && !err; t++)
         for (unsigned p = 0; p < process_counts && !err; p++, group++)
-            for (unsigned i = 0; i < allocs * rcs * gcs && !err; i++) {
-                struct cell_words words = {o->workload, alloc[i / rcs / gcs], rc[i / gcs % rcs], gc[i % gcs],
-                                           o->place,    threads[t],           processes[p]};
+            for (unsigned i = 0; i < alloc.count * rc.count * gc.count && !err; i++) {
+                struct cell_words words = {o->workload, alloc.word[i / rc.count / gc.count], rc.word[i / gc.count % rc.count],
+                                           gc.word[i % gc.count], o->place, threads[t], processes[p]};
                 err = cell_make(&cell, &words, places, m);
                 if (!err)
                     err = plan_add(plan, &cell, group, false, NULL);
             }
     return err ? err : plan_order(plan, (unsigned)o->samples, o->seed, 0, 1);
-}
-
-static uint64_t run_memory_limit(uint64_t asked)
-{
-    if (asked)
-        return asked;
-    return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4 * 3;
 }
 
 int cmd_run(const struct command *self, int argc, char **argv)
@@ -124,7 +76,7 @@ int cmd_run(const struct command *self, int argc, char **argv)
         err = run_plan(&plan, &o, place, &m);
     struct session s = {
         .plan = &plan,
-        .limits = {o.timeout, run_memory_limit(o.memory_limit), 0, (uint32_t)o.latency},
+        .limits = {o.timeout, session_memory_limit(o.memory_limit), 0, (uint32_t)o.latency},
         .settle_ns = o.settle,
         .settle_always = true,
         .json = o.json,

@@ -31,6 +31,11 @@ void session_new_id(char *out, size_t size)
              t.tm_hour, t.tm_min, t.tm_sec, random & 0xffffff);
 }
 
+uint64_t session_memory_limit(uint64_t asked)
+{
+    return asked ? asked : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4 * 3;
+}
+
 struct record *session_describe(const struct session *s, const char *suite, const char *baseline)
 {
     struct record *r = record_new();

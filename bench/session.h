@@ -32,4 +32,7 @@ struct record *session_describe(const struct session *s, const char *suite, cons
 /* "20261121-031500-1a2b3c": time and a random part. */
 void session_new_id(char *out, size_t size);
 
+/* What was asked for, or three quarters of the machine's memory when it is 0. */
+uint64_t session_memory_limit(uint64_t asked);
+
 #endif

@@ -1,0 +1,159 @@
+/* suite.c: see suite.h. The INI syntax is inih's; what the words mean is ours. */
+#include "suite.h"
+#include "words.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUITE_OPTIONS(P, S)                                                                                            \
+    P(S, TEXT, title, "", "", "what the suite is for")                                                                 \
+    P(S, COUNT, blocks, "6", "1-1000", "how often every cell is run")                                                  \
+    P(S, TEXT, baseline, "system", "", "what the others are compared with")                                            \
+    P(S, NS, settle, "100ms", "0s-60s", "how long memory is watched after the drain")
+PARAM_STRUCT(suite_options, SUITE_OPTIONS)
+static const struct param *const suite_table = PARAM_TABLE(suite_options, SUITE_OPTIONS);
+
+#define SECTION_OPTIONS(P, S)                                                                                          \
+    P(S, TEXT, workload, "", "", "NAME:param=value,...")                                                               \
+    P(S, TEXT, alloc, "system", "", "a list of allocators")                                                            \
+    P(S, TEXT, rc, "", "", "a list of refcount policies")                                                              \
+    P(S, TEXT, gc, "", "", "a list of collectors")                                                                     \
+    P(S, TEXT, threads, "1", "", "a list of numbers")                                                                  \
+    P(S, TEXT, processes, "1", "", "a list of numbers")                                                                \
+    P(S, TEXT, place, "none", "", "binding")                                                                           \
+    P(S, TEXT, baseline, "", "", "what the others are compared with")
+PARAM_STRUCT(section_options, SECTION_OPTIONS)
+static const struct param *const section_table = PARAM_TABLE(section_options, SECTION_OPTIONS);
+
+struct suite_reader {
+    struct suite *suite;
+    const char *path, *trace;
+    const struct place *places;
+    struct message *m;
+    char section[128];
+    int section_line, line;
+    bool in_suite;
+    struct suite_options options;
+    struct section_options words;
+    unsigned group;
+    int err;
+};
+
+static int suite_wrong(struct suite_reader *r, int line, int err)
+{
+    char why[sizeof r->m->text];
+    snprintf(why, sizeof why, "%s", r->m->text);
+    r->err = message_set(r->m, err, "%s:%d: %.800s", r->path, line, why);
+    return 0; /* inih: stop */
+}
+
+/* "@trace@" becomes the path that was given. */
+static int suite_put_trace(struct suite_reader *r)
+{
+    char *at = strstr(r->words.workload, "@trace@"), text[sizeof r->words.workload];
+    if (!at)
+        return 0;
+    if (!r->trace)
+        return message_set(r->m, -EINVAL, "section [%s] replays a recorded program: give it with --trace FILE.hgt", r->section);
+    if (snprintf(text, sizeof text, "%.*s%s%s", (int)(at - r->words.workload), r->words.workload, r->trace, at + 7) >=
+        (int)sizeof text)
+        return message_set(r->m, -EINVAL, "section [%s]: the trace's path is too long", r->section);
+    memcpy(r->words.workload, text, sizeof text);
+    return 0;
+}
+
+/* Every cell of the section that has just ended. */
+static int suite_section_cells(struct suite_reader *r)
+{
+    struct section_options *w = &r->words;
+    static struct words alloc, rc, gc;
+    static struct cell cell;
+    unsigned threads[WORDS_MAX], processes[WORDS_MAX], thread_counts = 0, process_counts = 0;
+    int err = suite_put_trace(r);
+    if (!err)
+        err = words_numbers(w->threads, "threads", CELL_THREADS_MAX, threads, &thread_counts, r->m);
+    if (!err)
+        err = words_numbers(w->processes, "processes", CELL_PROCESSES_MAX, processes, &process_counts, r->m);
+    if (!err)
+        err = words_split(&alloc, w->alloc, "alloc", r->m);
+    if (!err)
+        err = words_split(&rc, w->rc, "rc", r->m);
+    if (!err)
+        err = words_split(&gc, w->gc, "gc", r->m);
+    const char *baseline = w->baseline[0] ? w->baseline : r->options.baseline;
+    for (unsigned t = 0; t < thread_counts && !err; t++)
+        for (unsigned p = 0; p < process_counts && !err; p++, r->group++)
+            for (unsigned i = 0; i < alloc.count * rc.count * gc.count && !err; i++) {
+                struct cell_words words = {w->workload, alloc.word[i / rc.count / gc.count], rc.word[i / gc.count % rc.count],
+                                           gc.word[i % gc.count], w->place, threads[t], processes[p]};
+                err                     = cell_make(&cell, &words, r->places, r->m);
+                if (err && err != -ENOTSUP)
+                    break;
+                err = plan_add(&r->suite->plan, &cell, r->group, cell_is_baseline(&cell, baseline),
+                               err == -ENOTSUP ? r->m->text : NULL);
+            }
+    return err;
+}
+
+static int suite_end_section(struct suite_reader *r)
+{
+    if (!r->section[0] || r->in_suite)
+        return 1;
+    int err = suite_section_cells(r);
+    return err ? suite_wrong(r, r->section_line, err) : 1;
+}
+
+static int suite_on_value(void *arg, const char *section, const char *name, const char *value, int line)
+{
+    struct suite_reader *r = arg;
+    if (strcmp(section, r->section) != 0) {
+        if (!suite_end_section(r))
+            return 0;
+        snprintf(r->section, sizeof r->section, "%s", section);
+        r->section_line = line;
+        r->in_suite     = strcmp(section, "suite") == 0;
+        param_defaults(section_table, &r->words);
+        if (!section[0]) {
+            message_set(r->m, 0, "'%.60s' stands before the first [section]", name);
+            return suite_wrong(r, line, -EINVAL);
+        }
+    }
+    char owner[160];
+    snprintf(owner, sizeof owner, "section [%.100s]", r->section);
+    int err = r->in_suite ? param_set(suite_table, &r->options, owner, name, value, r->m)
+                          : param_set(section_table, &r->words, owner, name, value, r->m);
+    return err ? suite_wrong(r, line, err) : 1;
+}
+
+int suite_read(struct suite *suite, const char *path, const char *trace, const struct place *places, struct message *m)
+{
+    static struct suite_reader reader;
+    memset(suite, 0, sizeof *suite);
+    memset(&reader, 0, sizeof reader);
+    struct suite_reader *r = &reader;
+    r->suite               = suite;
+    r->path                = path;
+    r->trace               = trace;
+    r->places              = places;
+    r->m                   = m;
+    param_defaults(suite_table, &r->options);
+    int line = ini_parse(path, suite_on_value, r);
+    if (line == -1)
+        return message_set(m, -errno, "cannot read %s: %s", path, strerror(errno));
+    if (r->err)
+        return r->err;
+    if (line > 0)
+        return message_set(m, -EINVAL, "%s:%d: neither a [section] nor name = value (lines have at most %d characters)", path,
+                           line, INI_MAX_LINE);
+    if (!suite_end_section(r))
+        return r->err;
+    if (!suite->plan.cells)
+        return message_set(m, -EINVAL, "%s has no cells: it needs a [section] with workload = ...", path);
+    snprintf(suite->title, sizeof suite->title, "%s", r->options.title);
+    snprintf(suite->baseline, sizeof suite->baseline, "%s", r->options.baseline);
+    suite->blocks    = (unsigned)r->options.blocks;
+    suite->settle_ns = r->options.settle;
+    return 0;
+}

@@ -6,7 +6,7 @@
 
 #define COMMANDS(V)                                                                                        \
     V(run, "run", "--workload W --alloc A[,A...] [options]", "run cells and print or store their samples") \
-    V(suite, "suite", "NAME|FILE.ini [options]", "run a suite of cells into a run folder")                \
+    V(suite, "suite", "NAME|FILE.ini [options]", "run a suite of cells into a run folder")                 \
     V(list, "list", "[allocs|workloads|rc|gc|suites|plots] [--json]", "what there is, with every parameter")
 
 #define COMMAND_DECLARE(ident, name, usage, summary) \

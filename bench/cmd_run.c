@@ -31,7 +31,8 @@
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
 
-static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places, struct message *m)
+static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places,
+                    struct message *m)
 {
     static struct words alloc, rc, gc;
     static struct cell cell;
@@ -48,8 +49,13 @@ static int run_plan(struct plan *plan, const struct run_options *o, const struct
     for (unsigned t = 0; t < thread_counts && !err; t++)
         for (unsigned p = 0; p < process_counts && !err; p++, group++)
             for (unsigned i = 0; i < alloc.count * rc.count * gc.count && !err; i++) {
-                struct cell_words words = {o->workload, alloc.word[i / rc.count / gc.count], rc.word[i / gc.count % rc.count],
-                                           gc.word[i % gc.count], o->place, threads[t], processes[p]};
+                struct cell_words words = {o->workload,
+                                           alloc.word[i / rc.count / gc.count],
+                                           rc.word[i / gc.count % rc.count],
+                                           gc.word[i % gc.count],
+                                           o->place,
+                                           threads[t],
+                                           processes[p]};
                 err = cell_make(&cell, &words, places, m);
                 if (!err)
                     err = plan_add(plan, &cell, group, false, NULL);

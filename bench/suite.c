@@ -7,22 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITE_OPTIONS(P, S)                                                                                            \
-    P(S, TEXT, title, "", "", "what the suite is for")                                                                 \
-    P(S, COUNT, blocks, "6", "1-1000", "how often every cell is run")                                                  \
-    P(S, TEXT, baseline, "system", "", "what the others are compared with")                                            \
+#define SUITE_OPTIONS(P, S)                                                 \
+    P(S, TEXT, title, "", "", "what the suite is for")                      \
+    P(S, COUNT, blocks, "6", "1-1000", "how often every cell is run")       \
+    P(S, TEXT, baseline, "system", "", "what the others are compared with") \
     P(S, NS, settle, "100ms", "0s-60s", "how long memory is watched after the drain")
 PARAM_STRUCT(suite_options, SUITE_OPTIONS)
 static const struct param *const suite_table = PARAM_TABLE(suite_options, SUITE_OPTIONS);
 
-#define SECTION_OPTIONS(P, S)                                                                                          \
-    P(S, TEXT, workload, "", "", "NAME:param=value,...")                                                               \
-    P(S, TEXT, alloc, "system", "", "a list of allocators")                                                            \
-    P(S, TEXT, rc, "", "", "a list of refcount policies")                                                              \
-    P(S, TEXT, gc, "", "", "a list of collectors")                                                                     \
-    P(S, TEXT, threads, "1", "", "a list of numbers")                                                                  \
-    P(S, TEXT, processes, "1", "", "a list of numbers")                                                                \
-    P(S, TEXT, place, "none", "", "binding")                                                                           \
+#define SECTION_OPTIONS(P, S)                               \
+    P(S, TEXT, workload, "", "", "NAME:param=value,...")    \
+    P(S, TEXT, alloc, "system", "", "a list of allocators") \
+    P(S, TEXT, rc, "", "", "a list of refcount policies")   \
+    P(S, TEXT, gc, "", "", "a list of collectors")          \
+    P(S, TEXT, threads, "1", "", "a list of numbers")       \
+    P(S, TEXT, processes, "1", "", "a list of numbers")     \
+    P(S, TEXT, place, "none", "", "binding")                \
     P(S, TEXT, baseline, "", "", "what the others are compared with")
 PARAM_STRUCT(section_options, SECTION_OPTIONS)
 static const struct param *const section_table = PARAM_TABLE(section_options, SECTION_OPTIONS);
@@ -33,12 +33,19 @@ struct suite_reader {
     const struct place *places;
     struct message *m;
     char section[128];
-    int section_line, line;
+    int section_line, line; /* line: of the file, counted where it is read */
+    bool too_long;
+    char last_name[64];
     bool in_suite;
     struct suite_options options;
     struct section_options words;
     unsigned group;
     int err;
+};
+
+struct suite_file {
+    struct suite_reader *reader;
+    FILE *stream;
 };
 
 static int suite_wrong(struct suite_reader *r, int line, int err)
@@ -56,9 +63,11 @@ static int suite_put_trace(struct suite_reader *r)
     if (!at)
         return 0;
     if (!r->trace)
-        return message_set(r->m, -EINVAL, "section [%s] replays a recorded program: give it with --trace FILE.hgt", r->section);
-    if (snprintf(text, sizeof text, "%.*s%s%s", (int)(at - r->words.workload), r->words.workload, r->trace, at + 7) >=
-        (int)sizeof text)
+        return message_set(r->m, -EINVAL,
+                           "section [%s] replays a recorded program: give it with --trace FILE.hgt",
+                           r->section);
+    if (snprintf(text, sizeof text, "%.*s%s%s", (int)(at - r->words.workload), r->words.workload, r->trace,
+                 at + 7) >= (int)sizeof text)
         return message_set(r->m, -EINVAL, "section [%s]: the trace's path is too long", r->section);
     memcpy(r->words.workload, text, sizeof text);
     return 0;
@@ -86,9 +95,14 @@ static int suite_section_cells(struct suite_reader *r)
     for (unsigned t = 0; t < thread_counts && !err; t++)
         for (unsigned p = 0; p < process_counts && !err; p++, r->group++)
             for (unsigned i = 0; i < alloc.count * rc.count * gc.count && !err; i++) {
-                struct cell_words words = {w->workload, alloc.word[i / rc.count / gc.count], rc.word[i / gc.count % rc.count],
-                                           gc.word[i % gc.count], w->place, threads[t], processes[p]};
-                err                     = cell_make(&cell, &words, r->places, r->m);
+                struct cell_words words = {w->workload,
+                                           alloc.word[i / rc.count / gc.count],
+                                           rc.word[i / gc.count % rc.count],
+                                           gc.word[i % gc.count],
+                                           w->place,
+                                           threads[t],
+                                           processes[p]};
+                err = cell_make(&cell, &words, r->places, r->m);
                 if (err && err != -ENOTSUP)
                     break;
                 err = plan_add(&r->suite->plan, &cell, r->group, cell_is_baseline(&cell, baseline),
@@ -105,15 +119,38 @@ static int suite_end_section(struct suite_reader *r)
     return err ? suite_wrong(r, r->section_line, err) : 1;
 }
 
-static int suite_on_value(void *arg, const char *section, const char *name, const char *value, int line)
+/* A line that goes on from the one before it ("alloc = a, b" and below it "  c, d") comes as the same name again: it is
+ * added behind a comma. */
+static int suite_continue(struct suite_reader *r, const char *name, const char *value, char *joined,
+                          size_t size)
+{
+    const struct param *table = r->in_suite ? suite_table : section_table;
+    const void *values = r->in_suite ? (const void *)&r->options : (const void *)&r->words;
+    char before[sizeof(param_c_TEXT) + 1];
+    for (; table->name; table++)
+        if (strcmp(table->name, name) == 0) {
+            param_print(table, values, before, sizeof before);
+            size_t n = strlen(before);
+            return snprintf(joined, size, "%s%s%s", before, n && before[n - 1] == ',' ? "" : ",", value) <
+                   (int)size;
+        }
+    return 0;
+}
+
+static int suite_on_value(void *arg, const char *section, const char *name, const char *value)
 {
     struct suite_reader *r = arg;
+    int line = r->line;
+    char joined[sizeof(param_c_TEXT)];
+    if (r->err) /* inih goes on after the first wrong line; the first is the one to tell */
+        return 0;
     if (strcmp(section, r->section) != 0) {
         if (!suite_end_section(r))
             return 0;
         snprintf(r->section, sizeof r->section, "%s", section);
         r->section_line = line;
-        r->in_suite     = strcmp(section, "suite") == 0;
+        r->last_name[0] = '\0';
+        r->in_suite = strcmp(section, "suite") == 0;
         param_defaults(section_table, &r->words);
         if (!section[0]) {
             message_set(r->m, 0, "'%.60s' stands before the first [section]", name);
@@ -122,38 +159,63 @@ static int suite_on_value(void *arg, const char *section, const char *name, cons
     }
     char owner[160];
     snprintf(owner, sizeof owner, "section [%.100s]", r->section);
+    if (strcmp(name, r->last_name) == 0 && suite_continue(r, name, value, joined, sizeof joined))
+        value = joined;
+    snprintf(r->last_name, sizeof r->last_name, "%s", name);
     int err = r->in_suite ? param_set(suite_table, &r->options, owner, name, value, r->m)
                           : param_set(section_table, &r->words, owner, name, value, r->m);
     return err ? suite_wrong(r, line, err) : 1;
 }
 
-int suite_read(struct suite *suite, const char *path, const char *trace, const struct place *places, struct message *m)
+/* Reads a line for inih, and counts it: the library as it is packaged tells no line numbers. */
+static char *suite_read_line(char *buf, int size, void *arg)
+{
+    struct suite_file *file = arg;
+    char *line = fgets(buf, size, file->stream);
+    if (!line)
+        return NULL;
+    file->reader->line++;
+    size_t n = strlen(line);
+    if (n + 1 == (size_t)size && line[n - 1] != '\n') {
+        file->reader->too_long = true;
+        return NULL;
+    }
+    return line;
+}
+
+int suite_read(struct suite *suite, const char *path, const char *trace, const struct place *places,
+               struct message *m)
 {
     static struct suite_reader reader;
     memset(suite, 0, sizeof *suite);
     memset(&reader, 0, sizeof reader);
     struct suite_reader *r = &reader;
-    r->suite               = suite;
-    r->path                = path;
-    r->trace               = trace;
-    r->places              = places;
-    r->m                   = m;
+    r->suite = suite;
+    r->path = path;
+    r->trace = trace;
+    r->places = places;
+    r->m = m;
     param_defaults(suite_table, &r->options);
-    int line = ini_parse(path, suite_on_value, r);
-    if (line == -1)
+    struct suite_file file = {r, fopen(path, "re")};
+    if (!file.stream)
         return message_set(m, -errno, "cannot read %s: %s", path, strerror(errno));
+    int line = ini_parse_stream(suite_read_line, &file, suite_on_value, r);
+    fclose(file.stream);
     if (r->err)
         return r->err;
-    if (line > 0)
-        return message_set(m, -EINVAL, "%s:%d: neither a [section] nor name = value (lines have at most %d characters)", path,
-                           line, INI_MAX_LINE);
+    if (r->too_long)
+        return message_set(m, -EINVAL, "%s:%d: the line is too long: go on in the next one, indented", path,
+                           r->line);
+    if (line != 0)
+        return message_set(m, -EINVAL, "%s:%d: neither a [section] nor name = value", path,
+                           line > 0 ? line : r->line);
     if (!suite_end_section(r))
         return r->err;
     if (!suite->plan.cells)
         return message_set(m, -EINVAL, "%s has no cells: it needs a [section] with workload = ...", path);
-    snprintf(suite->title, sizeof suite->title, "%s", r->options.title);
-    snprintf(suite->baseline, sizeof suite->baseline, "%s", r->options.baseline);
-    suite->blocks    = (unsigned)r->options.blocks;
+    snprintf(suite->title, sizeof suite->title, "%.500s", r->options.title);
+    snprintf(suite->baseline, sizeof suite->baseline, "%.250s", r->options.baseline);
+    suite->blocks = (unsigned)r->options.blocks;
     suite->settle_ns = r->options.settle;
     return 0;
 }

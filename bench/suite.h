@@ -29,6 +29,7 @@ struct suite {
 
 /* trace replaces "@trace@" in workload lines (the recorded program of `make bench`); NULL where none is given: sections that
  * need it are an error. */
-int suite_read(struct suite *suite, const char *path, const char *trace, const struct place *places, struct message *m);
+int suite_read(struct suite *suite, const char *path, const char *trace, const struct place *places,
+               struct message *m);
 
 #endif

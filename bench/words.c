@@ -17,7 +17,7 @@ int words_split(struct words *w, const char *text, const char *option, struct me
             plain[n++] = *at;
     plain[n] = '\0';
     if (!n) {
-        w->count   = 1;
+        w->count = 1;
         w->word[0] = "";
         return 0;
     }
@@ -31,7 +31,8 @@ int words_split(struct words *w, const char *text, const char *option, struct me
     return 0;
 }
 
-int words_numbers(const char *text, const char *option, unsigned max, unsigned *out, unsigned *count, struct message *m)
+int words_numbers(const char *text, const char *option, unsigned max, unsigned *out, unsigned *count,
+                  struct message *m)
 {
     *count = 0;
     for (const char *at = text;;) {
@@ -43,8 +44,9 @@ int words_numbers(const char *text, const char *option, unsigned max, unsigned *
         while (end != at && *end == ' ')
             end++;
         if (!isdigit((unsigned char)*at) || (*end && *end != ',') || n < 1 || n > max || errno)
-            return message_set(m, -EINVAL, "%s: '%.100s' is not a number from 1 to %u or a list of such (1,2,4)", option, text,
-                               max);
+            return message_set(m, -EINVAL,
+                               "%s: '%.100s' is not a number from 1 to %u or a list of such (1,2,4)", option,
+                               text, max);
         if (*count == WORDS_MAX)
             return message_set(m, -EINVAL, "%s: more than %d numbers", option, WORDS_MAX);
         out[(*count)++] = (unsigned)n;

@@ -17,6 +17,7 @@ struct words {
 int words_split(struct words *w, const char *text, const char *option, struct message *m);
 
 /* "1,2,4": each from 1 to max; at most WORDS_MAX. */
-int words_numbers(const char *text, const char *option, unsigned max, unsigned *out, unsigned *count, struct message *m);
+int words_numbers(const char *text, const char *option, unsigned max, unsigned *out, unsigned *count,
+                  struct message *m);
 
 #endif

@@ -14,17 +14,23 @@
     P(S, BYTES, quarantine, "16M", "0-1G", "freed memory kept back and watched for use after free") \
     P(S, COUNT, frames, "8", "1-64", "frames of the call sites in a report")
 
-#define BACKENDS(B)                                                                               \
-    B(null, "null", ALLOC_THREADS | ALLOC_ALIASES, PARAM_NONE,                                    \
-      "floor: hands out the same memory again and again")                                         \
-    B(bump, "bump", ALLOC_THREADS | ALLOC_NO_REUSE, PARAM_NONE,                                   \
-      "floor: a pointer that moves on, free does nothing")                                        \
-    B(system, "system", ALLOC_THREADS, PARAM_NONE, "the C library's malloc")                      \
-    B(preload, "preload", ALLOC_THREADS | ALLOC_LIBRARY, PARAM_NONE,                              \
-      "an installed library in place of malloc: jemalloc mimalloc tcmalloc tbbmalloc, or a path") \
-    B(locked, "locked", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_LOCKS, PARAM_NONE,                  \
-      "one mutex around any backend")                                                             \
-    B(debug, "debug", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_GUARDS, DEBUG_PARAMS,                 \
+#define CPYTHON_PARAMS(P, S) \
+    P(S, TEXT, library, "", "", "a libpython of 3.9 to 3.11: soname or path; default: the newest installed")
+
+#define BACKENDS(B)                                                                                       \
+    B(null, "null", ALLOC_THREADS | ALLOC_ALIASES, PARAM_NONE,                                            \
+      "floor: hands out the same memory again and again")                                                 \
+    B(bump, "bump", ALLOC_THREADS | ALLOC_NO_REUSE, PARAM_NONE,                                           \
+      "floor: a pointer that moves on, free does nothing")                                                \
+    B(system, "system", ALLOC_THREADS, PARAM_NONE, "the C library's malloc")                              \
+    B(preload, "preload", ALLOC_THREADS | ALLOC_LIBRARY, PARAM_NONE,                                      \
+      "an installed library in place of malloc: jemalloc mimalloc tcmalloc tbbmalloc, or a path")         \
+    B(cpython, "cpython", 0, CPYTHON_PARAMS,                                                              \
+      "the real PyObject_Malloc of an installed libpython (3.9 to 3.11)")                                 \
+    B(pymalloc, "pymalloc", 0, PYMALLOC_PARAMS, "CPython's small-block allocator, to the block; no lock") \
+    B(locked, "locked", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_LOCKS, PARAM_NONE,                          \
+      "one mutex around any backend")                                                                     \
+    B(debug, "debug", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_GUARDS, DEBUG_PARAMS,                         \
       "guard bytes and fill patterns as PYTHONMALLOC=debug has them; damage is reported, then abort")
 
 #define BACKEND_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)

@@ -1,0 +1,517 @@
+/* core.h: the calls of pymalloc, compiled once for each layout so that every size is a constant. The
+ * including file defines CORE_NAME         the struct pymalloc_layout CORE_TITLE        its name as a user
+ * writes it CORE_POOL_BITS, CORE_ARENA_BITS CORE_MAP          1: ownership by the radix map; 0: by the arena
+ * index in the pool (3.9) CORE_MAP_FLAGS    for os_map Invariants and departures from CPython: heap.h. */
+#include "heap.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define POOL_BYTES      (1u << CORE_POOL_BITS)
+#define ARENA_BYTES     (1u << CORE_ARENA_BITS)
+#define POOLS_IN_ARENA  (ARENA_BYTES / POOL_BYTES)
+#define CAPACITY(class) ((POOL_BYTES - PYMALLOC_HEADER) / class_bytes(class))
+_Static_assert(POOLS_IN_ARENA <= PYMALLOC_POOLS_MAX, "last_with has room");
+_Static_assert(POOL_BYTES / PYMALLOC_STEP <= UINT16_MAX, "capacity has room");
+
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define COLD        static __attribute__((noinline, cold))
+#define SLOW        static __attribute__((noinline))
+
+static inline uint32_t class_bytes(uint32_t class)
+{
+    return (class + 1) * PYMALLOC_STEP;
+}
+
+static inline struct pool *list_head(struct pymalloc_heap *h, uint32_t class)
+{
+    return (struct pool *)&h->lists[class];
+}
+
+/* --- ownership and pool states ---------------------------------------------------------------------------*/
+#if CORE_MAP
+_Static_assert(CORE_POOL_BITS == MAP_POOL_BITS, "the map keeps one state a pool");
+
+static inline char *pool_base(const struct pool *pool)
+{
+    return (char *)(((uintptr_t)pool->virgin - 1) & ~(uintptr_t)(POOL_BYTES - 1));
+}
+
+static inline struct pool *pool_state(char *records, uintptr_t address)
+{
+    return (struct pool *)(records + map_pool_index(address) * MAP_RECORD_BYTES);
+}
+
+/* The state of the pool that p lies in, NULL when no arena of ours has p. */
+SLOW struct pool *owner_far(const struct pymalloc_heap *h, uintptr_t address)
+{
+    struct map_leaf *leaf = map_find(&h->map, address);
+    if (!leaf ||
+        !map_window_owns(leaf->windows[map_window_index(address, CORE_ARENA_BITS)], address, CORE_ARENA_BITS))
+        return NULL;
+    return pool_state(leaf->records, address);
+}
+
+static inline struct pool *owner(const struct pymalloc_heap *h, const void *p)
+{
+    uintptr_t address = (uintptr_t)p;
+    if (UNLIKELY(address >> MAP_LEAF_BITS != h->map.cached_key))
+        return owner_far(h, address);
+    struct map_window w = h->map.cached_windows[map_window_index(address, CORE_ARENA_BITS)];
+    return map_window_owns(w, address, CORE_ARENA_BITS) ? pool_state(h->map.cached_records, address) : NULL;
+}
+
+static struct pool *pool_at(const struct pymalloc_heap *h, const char *base)
+{
+    return pool_state(map_find(&h->map, (uintptr_t)base)->records, (uintptr_t)base);
+}
+#else
+static inline char *pool_base(const struct pool *pool)
+{
+    return (char *)pool;
+}
+
+/* Reads four bytes of a page that may be anybody's, as CPython 3.9 does: pools are as large as the smallest
+ * page, so the page is there; what is read is checked before it means anything. */
+__attribute__((no_sanitize("address", "thread", "undefined"))) static inline uint32_t
+foreign_arena_index(const struct pool *pool)
+{
+    return *(const volatile uint32_t *)&pool->arena;
+}
+
+static inline struct pool *owner(const struct pymalloc_heap *h, const void *p)
+{
+    struct pool *pool = (struct pool *)((uintptr_t)p & ~(uintptr_t)(POOL_BYTES - 1));
+    if (!pool)
+        return NULL;
+    uint32_t index = foreign_arena_index(pool);
+    if (index >= h->arenas_max)
+        return NULL;
+    uintptr_t base = (uintptr_t)h->arenas[index].base;
+    return (uintptr_t)p - base < ARENA_BYTES && base ? pool : NULL;
+}
+
+static struct pool *pool_at(const struct pymalloc_heap *h, const char *base)
+{
+    (void)h;
+    return (struct pool *)(uintptr_t)base;
+}
+#endif
+
+/* --- arenas ----------------------------------------------------------------------------------------------*/
+static void usable_remove(struct pymalloc_heap *h, struct arena *a)
+{
+    if (a->prev)
+        a->prev->next = a->next;
+    else
+        h->usable = a->next;
+    if (a->next)
+        a->next->prev = a->prev;
+}
+
+static void usable_insert(struct pymalloc_heap *h, struct arena *a, struct arena *after)
+{
+    struct arena **link = after ? &after->next : &h->usable;
+    a->prev = after;
+    a->next = *link;
+    if (a->next)
+        a->next->prev = a;
+    *link = a;
+}
+
+/* More arena records. Only called when no arena is usable and no record unused, so that no pointer to a
+ * record is held anywhere and the vector may move. */
+COLD bool arenas_grow(struct pymalloc_heap *h)
+{
+    uint32_t max = h->arenas_max ? h->arenas_max * 2 : PYMALLOC_ARENAS_INIT;
+    if (max <= h->arenas_max)
+        return false;
+    size_t had = h->arenas_max * sizeof(struct arena), bytes = max * sizeof(struct arena);
+    struct arena *v =
+        h->arenas ? os_remap(&h->account, h->arenas, had, bytes) : os_map(&h->account, bytes, 0, 0);
+    if (!v)
+        return false;
+    for (uint32_t i = h->arenas_max; i < max; i++)
+        v[i] = (struct arena){.next = i + 1 < max ? &v[i + 1] : NULL};
+    h->unused = &v[h->arenas_max];
+    h->arenas = v;
+    h->arenas_max = max;
+    return true;
+}
+
+/* A new arena, on no list; NULL when there is no memory for it. */
+COLD struct arena *arena_new(struct pymalloc_heap *h)
+{
+    if (!h->unused && !arenas_grow(h))
+        return NULL;
+    char *base = h->source.map(h->source.arg, ARENA_BYTES);
+    if (!base)
+        return NULL;
+#if CORE_MAP
+    if (!map_mark(&h->map, &h->account, (uintptr_t)base, CORE_ARENA_BITS)) {
+        h->source.unmap(h->source.arg, base, ARENA_BYTES);
+        return NULL;
+    }
+#endif
+    struct arena *a = h->unused;
+    h->unused = a->next;
+    h->arenas_total++;
+    if (++h->arenas_current > h->arenas_highwater)
+        h->arenas_highwater = h->arenas_current;
+    uint32_t excess = (uintptr_t)base & (POOL_BYTES - 1);
+    *a = (struct arena){
+        .base = base, .next_pool = base, .free_pools = POOLS_IN_ARENA, .pools = POOLS_IN_ARENA};
+    if (excess) {
+        a->next_pool += POOL_BYTES - excess;
+        a->free_pools = a->pools = POOLS_IN_ARENA - 1;
+    }
+    return a;
+}
+
+COLD void arena_give_back(struct pymalloc_heap *h, struct arena *a)
+{
+    usable_remove(h, a);
+#if CORE_MAP
+    map_unmark(&h->map, (uintptr_t)a->base, CORE_ARENA_BITS);
+#endif
+    h->source.unmap(h->source.arg, a->base, ARENA_BYTES);
+    h->arenas_current--;
+    *a = (struct arena){.next = h->unused};
+    h->unused = a;
+}
+
+/* --- pools -----------------------------------------------------------------------------------------------*/
+static inline void list_remove(struct pool *pool)
+{
+    pool->next->prev = pool->prev;
+    pool->prev->next = pool->next;
+}
+
+static inline bool pool_is_dry(const struct pool *pool)
+{
+    return pool->virgin + class_bytes(pool->class) > pool_base(pool) + POOL_BYTES;
+}
+
+static inline void list_drop_full(struct pool *pool)
+{
+    list_remove(pool);
+    pool->next = NULL;
+    pool->until = 1;
+}
+
+/* Puts the empty pool, which is on no list, on its arena's list of free pools and the arena in its place
+ * among the usable ones; an arena of free pools alone goes back to the OS, but for the last on the list. */
+static void pool_to_arena(struct pymalloc_heap *h, struct pool *pool)
+{
+    struct arena *a = &h->arenas[pool->arena];
+    pool->next = a->freed;
+    a->freed = pool;
+    uint32_t n = a->free_pools;
+    struct arena *last = h->last_with[n];
+    if (last == a)
+        h->last_with[n] = a->prev && a->prev->free_pools == n ? a->prev : NULL;
+    a->free_pools = ++n;
+    if (n == a->pools && a->next) {
+        arena_give_back(h, a);
+        return;
+    }
+    if (n == 1)
+        usable_insert(h, a, NULL);
+    if (!h->last_with[n])
+        h->last_with[n] = a;
+    if (n == 1 || a == last)
+        return;
+    usable_remove(h, a);
+    usable_insert(h, a, last);
+}
+
+static void settle(struct pymalloc_heap *h)
+{
+    struct pool *pool = h->lazy;
+    h->lazy = NULL;
+    if (pool && pool->until == 0) {
+        list_remove(pool);
+        pool_to_arena(h, pool);
+    }
+}
+
+/* Would the pool, given back now and followed by a request of its class, be handed out again with nothing
+ * else changed? Its class must have no other pool; its arena must be the first usable one before and after (a
+ * full arena comes first; the first one stays there when it is the only one with so many free pools) and must
+ * not go back to the OS. */
+static bool pool_may_stay(const struct pymalloc_heap *h, const struct pool *pool)
+{
+    const struct arena *a = &h->arenas[pool->arena];
+    if (pool->next != pool->prev)
+        return false;
+    if (a->free_pools == 0)
+        return true;
+    return h->usable == a && h->last_with[a->free_pools] == a && (a->free_pools + 1 < a->pools || !a->next);
+}
+
+/* The last live block of a pool has gone. */
+SLOW void pool_emptied(struct pymalloc_heap *h, struct pool *pool)
+{
+    settle(h);
+    if (pool_may_stay(h, pool)) {
+        h->lazy = pool;
+        return;
+    }
+    list_remove(pool);
+    pool_to_arena(h, pool);
+}
+
+/* A full pool has got its first block back: it becomes the first of its class. */
+SLOW void pool_unfull(struct pymalloc_heap *h, struct pool *pool)
+{
+    struct pool *head = list_head(h, pool->class), *first = head->next;
+    if (first != head && !first->free && pool_is_dry(first))
+        list_drop_full(first);
+    pool->until = pool->capacity - 1u;
+    pool->prev = head;
+    pool->next = head->next;
+    head->next->prev = pool;
+    head->next = pool;
+}
+
+/* A pool from the first usable arena; its class is that of its last use. */
+static struct pool *pool_from_arena(struct pymalloc_heap *h)
+{
+    struct arena *a = h->usable;
+    if (!a) {
+        a = arena_new(h);
+        if (!a)
+            return NULL;
+        usable_insert(h, a, NULL);
+        h->last_with[a->free_pools] = a;
+    }
+    uint32_t n = a->free_pools;
+    if (h->last_with[n] == a)
+        h->last_with[n] = NULL;
+    if (n > 1)
+        h->last_with[n - 1] = a;
+    a->free_pools = n - 1;
+    struct pool *pool = a->freed;
+    if (pool) {
+        a->freed = pool->next;
+    } else {
+        char *base = a->next_pool;
+        a->next_pool += POOL_BYTES;
+        pool = pool_at(h, base);
+        pool->arena = (uint32_t)(a - h->arenas);
+        pool->class = PYMALLOC_NO_CLASS;
+        pool->virgin = base + PYMALLOC_HEADER;
+    }
+    if (n == 1)
+        usable_remove(h, a);
+    return pool;
+}
+
+/* A block from a new pool; the class list is empty. */
+SLOW void *malloc_new_pool(struct pymalloc_heap *h, uint32_t class)
+{
+    settle(h);
+    struct pool *pool = pool_from_arena(h);
+    if (!pool)
+        return NULL;
+    struct pool *head = list_head(h, class);
+    pool->next = pool->prev = head;
+    head->next = head->prev = pool;
+    pool->until = 1;
+    if (pool->class == class) {
+        void *block = pool->free;
+        pool->free = *(void **)block;
+        return block;
+    }
+    char *block = pool_base(pool) + PYMALLOC_HEADER;
+    pool->class = (uint16_t) class;
+    pool->capacity = (uint16_t)CAPACITY(class);
+    pool->free = NULL;
+    pool->virgin = block + class_bytes(class);
+    return block;
+}
+
+/* The first pool of the class has no freed block: a virgin one, or the next pool's, or a new pool's. NULL
+ * when there is no memory for an arena. */
+SLOW void *malloc_dry(struct pymalloc_heap *h, uint32_t class)
+{
+    struct pool *head = list_head(h, class), *pool = head->next;
+    while (pool != head) {
+        void *block = pool->free;
+        if (block) {
+            pool->free = *(void **)block;
+            pool->until++;
+            return block;
+        }
+        if (LIKELY(!pool_is_dry(pool))) {
+            block = pool->virgin;
+            pool->virgin += class_bytes(class);
+            pool->until++;
+            return block;
+        }
+        list_drop_full(pool);
+        pool = head->next;
+    }
+    return malloc_new_pool(h, class);
+}
+
+/* --- raw: the C library's
+ * ---------------------------------------------------------------------------------*/
+static void *raw_count(struct pymalloc_heap *h, void *p)
+{
+    if (p) {
+        h->raw_blocks++;
+        h->raw_bytes += h->raw.usable(p);
+    }
+    return p;
+}
+
+static void *too_large(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+
+SLOW void *raw_malloc(struct pymalloc_heap *h, size_t size)
+{
+    if (size > PTRDIFF_MAX)
+        return too_large();
+    return raw_count(h, h->raw.malloc(size ? size : 1));
+}
+
+SLOW void raw_free(struct pymalloc_heap *h, void *p)
+{
+    if (p) {
+        h->raw_blocks--;
+        h->raw_bytes -= h->raw.usable(p);
+        h->raw.free(p);
+    }
+}
+
+/* --- the calls -------------------------------------------------------------------------------------------*/
+SLOW void *malloc_small_slow(struct pymalloc_heap *h, size_t size)
+{
+    void *block = malloc_dry(h, (uint32_t)(size - 1) / PYMALLOC_STEP);
+    return LIKELY(block) ? block
+                         : raw_malloc(h, size); /* as CPython: no arena, so perhaps the C library can */
+}
+
+static inline void *core_malloc_inline(struct pymalloc_heap *h, size_t size)
+{
+    if (UNLIKELY(size - 1 >= PYMALLOC_SMALL_MAX))
+        return raw_malloc(h, size);
+    /* list_head(h, (size - 1) / 16)->next, in one address */
+    size_t offset = ((size - 1) & ~(size_t)(PYMALLOC_STEP - 1)) * 2;
+    struct pool *pool = ((struct pool_list *)((char *)h->lists + offset))->next;
+    void *block = pool->free;
+    if (UNLIKELY(!block))
+        return malloc_small_slow(h, size);
+    pool->free = *(void **)block;
+    pool->until++;
+    return block;
+}
+
+static void *core_malloc(void *ctx, size_t size)
+{
+    return core_malloc_inline(ctx, size);
+}
+
+static inline void core_free_inline(struct pymalloc_heap *h, struct pool *pool, void *p)
+{
+    *(void **)p = pool->free;
+    pool->free = p;
+    if (UNLIKELY(--pool->until == 0)) {
+        if (!pool->next)
+            pool_unfull(h, pool);
+        else if (pool != h->lazy || pool->next != pool->prev)
+            pool_emptied(h, pool);
+    }
+}
+
+static void core_free(void *ctx, void *p)
+{
+    struct pymalloc_heap *h = ctx;
+    struct pool *pool = owner(h, p); /* NULL is nobody's */
+    if (LIKELY(pool))
+        core_free_inline(h, pool, p);
+    else
+        raw_free(h, p);
+}
+
+static void *core_calloc(void *ctx, size_t count, size_t size)
+{
+    struct pymalloc_heap *h = ctx;
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX)
+        return too_large();
+    if (bytes - 1 >= PYMALLOC_SMALL_MAX)
+        return raw_count(h, bytes ? h->raw.calloc(count, size) : h->raw.calloc(1, 1));
+    void *p = core_malloc_inline(h, bytes);
+    return p ? memset(p, 0, bytes) : NULL;
+}
+
+/* A raw block stays raw even when it shrinks. A small one stays in place while it fits its class and uses
+ * more than three quarters of it. */
+static void *core_realloc(void *ctx, void *p, size_t size)
+{
+    struct pymalloc_heap *h = ctx;
+    if (!p)
+        return core_malloc_inline(h, size);
+    struct pool *pool = owner(h, p);
+    if (size > PTRDIFF_MAX)
+        return too_large();
+    if (!pool) {
+        size_t had = h->raw.usable(p);
+        void *q = h->raw.realloc(p, size ? size : 1);
+        if (q)
+            h->raw_bytes += h->raw.usable(q) - had;
+        return q;
+    }
+    size_t keep = class_bytes(pool->class);
+    if (size <= keep) {
+        if (4 * size > 3 * keep)
+            return p;
+        keep = size;
+    }
+    void *q = core_malloc_inline(h, size);
+    if (q) {
+        memcpy(q, p, keep);
+        core_free_inline(h, pool, p);
+    }
+    return q;
+}
+
+static void *core_aligned(void *ctx, size_t align, size_t size)
+{
+    struct pymalloc_heap *h = ctx;
+    if (align <= PYMALLOC_STEP)
+        return core_malloc_inline(h, size);
+    return size > PTRDIFF_MAX ? too_large() : raw_count(h, h->raw.aligned(align, size ? size : 1));
+}
+
+static size_t core_usable(void *ctx, const void *p)
+{
+    struct pymalloc_heap *h = ctx;
+    if (!p)
+        return 0;
+    struct pool *pool = owner(h, p);
+    return pool ? class_bytes(pool->class) : h->raw.usable((void *)(uintptr_t)p);
+}
+
+static bool core_owns(const struct pymalloc_heap *h, const void *p)
+{
+    return owner(h, p);
+}
+
+const struct pymalloc_layout CORE_NAME = {
+    .name = CORE_TITLE,
+    .pool_bytes = POOL_BYTES,
+    .arena_bytes = ARENA_BYTES,
+    .map_bits = CORE_MAP ? CORE_ARENA_BITS : 0,
+    .map_flags = CORE_MAP_FLAGS,
+    .calls = {NULL, core_malloc, core_calloc, core_realloc, core_free, core_aligned, core_usable, NULL},
+    .pool_at = pool_at,
+    .settle = settle,
+    .owns = core_owns,
+};

@@ -1,0 +1,95 @@
+/* pymalloc.c: the backend "pymalloc": opens a heap of one layout and closes it. The calls are core.h's, what
+ * is told of a heap is look.c's. */
+#include "heap.h"
+
+#include "../list.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct os_account pymalloc_heaps; /* the heap structures themselves */
+
+static void *pymalloc_map_arena(void *arg, size_t bytes)
+{
+    struct pymalloc_heap *h = arg;
+    unsigned flags = h->layout->map_flags;
+    return os_map(&h->account, bytes, flags & OS_HUGE ? bytes : 0, flags);
+}
+
+static void pymalloc_unmap_arena(void *arg, void *p, size_t bytes)
+{
+    struct pymalloc_heap *h = arg;
+    os_unmap(&h->account, p, bytes);
+}
+
+static const struct pymalloc_raw pymalloc_libc = {malloc, calloc,        realloc,
+                                                  free,   aligned_alloc, malloc_usable_size};
+
+static void pymalloc_close(struct alloc *a)
+{
+    struct pymalloc_heap *h = a->ctx;
+    for (uint32_t i = 0; i < h->arenas_max; i++)
+        if (h->arenas[i].base)
+            h->source.unmap(h->source.arg, h->arenas[i].base, h->layout->arena_bytes);
+    if (h->layout->map_bits)
+        map_close(&h->map, &h->account, h->layout->map_bits);
+    if (h->arenas)
+        os_unmap(&h->account, h->arenas, h->arenas_max * sizeof *h->arenas);
+    os_unmap(&pymalloc_heaps, h, sizeof *h);
+}
+
+static int pymalloc_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m)
+{
+    (void)inner;
+    const struct pymalloc_params *p = params;
+    const struct pymalloc_layout *layout = p->layout == 0 ? &pymalloc_3_9 : &pymalloc_3_10;
+    if (p->hugepages) {
+        if (p->layout == 0)
+            return message_set(
+                m, -EINVAL,
+                "pymalloc: hugepages=1 makes 2 MiB arenas, which need layout=3.10 (3.9 has 256 KiB arenas)");
+        layout = &pymalloc_huge;
+    }
+    struct pymalloc_heap *h = os_map(&pymalloc_heaps, sizeof *h, 0, 0);
+    if (!h)
+        return message_set(m, -ENOMEM, "pymalloc: no memory for a heap");
+    for (unsigned i = 0; i < PYMALLOC_CLASSES; i++)
+        h->lists[i].next = h->lists[i].prev = (struct pool *)&h->lists[i];
+    h->layout = layout;
+    h->source = (struct pymalloc_arena_source){h, pymalloc_map_arena, pymalloc_unmap_arena};
+    h->raw = pymalloc_libc;
+    if (layout->map_bits && map_open(&h->map, &h->account) != 0) {
+        os_unmap(&pymalloc_heaps, h, sizeof *h);
+        return message_set(m, -ENOMEM, "pymalloc: no memory for the map of arenas");
+    }
+    *a = layout->calls;
+    a->ctx = h;
+    return 0;
+}
+
+void pymalloc_set_arena_source(struct alloc *a, const struct pymalloc_arena_source *source)
+{
+    ((struct pymalloc_heap *)a->ctx)->source = *source;
+}
+
+void pymalloc_set_raw(struct alloc *a, const struct pymalloc_raw *raw)
+{
+    ((struct pymalloc_heap *)a->ctx)->raw = *raw;
+}
+
+bool pymalloc_owns(const struct alloc *a, const void *p)
+{
+    const struct pymalloc_heap *h = a->ctx;
+    return h->layout->owns(h, p);
+}
+
+const struct backend backend_pymalloc = {
+    .name = "pymalloc",
+    .open = pymalloc_open,
+    .close = pymalloc_close,
+    .stats = pymalloc_stats,
+    .report = pymalloc_report,
+    .walk = pymalloc_walk,
+};

@@ -9,6 +9,8 @@
  * usable() answers 0, "not known": the API tells the size class of no block, and malloc_usable_size of a
  * block in a pool would read nonsense. Over-aligned requests go to the C library: PyObject_Free hands
  * whatever is not in an arena on to free(). */
+#include "cpython.h"
+
 #include "alloc.h"
 #include "list.h"
 
@@ -29,7 +31,9 @@ static struct cpython {
     void (*free)(void *p);
     int (*print_stats)(FILE *to);
     ptrdiff_t (*allocated_blocks)(void); /* in pools and raw; may be NULL */
-    bool aligned_used;                   /* blocks that the library does not count have been handed out */
+    void *library;
+    int minor;
+    bool aligned_used; /* blocks that the library does not count have been handed out */
 } cpython;
 
 /* --- the calls -------------------------------------------------------------------------------------------*/
@@ -109,6 +113,8 @@ static int cpython_load(const char *name, struct message *m)
                                        "without an interpreter (Debian 12 package libpython3.11)",
                            name, minor);
     struct cpython c = {
+        .library = library,
+        .minor = minor,
         .malloc = (void *(*)(size_t))dlsym(library, "PyObject_Malloc"),
         .calloc = (void *(*)(size_t, size_t))dlsym(library, "PyObject_Calloc"),
         .realloc = (void *(*)(void *, size_t))dlsym(library, "PyObject_Realloc"),
@@ -144,6 +150,16 @@ static int cpython_open(struct alloc *a, const void *params, const struct alloc 
     *a = (struct alloc){&cpython,     cpython_malloc,  cpython_calloc, cpython_realloc,
                         cpython_free, cpython_aligned, cpython_usable, NULL};
     return 0;
+}
+
+void *cpython_symbol(const char *name)
+{
+    return cpython.library ? dlsym(cpython.library, name) : NULL;
+}
+
+int cpython_minor_version(void)
+{
+    return cpython.minor;
 }
 
 static void cpython_close(struct alloc *a)

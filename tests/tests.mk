@@ -2,7 +2,7 @@
 #   tests/unit/NAME.c        a cmocka program; a line "// links: FILE.c ..." in it names the sources under test that it needs
 #                            (default: all of alloc/); "// policy: gil" compiles it with a worker's gc/ and object workloads
 #   tests/cli/NAME.bats      the command line
-#   tests/conformance/       against a real libpython
+#   tests/conformance/NAME.c as tests/unit, against a real libpython; they skip where there is none
 
 UNIT_C  := $(wildcard tests/unit/*.c)
 UNITS   := $(UNIT_C:tests/unit/%.c=$(OUT)/tests/unit/%)
@@ -22,17 +22,25 @@ endef
 $(foreach u,$(UNIT_C:tests/unit/%.c=%),$(eval $(call unit_rule,$(u))))
 -include $(UNITS:%=%.d)
 
+CONFORMANCE_C := $(wildcard tests/conformance/*.c)
+CONFORMANCE   := $(CONFORMANCE_C:tests/conformance/%.c=$(OUT)/tests/conformance/%)
+$(CONFORMANCE): $(OUT)/tests/conformance/%: tests/conformance/%.c $(call obj,$(ALLOC_C))
+	$(call say,CC,$(@:$(OUT)/%=%))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -rdynamic -o $@ $< $(filter %.o,$^) -lcmocka -ldl -lm
+-include $(CONFORMANCE:%=%.d)
+
 PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2
 
 test: deps
 	@$(MAKE) --no-print-directory check
 
-units: $(UNITS)
+units: $(UNITS) $(CONFORMANCE)
 
 check: all units
-	@$(PROVE) --exec '' $(UNITS) $(BATS)
+	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE) $(BATS)
 
 check-unit: units
-	@$(PROVE) --exec '' $(UNITS)
+	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE)
 
 .PHONY: test check check-unit units

@@ -253,6 +253,8 @@ static bool pool_may_stay(const struct pymalloc_heap *h, const struct pool *pool
 /* The last live block of a pool has gone. */
 SLOW void pool_emptied(struct pymalloc_heap *h, struct pool *pool)
 {
+    if (h->lazy == pool)
+        h->lazy = NULL; /* it was in use again, with others beside it */
     settle(h);
     if (pool_may_stay(h, pool)) {
         h->lazy = pool;

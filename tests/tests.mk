@@ -2,7 +2,7 @@
 #   tests/unit/NAME.c        a cmocka program; a line "// links: FILE.c ..." in it names the sources under test that it needs
 #                            (default: all of alloc/); "// policy: gil" compiles it with a worker's gc/ and object workloads
 #   tests/cli/NAME.bats      the command line
-#   tests/conformance/NAME.c as tests/unit, against a real libpython; they skip where there is none
+#   tests/conformance/       against a real libpython; pymalloc*.c: cmocka programs that skip where there is none
 
 UNIT_C  := $(wildcard tests/unit/*.c)
 UNITS   := $(UNIT_C:tests/unit/%.c=$(OUT)/tests/unit/%)
@@ -22,12 +22,12 @@ endef
 $(foreach u,$(UNIT_C:tests/unit/%.c=%),$(eval $(call unit_rule,$(u))))
 -include $(UNITS:%=%.d)
 
-CONFORMANCE_C := $(wildcard tests/conformance/*.c)
+CONFORMANCE_C := $(wildcard tests/conformance/pymalloc*.c)
 CONFORMANCE   := $(CONFORMANCE_C:tests/conformance/%.c=$(OUT)/tests/conformance/%)
 $(CONFORMANCE): $(OUT)/tests/conformance/%: tests/conformance/%.c $(call obj,$(ALLOC_C))
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -rdynamic -o $@ $< $(filter %.o,$^) -lcmocka -ldl -lm
+	$(Q)$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -rdynamic -o $@ $< $(filter %.o,$^) -lcmocka -ldw -ldl -lm
 -include $(CONFORMANCE:%=%.d)
 
 PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2

@@ -117,7 +117,7 @@ static inline void side_key(void *arg, const char *name, uint64_t value)
 static inline void side_report(struct side_result *r, unsigned when, const struct alloc *a)
 {
     struct side_key *at = r->key[when];
-    const struct alloc_sink sink = {&at, side_key};
+    const struct alloc_sink sink = {.arg = &at, .integer = side_key};
     a->backend->report(a->ctx, &sink);
     r->key_count[when] = (size_t)(at - r->key[when]);
 }

@@ -2,6 +2,7 @@
  * memory. With several processes a phase is reached when all have reached it; only then are they answered. */
 #include "spawn.h"
 
+#include "env.h"
 #include "library.h"
 #include "measure.h"
 #include "paths.h"
@@ -56,7 +57,8 @@ struct spawn {
     unsigned children;
     struct measure measure;
     enum spawn_phase phase;
-    uint64_t started_ns, drained_ns, steal_ns;
+    uint64_t started_ns, drained_ns;
+    struct env_state before; /* of the machine, when the measured phase began */
     bool settling; /* watching memory go back after the drain */
     char status[32], reason[4096];
     char library[PATH_MAX];
@@ -337,7 +339,7 @@ static struct measure_phase spawn_read_phase(const struct spawn *s)
 /* All children stand at the next phase: read what belongs to it, then let them go. */
 static void spawn_reach(struct spawn *s)
 {
-    uint64_t steal;
+    struct env_state after;
     s->phase = s->child[0].phase;
     switch (s->phase) {
     case PHASE_BASELINE:
@@ -347,14 +349,13 @@ static void spawn_reach(struct spawn *s)
     case PHASE_BEGIN:
         s->measure.begin = spawn_read_phase(s);
         spawn_observe(s, true);
-        if (!watch_steal(&s->steal_ns))
-            s->steal_ns = MEASURE_UNKNOWN;
+        env_state_read(&s->before, "");
         break;
     case PHASE_PEAK:
         s->measure.peak = spawn_read_phase(s);
         spawn_observe(s, true);
-        if (s->steal_ns != MEASURE_UNKNOWN && watch_steal(&steal))
-            record_set_integer(s->sample, "os.steal_ns", (int64_t)(steal - s->steal_ns));
+        env_state_read(&after, "");
+        env_state_record(&s->before, &after, s->sample, "os");
         break;
     case PHASE_DRAINED:
         for (unsigned i = 0; i < s->children; i++) {
@@ -540,7 +541,6 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limi
     s->limits = limits;
     s->sample = sample;
     s->measure.rss_100ms_bytes = s->measure.rss_1s_bytes = MEASURE_UNKNOWN;
-    s->steal_ns = MEASURE_UNKNOWN;
     char worker[PATH_MAX], name[64];
     snprintf(name, sizeof name, "heapgauge-worker-%s", cell->rc ? cell->rc->name : "gil");
     int err = paths_program(name, worker, sizeof worker, m);

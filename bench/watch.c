@@ -90,18 +90,3 @@ bool watch_high_water(pid_t pid, uint64_t *bytes)
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     return watch_field(path, "VmHWM", bytes);
 }
-
-bool watch_steal(uint64_t *ns)
-{
-    FILE *f = fopen("/proc/stat", "re");
-    if (!f)
-        return false;
-    unsigned long long v[8];
-    int n = fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5],
-                   &v[6], &v[7]);
-    fclose(f);
-    if (n != 8)
-        return false;
-    *ns = v[7] * (1000000000u / (unsigned long long)sysconf(_SC_CLK_TCK));
-    return true;
-}

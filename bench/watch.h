@@ -26,7 +26,5 @@ bool watch_statm(int statm_fd, uint64_t *rss_bytes);
 bool watch_exact(pid_t pid, uint64_t *rss_bytes);
 /* The kernel's own high-water mark: VmHWM (ru_maxrss survives exec, so it is not used). */
 bool watch_high_water(pid_t pid, uint64_t *bytes);
-/* Time that the hypervisor took, all processors, since boot. */
-bool watch_steal(uint64_t *ns);
 
 #endif

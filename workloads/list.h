@@ -56,7 +56,8 @@ enum {
     P(S, CHOICE, shape, "roots", "roots|tree", "many small roots, or one giant tree") \
     P(S, COUNT, ops, "2M", "1-100G", "short-lived objects made beside it, over all threads")
 
-/* clang-format off: a row each, so that adding one changes one */
+/* A row each, so that adding one changes one. */
+/* clang-format off */
 #define WORKLOADS(W)                                                                                     \
     W(alloc_churn, "churn", LEVEL_ALLOC, 0, ALLOC_CHURN_PARAMS,                                          \
       "random-slot replace over a live set: speed and fragmentation of a steady state; no remote frees") \

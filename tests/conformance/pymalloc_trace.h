@@ -131,11 +131,11 @@ static inline void trace_release_in_order(struct trace_maker *g, uint32_t keep_e
     g->live_count = kept;
 }
 
-static inline void trace_phase(struct trace_maker *g)
+static inline void trace_phase(struct trace_maker *g, bool first)
 {
     struct rng *r = &g->rng;
     uint64_t n = 200 + rng_below(r, 12000);
-    switch (rng_below(r, 9)) {
+    switch (first ? 0 : rng_below(r, 9)) {
     case 0:
     case 1: /* grow */
         for (uint64_t i = 0; i < 2 * n; i++)
@@ -198,7 +198,7 @@ static inline void trace_make(struct trace *t, uint64_t seed)
     for (uint64_t i = 0; i < phases; i++) {
         if (rng_below(&g->rng, 2) || i == 0)
             trace_new_sizes(g);
-        trace_phase(g);
+        trace_phase(g, i == 0);
     }
     free(g);
 }

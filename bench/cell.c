@@ -22,7 +22,7 @@ static int cell_name(const char *text, const char *what, char *name, size_t size
                      struct message *m)
 {
     size_t n = strcspn(text, ":");
-    *rest    = NULL;
+    *rest = NULL;
     if (n == 0 || n >= size)
         return message_set(m, -EINVAL, "a %s's name is missing in '%.100s'", what, text);
     memcpy(name, text, n);

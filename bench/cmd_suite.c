@@ -171,6 +171,9 @@ int cmd_suite(const struct command *self, int argc, char **argv)
     if (err) {
         status = option_refuse(&m);
     } else {
+        if (suite.left_out[0])
+            fprintf(stderr, "left out, for want of a recorded program (--trace FILE.hgt): %s\n",
+                    suite.left_out);
         err = session_run(&s, &m);
         store_close(s.store);
         if (err) {

@@ -59,7 +59,7 @@ struct spawn {
     enum spawn_phase phase;
     uint64_t started_ns, drained_ns;
     struct env_state before; /* of the machine, when the measured phase began */
-    bool settling; /* watching memory go back after the drain */
+    bool settling;           /* watching memory go back after the drain */
     char status[32], reason[4096];
     char library[PATH_MAX];
 };

@@ -56,16 +56,14 @@ static int suite_wrong(struct suite_reader *r, int line, int err)
     return 0; /* inih: stop */
 }
 
-/* "@trace@" becomes the path that was given. */
+/* "@trace@" becomes the path that was given. 1: the section needs one and there is none. */
 static int suite_put_trace(struct suite_reader *r)
 {
     char *at = strstr(r->words.workload, "@trace@"), text[sizeof r->words.workload];
     if (!at)
         return 0;
     if (!r->trace)
-        return message_set(r->m, -EINVAL,
-                           "section [%s] replays a recorded program: give it with --trace FILE.hgt",
-                           r->section);
+        return 1;
     if (snprintf(text, sizeof text, "%.*s%s%s", (int)(at - r->words.workload), r->words.workload, r->trace,
                  at + 7) >= (int)sizeof text)
         return message_set(r->m, -EINVAL, "section [%s]: the trace's path is too long", r->section);
@@ -81,6 +79,11 @@ static int suite_section_cells(struct suite_reader *r)
     static struct cell cell;
     unsigned threads[WORDS_MAX], processes[WORDS_MAX], thread_counts = 0, process_counts = 0;
     int err = suite_put_trace(r);
+    if (err > 0) {
+        size_t n = strlen(r->suite->left_out), room = sizeof r->suite->left_out - n;
+        snprintf(r->suite->left_out + n, room, "%s[%s]", n ? " " : "", r->section);
+        return 0;
+    }
     if (!err)
         err = words_numbers(w->threads, "threads", CELL_THREADS_MAX, threads, &thread_counts, r->m);
     if (!err)

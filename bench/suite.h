@@ -22,13 +22,14 @@
 
 struct suite {
     char title[512], baseline[256];
+    char left_out[512]; /* sections that replay a recorded program when none was given */
     unsigned blocks;
     uint64_t settle_ns;
     struct plan plan;
 };
 
 /* trace replaces "@trace@" in workload lines (the recorded program of `make bench`); NULL where none is given: sections that
- * need it are an error. */
+ * need it are left out. */
 int suite_read(struct suite *suite, const char *path, const char *trace, const struct place *places,
                struct message *m);
 

@@ -30,12 +30,19 @@ $(CONFORMANCE): $(OUT)/tests/conformance/%: tests/conformance/%.c $(call obj,$(A
 	$(Q)$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -rdynamic -o $@ $< $(filter %.o,$^) -lcmocka -ldw -ldl -lm
 -include $(CONFORMANCE:%=%.d)
 
+# Libraries that tests put before a program with LD_PRELOAD.
+PRELOADS := $(patsubst tests/preload/%.c,$(OUT)/tests/%.so,$(wildcard tests/preload/*.c))
+$(PRELOADS): $(OUT)/tests/%.so: tests/preload/%.c
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -O1 -shared -fPIC -o $@ $<
+
 PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2
 
 test: deps
 	@$(MAKE) --no-print-directory check
 
-units: $(UNITS) $(CONFORMANCE)
+units: $(UNITS) $(CONFORMANCE) $(PRELOADS)
 
 check: all units
 	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE) $(BATS)

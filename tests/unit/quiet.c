@@ -1,0 +1,161 @@
+/* quiet.c: in the measured phase the harness makes no system call and no allocation. A worker is run under ptrace with
+ * the protocol's front played here, and with a malloc that makes a system call each time (tests/preload/loud_malloc.c).
+ * The measured phase lies between the two readings of the process's CPU time; between them only the futex calls of the
+ * threads' barriers are allowed. The backend is null, so that every call that is seen is the harness's own. */
+// links: alloc/os.c
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../../bench/protocol.h"
+#include "../../workloads/gauge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct quiet_count {
+    unsigned measured, allocations, futexes, others, markers;
+    bool exited_well;
+};
+
+static void quiet_become(int say, int go, int page, const char *workload, const char *alloc,
+                         const char *threads)
+{
+    char worker[4096], library[4096], library_arg[4200], workload_arg[256], alloc_arg[64], threads_arg[32];
+    const char *build = getenv("HEAPGAUGE_BUILD");
+    snprintf(worker, sizeof worker, "%s/heapgauge-worker-gil", build ? build : "build/release");
+    snprintf(library, sizeof library, "%s/tests/loud_malloc.so", build ? build : "build/release");
+    snprintf(library_arg, sizeof library_arg, "library=%s", library);
+    snprintf(workload_arg, sizeof workload_arg, "workload=%s", workload);
+    snprintf(alloc_arg, sizeof alloc_arg, "alloc=%s", alloc);
+    snprintf(threads_arg, sizeof threads_arg, "threads=%s", threads);
+    int from[] = {fcntl(say, F_DUPFD, 64), fcntl(go, F_DUPFD, 64), fcntl(page, F_DUPFD, 64)};
+    dup2(from[0], HG_FD_SAY);
+    dup2(from[1], HG_FD_GO);
+    dup2(from[2], HG_FD_PAGE);
+    close_range(HG_FD_PAGE + 1, ~0u, 0);
+    setenv("LD_PRELOAD", library, 1);
+    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+    raise(SIGSTOP);
+    execl(worker, worker, workload_arg, "level=alloc", alloc_arg, threads_arg, "seed=1", "latency=1009",
+          library_arg, NULL);
+    _exit(127);
+}
+
+static bool quiet_is_marker(const struct __ptrace_syscall_info *info)
+{
+    return info->entry.nr == SYS_clock_gettime && info->entry.args[0] == CLOCK_PROCESS_CPUTIME_ID;
+}
+
+static void quiet_saw(struct quiet_count *c, const struct __ptrace_syscall_info *info)
+{
+    if (quiet_is_marker(info)) {
+        c->markers++;
+    } else if (c->markers == 1) {
+        c->measured++;
+        if (info->entry.nr == SYS_getppid)
+            c->allocations++;
+        else if (info->entry.nr == SYS_futex)
+            c->futexes++;
+        else
+            c->others++;
+    }
+}
+
+static struct quiet_count quiet_run(const char *workload, const char *alloc, const char *threads)
+{
+#if defined(HG_ASAN) || defined(HG_TSAN)
+    skip(); /* the sanitizer's own malloc must come first */
+#endif
+    struct quiet_count count = {0};
+    int say[2], go[2], page = memfd_create("quiet", MFD_CLOEXEC), status;
+    assert_int_equal(pipe(say), 0);
+    assert_int_equal(pipe(go), 0);
+    assert_int_equal(ftruncate(page, sizeof(struct gauge)), 0);
+    /* Every phase is answered beforehand: this side never needs to read while it traces. */
+    assert_int_equal(write(go[1], "gggggggg", 8), 8);
+    fcntl(say[1], F_SETPIPE_SZ, 1 << 20);
+    pid_t pid = fork();
+    if (pid == 0)
+        quiet_become(say[1], go[0], page, workload, alloc, threads);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    ptrace(PTRACE_SETOPTIONS, pid, NULL,
+           (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL));
+    ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+    for (pid_t who; (who = waitpid(-1, &status, __WALL)) > 0;) {
+        if (WIFEXITED(status) || WIFSIGNALED(status)) {
+            if (who == pid) {
+                count.exited_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+                break;
+            }
+            continue;
+        }
+        int sig = WSTOPSIG(status);
+        if (sig == (SIGTRAP | 0x80)) {
+            struct __ptrace_syscall_info info;
+            if (ptrace(PTRACE_GET_SYSCALL_INFO, who, (void *)sizeof info, &info) > 0 &&
+                info.op == PTRACE_SYSCALL_INFO_ENTRY)
+                quiet_saw(&count, &info);
+            sig = 0;
+        } else if (sig == SIGTRAP || sig == SIGSTOP) {
+            sig = 0;
+        }
+        ptrace(PTRACE_SYSCALL, who, NULL, (void *)(uintptr_t)sig);
+    }
+    int fds[] = {say[0], say[1], go[0], go[1], page};
+    for (unsigned i = 0; i < 5; i++)
+        close(fds[i]);
+    return count;
+}
+
+static void test_one_thread(void **state)
+{
+    (void)state;
+    struct quiet_count c = quiet_run("churn:ops=200k,live=1k", "null", "1");
+    assert_true(c.exited_well);
+    assert_int_equal(c.markers, 2);
+    assert_int_equal(c.allocations, 0);
+    assert_int_equal(c.others, 0);
+}
+
+static void test_two_threads(void **state)
+{
+    (void)state;
+    struct quiet_count c = quiet_run("churn:ops=200k,live=1k", "null", "2");
+    assert_true(c.exited_well);
+    assert_int_equal(c.markers, 2);
+    assert_int_equal(c.allocations, 0);
+    assert_int_equal(c.others, 0);
+}
+
+/* The counter sees what it is to see: on `system` every operation of the workload is heard. */
+static void test_counter_hears(void **state)
+{
+    (void)state;
+    struct quiet_count c = quiet_run("churn:ops=2k,live=100", "system", "1");
+    assert_true(c.exited_well);
+    assert_int_equal(c.allocations, 2000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_thread),
+        cmocka_unit_test(test_two_threads),
+        cmocka_unit_test(test_counter_hears),
+    };
+    return cmocka_run_group_tests_name("quiet", tests, NULL, NULL);
+}

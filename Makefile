@@ -82,7 +82,7 @@ WORKER_LIBS := -ldw -lzstd -ldl -lm
 
 ALL_OBJ := $(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C) $(FRONT_C)) \
            $(foreach p,$(POLICIES),$(call obj_rc,$(p),$(GC_C) $(OBJECT_C) $(CHILD_C))) \
-           $(call obj_pic,$(ALLOC_C) $(HGT_C) $(RECORD_C) $(SHIM_C))
+           $(call obj_pic,$(ALLOC_C) $(RECORD_C) $(SHIM_C))
 
 $(OUT)/heapgauge: $(call obj,$(FRONT_C) $(SHARED_C) $(HGT_C) $(ALLOC_C))
 	$(call say,LINK,$@)
@@ -105,14 +105,14 @@ $(sort $(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C) $(FRONT_C))): $(OUT
 	$(Q)$(CC) $(CFLAGS) $(BUILD_DEFS) -MMD -MP -c -o $@ $<
 
 # Libraries for programs that are not ours.
-$(sort $(call obj_pic,$(ALLOC_C) $(HGT_C) $(RECORD_C) $(SHIM_C))): $(OUT)/obj-pic/%.o: %.c Makefile
+$(sort $(call obj_pic,$(ALLOC_C) $(RECORD_C) $(SHIM_C))): $(OUT)/obj-pic/%.o: %.c Makefile
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -DHG_PIC=1 -fPIC -ftls-model=initial-exec -fvisibility=hidden -MMD -MP -c -o $@ $<
 
-$(OUT)/libheapgauge-record.so: $(call obj_pic,$(RECORD_C) $(HGT_C) alloc/os.c)
+$(OUT)/libheapgauge-record.so: $(call obj_pic,$(RECORD_C) alloc/os.c)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^ -lzstd -ldl
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^ -ldl
 
 $(OUT)/libheapgauge-shim.so: $(call obj_pic,$(SHIM_C) $(ALLOC_C))
 	$(call say,LINK,$@)

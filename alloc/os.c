@@ -96,6 +96,10 @@ void *os_map(struct os_account *account, size_t bytes, size_t align, unsigned fl
         return NULL;
     if (flags & OS_HUGE)
         madvise(p, bytes, MADV_HUGEPAGE);
+    if ((flags & OS_WIPE) && madvise(p, bytes, MADV_WIPEONFORK) != 0) {
+        munmap(p, bytes);
+        return NULL;
+    }
     os_count_map(account, bytes);
     return p;
 }
@@ -137,6 +141,12 @@ void *os_map_file(int fd, size_t bytes, bool writable)
 {
     void *p = mmap(NULL, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ,
                    writable ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void *os_map_file_piece(int fd, uint64_t offset, size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, (off_t)offset);
     return p == MAP_FAILED ? NULL : p;
 }
 

@@ -22,6 +22,7 @@ enum {
     OS_POPULATE = 1 << 0, /* fault the pages in now */
     OS_HUGE = 1 << 1,     /* explicit huge pages; falls back to madvise and then to small ones */
     OS_RESERVE = 1 << 2,  /* address space alone: may be far larger than memory (MAP_NORESERVE) */
+    OS_WIPE = 1 << 3,     /* reads as zero in a forked child; where the kernel cannot, NULL with EINVAL */
 };
 
 /* Zeroed, private, anonymous; bytes is rounded up to the page. align 0 takes what the kernel gives, else a
@@ -34,6 +35,8 @@ void *os_remap(struct os_account *account, void *p, size_t old_bytes, size_t new
 void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily);
 /* A file mapped shared (the control page) or for reading (a trace). */
 void *os_map_file(int fd, size_t bytes, bool writable);
+/* A piece of a file, shared and writable, its pages faulted in now; offset is a multiple of the page. */
+void *os_map_file_piece(int fd, uint64_t offset, size_t bytes);
 void os_unmap_file(void *p, size_t bytes);
 
 size_t os_page_bytes(void);

@@ -130,6 +130,38 @@ void *os_remap(struct os_account *account, void *p, size_t old_bytes, size_t new
     return q;
 }
 
+void *os_remap_aligned(struct os_account *account, void *p, size_t old_bytes, size_t new_bytes, size_t align)
+{
+    if (new_bytes > PTRDIFF_MAX / 2 - align) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (os_injected_failure())
+        return NULL;
+    old_bytes = os_round(old_bytes);
+    new_bytes = os_round(new_bytes);
+    void *q = mremap(p, old_bytes, new_bytes, 0);
+    if (q == MAP_FAILED) {
+        /* Address space that is wide enough holds an aligned place for it. */
+        char *wide =
+            mmap(NULL, new_bytes + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (wide == MAP_FAILED)
+            return NULL;
+        char *at = (char *)(((uintptr_t)wide + align - 1) & ~(uintptr_t)(align - 1));
+        q = mremap(p, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, at);
+        if (q == MAP_FAILED) {
+            munmap(wide, new_bytes + align);
+            return NULL;
+        }
+        if (at > wide)
+            munmap(wide, (size_t)(at - wide));
+        munmap(at + new_bytes, (size_t)(wide + align - at));
+    }
+    atomic_fetch_sub_explicit(&account->mapped_bytes, old_bytes, memory_order_relaxed);
+    os_count_map(account, new_bytes);
+    return q;
+}
+
 void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily)
 {
     atomic_fetch_add_explicit(&account->advise_calls, 1, memory_order_relaxed);

@@ -31,6 +31,8 @@ void *os_map(struct os_account *account, size_t bytes, size_t align, unsigned fl
 void os_unmap(struct os_account *account, void *p, size_t bytes);
 /* Grows or shrinks in place or by moving page tables; NULL leaves the old mapping. */
 void *os_remap(struct os_account *account, void *p, size_t old_bytes, size_t new_bytes);
+/* The same where both places are aligned; grows in place if it can. */
+void *os_remap_aligned(struct os_account *account, void *p, size_t old_bytes, size_t new_bytes, size_t align);
 /* Contents may be lost: MADV_DONTNEED (now) or MADV_FREE (when memory is short). */
 void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily);
 /* A file mapped shared (the control page) or for reading (a trace). */

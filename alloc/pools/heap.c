@@ -1,0 +1,473 @@
+/* heap.c: what a thread has: refill, outbox, drain, birth and death, fork. See pools.h.
+ *
+ * Accounting of a heap, in weights: out = what is not at home of its own pages; live = low + slack;
+ * cached = out - live. Others' pushes are counted in `returned` and settled when the thread comes by. The
+ * figures steer policy alone; a race that books a batch to the wrong heap is harmless. */
+#include "pools.h"
+
+#include <string.h>
+
+static pthread_key_t heap_key;
+static bool heap_key_made;
+static pthread_once_t heap_hooks_once = PTHREAD_ONCE_INIT;
+/* Set by the destructor: calls after it find no heap of the thread's own and must not make one to leak. */
+static _Thread_local bool heap_exited;
+
+uint32_t pools_weight(unsigned class_)
+{
+    return (uint32_t)pools_class_bytes(class_) + 240;
+}
+
+static int64_t heap_max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* --- stacks of pages -------------------------------------------------------------------------------------
+ */
+
+void pools_heap_list(struct pools_page *page)
+{
+    struct pools_heap *h = atomic_load_explicit(&page->owner, memory_order_relaxed);
+    _Atomic(struct pools_page *) *stack = &h->avail[page->class_];
+    struct pools_page *head = atomic_load_explicit(stack, memory_order_relaxed);
+    do
+        page->next = head;
+    while (!atomic_compare_exchange_weak_explicit(stack, &head, page,
+                                                  memory_order_release, /* pairs with heap_pop */
+                                                  memory_order_relaxed));
+}
+
+/* By the one who may take from h. No ABA: a page leaves the stack by this alone. */
+static struct pools_page *heap_pop(struct pools_heap *h, unsigned c)
+{
+    struct pools_page *page = atomic_load_explicit(&h->avail[c], memory_order_acquire);
+    while (page && !atomic_compare_exchange_weak_explicit(&h->avail[c], &page, page->next,
+                                                          memory_order_acquire, /* pairs with heap_list */
+                                                          memory_order_acquire))
+        ;
+    return page;
+}
+
+/* Frees the runs of whole pages, by the one who may take from h. */
+static void heap_sweep(struct pools_heap *h)
+{
+    struct pools *in = h->in;
+    atomic_store_explicit(&h->whole, 0, memory_order_relaxed);
+    for (unsigned c = 0; c < POOLS_CLASSES; c++) {
+        struct pools_page *page = h->fresh[c], *next;
+        if (page && (pools_page_lost(page) || pools_page_retire(in, page)))
+            h->fresh[c] = NULL;
+        if (!atomic_load_explicit(&h->avail[c], memory_order_relaxed))
+            continue;
+        page = atomic_exchange_explicit(&h->avail[c], NULL, memory_order_acquire); /* pairs with heap_list */
+        for (; page; page = next) {
+            next = page->next;
+            if (!pools_page_lost(page) && !pools_page_retire(in, page))
+                pools_heap_list(page);
+        }
+    }
+}
+
+/* --- sending blocks home ---------------------------------------------------------------------------------
+ */
+
+static void heap_outbox_send(struct pools_heap *h, struct pools_outbox *o)
+{
+    struct pools_page *page = o->page;
+    h->outbox_count -= o->count;
+    o->page = NULL;
+    pools_page_push(h->in, h, page, o->head, o->tail, o->count);
+}
+
+static void heap_outbox_send_all(struct pools_heap *h)
+{
+    for (struct pools_outbox *o = h->outbox; o < h->outbox + POOLS_OUTBOX && h->outbox_count; o++)
+        if (o->page)
+            heap_outbox_send(h, o);
+}
+
+static void heap_outbox_add(struct pools_heap *h, struct pools_page *page, void *p)
+{
+    uintptr_t key = (uintptr_t)page;
+    struct pools_outbox *o = &h->outbox[((key >> 8) + (key >> 22) * 5) % POOLS_OUTBOX];
+    if (o->page != page) {
+        if (o->page)
+            heap_outbox_send(h, o);
+        *o = (struct pools_outbox){page, p, p, 1};
+    } else {
+        *(void **)p = o->head;
+        o->head = p;
+        o->count++;
+    }
+    if (++h->outbox_count >= POOLS_OUTBOX_ALL)
+        heap_outbox_send_all(h);
+    else if (o->count >= POOLS_OUTBOX_EACH)
+        heap_outbox_send(h, o);
+}
+
+/* Everything that the heap caches. */
+static void heap_flush(struct pools_heap *h)
+{
+    for (unsigned c = 0; c < POOLS_CLASSES; c++) {
+        void *p = h->bin[c].head, *next;
+        h->bin[c].head = NULL;
+        for (; p; p = next) {
+            next = *(void **)p;
+            heap_outbox_add(h, pools_page_of(p, pools_map_of(p)), p);
+        }
+    }
+    heap_outbox_send_all(h);
+}
+
+/* Books what others brought home. */
+static void heap_settle(struct pools_heap *h)
+{
+    if (atomic_load_explicit(&h->returned, memory_order_relaxed)) {
+        int64_t r = atomic_exchange_explicit(&h->returned, 0, memory_order_relaxed);
+        h->low -= r;
+        h->out -= r;
+    }
+}
+
+void pools_heap_drain(struct pools_heap *h)
+{
+    heap_settle(h);
+    int64_t live = heap_max(h->low + h->slack, 0);
+    if (atomic_load_explicit(&h->held, memory_order_relaxed) <= POOLS_KEEP) {
+        h->slack = live + POOLS_KEEP; /* not again before the next refill looks */
+    } else {
+        heap_flush(h);
+        heap_sweep(h);
+        h->slack = heap_max(live / 4, 4096);
+    }
+    h->low = live - h->slack;
+}
+
+bool pools_heap_asleep(struct pools_heap *owner)
+{
+    return atomic_load_explicit(&owner->state, memory_order_relaxed) == POOLS_HEAP_LIVE &&
+           atomic_load_explicit(&owner->returned, memory_order_relaxed) >
+               heap_max(POOLS_KEEP / 2, atomic_load_explicit(&owner->held, memory_order_relaxed) / 8);
+}
+
+void pools_heap_whole(struct pools *in, struct pools_heap *owner, size_t bytes)
+{
+    int64_t whole =
+        atomic_fetch_add_explicit(&owner->whole, (int64_t)bytes, memory_order_relaxed) + (int64_t)bytes;
+    if (atomic_load_explicit(&owner->state, memory_order_relaxed) != POOLS_HEAP_DEAD ||
+        whole < heap_max(POOLS_KEEP / 8, atomic_load_explicit(&owner->held, memory_order_relaxed) / 8))
+        return;
+    /* A dead heap has nobody to sweep it. If another is at the dead ones now, the next push will do it. */
+    if (pthread_mutex_trylock(&in->dead_lock) == 0) {
+        if (atomic_load_explicit(&owner->state, memory_order_relaxed) == POOLS_HEAP_DEAD)
+            heap_sweep(owner);
+        pthread_mutex_unlock(&in->dead_lock);
+    }
+}
+
+/* --- refill ----------------------------------------------------------------------------------------------
+ */
+
+/* Gives out the first block of a chain and keeps the rest. */
+static void *heap_accept(struct pools_heap *h, unsigned c, struct pools_chain chain, bool *zero)
+{
+    struct pools_bin *bin = &h->bin[c];
+    void *p = chain.head;
+    bin->head = chain.zero ? NULL : *(void **)p;
+    h->out += (int64_t)bin->weight * chain.count;
+    h->slack += bin->weight;
+    *zero = chain.zero;
+    return p;
+}
+
+static void *heap_serve_fresh(struct pools_heap *h, unsigned c, bool *zero)
+{
+    struct pools_page *page = h->fresh[c];
+    if (pools_page_lost(page)) {
+        h->fresh[c] = NULL;
+        return NULL;
+    }
+    uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
+    bool full = pools_word_carved(w) == page->capacity;
+    struct pools_chain chain;
+    if (full || pools_word_home(w)) /* what was used before, before what was never touched */
+        chain = pools_page_take(page, false);
+    else
+        chain = pools_page_carve(page, false);
+    if (!chain.listed)
+        h->fresh[c] = NULL;
+    return chain.count ? heap_accept(h, c, chain, zero) : NULL;
+}
+
+/* Of a page that was popped. */
+static void *heap_serve_listed(struct pools_heap *h, struct pools_page *page, unsigned c, bool *zero)
+{
+    if (pools_page_lost(page))
+        return NULL;
+    uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
+    struct pools_chain chain;
+    if (pools_word_carved(w) == page->capacity) {
+        chain = pools_page_take(page, false);
+        if (chain.listed) /* purged since we looked */
+            pools_heap_list(page);
+    } else if (!h->fresh[c]) {
+        h->fresh[c] = page;
+        return heap_serve_fresh(h, c, zero);
+    } else if (pools_page_retire(h->in, page)) {
+        return NULL;
+    } else {
+        /* Partly carved, of a dead heap or purged, and we have one to carve: take, or carve, and put it back.
+         */
+        chain = pools_word_home(w) ? pools_page_take(page, true) : pools_page_carve(page, true);
+        if (chain.listed)
+            pools_heap_list(page);
+    }
+    return chain.count ? heap_accept(h, c, chain, zero) : NULL;
+}
+
+/* A page with free blocks of a dead heap becomes ours. */
+static struct pools_page *heap_steal(struct pools_heap *h, unsigned c)
+{
+    struct pools *in = h->in;
+    if (!atomic_load_explicit(&in->dead_count, memory_order_relaxed))
+        return NULL;
+    struct pools_page *page = NULL;
+    pthread_mutex_lock(&in->dead_lock);
+    for (struct pools_heap *d = in->dead; d && !page; d = d->dead_next) {
+        while ((page = heap_pop(d, c)) && pools_page_lost(page))
+            ;
+        if (!page)
+            continue;
+        uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
+        int64_t out = (int64_t)pools_weight(c) * (pools_word_carved(w) - pools_word_home(w));
+        int64_t bytes = (int64_t)(page->slices * POOLS_SLICE);
+        d->out -= out;
+        d->low -= out;
+        h->out += out;
+        h->low += out;
+        atomic_fetch_sub_explicit(&d->held, bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&h->held, bytes, memory_order_relaxed);
+        /* Relaxed: a push looks at the owner after our take has cleared LISTED with release. */
+        atomic_store_explicit(&page->owner, h, memory_order_relaxed);
+        pools_run_map(page->start, page->slices, h->id, c);
+    }
+    pthread_mutex_unlock(&in->dead_lock);
+    return page;
+}
+
+static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
+{
+    struct pools_page *page;
+    void *p;
+    heap_settle(h);
+    int64_t live = heap_max(h->low + h->slack, 0),
+            held = atomic_load_explicit(&h->held, memory_order_relaxed);
+    if (h->slack > live / 2) {
+        h->slack = heap_max(live / 4, 4096);
+        h->low = live - h->slack;
+    }
+    if (atomic_load_explicit(&h->whole, memory_order_relaxed) > heap_max(POOLS_KEEP, held / 4))
+        heap_sweep(h);
+    for (;;) {
+        while ((page = heap_pop(h, c)))
+            if ((p = heap_serve_listed(h, page, c, zero)))
+                return p;
+        if (h->fresh[c] && (p = heap_serve_fresh(h, c, zero)))
+            return p;
+        /* Before more memory: what lies in our bins, if it is much (the program turns to other sizes), then
+         * what dead threads left. */
+        if (h->out - live > heap_max(POOLS_KEEP / 4, h->out / 8)) {
+            heap_flush(h);
+            heap_sweep(h);
+            h->out = live; /* exact, but for races in the booking: never flush twice for the same */
+        } else if ((page = heap_steal(h, c))) {
+            if ((p = heap_serve_listed(h, page, c, zero)))
+                return p;
+        } else if (!h->fresh[c]) {
+            if (!(h->fresh[c] = pools_page_new(h->in, h, c)))
+                return NULL;
+        }
+    }
+}
+
+/* --- birth and death -------------------------------------------------------------------------------------
+ */
+
+static struct pools_heap *heap_acquire(struct pools *in)
+{
+    pthread_mutex_lock(&in->dead_lock);
+    struct pools_heap *h = in->dead;
+    if (h) {
+        in->dead = h->dead_next;
+        atomic_fetch_sub_explicit(&in->dead_count, 1, memory_order_relaxed);
+        atomic_store_explicit(&h->state, POOLS_HEAP_LIVE, memory_order_relaxed);
+    } else {
+        if (in->heap_chunk_left < sizeof *h) {
+            size_t bytes = sizeof *h * 12;
+            char *chunk = os_map(&in->account, bytes, 0, 0);
+            if (!chunk) {
+                pthread_mutex_unlock(&in->dead_lock);
+                errno = ENOMEM;
+                return NULL;
+            }
+            in->heap_chunk = chunk;
+            in->heap_chunk_left = bytes;
+        }
+        h = (struct pools_heap *)in->heap_chunk;
+        in->heap_chunk += sizeof *h;
+        in->heap_chunk_left -= sizeof *h;
+        h->in = in;
+        h->id = in->next_id = in->next_id % (POOLS_ID_NONE - 1) + 1;
+        for (unsigned c = 0; c < POOLS_CLASSES; c++)
+            h->bin[c].weight = pools_weight(c);
+        h->all_next = atomic_load_explicit(&in->heaps, memory_order_relaxed);
+        atomic_store_explicit(&in->heaps, h, memory_order_release); /* pairs with walks */
+    }
+    pthread_mutex_unlock(&in->dead_lock);
+    return h;
+}
+
+static void heap_bury(struct pools_heap *h)
+{
+    struct pools *in = h->in;
+    atomic_store_explicit(&h->state, POOLS_HEAP_DEAD, memory_order_relaxed);
+    h->dead_next = in->dead;
+    in->dead = h;
+    atomic_fetch_add_explicit(&in->dead_count, 1, memory_order_relaxed);
+}
+
+static void heap_release(struct pools_heap *h)
+{
+    heap_flush(h);
+    for (unsigned c = 0; c < POOLS_CLASSES; c++) {
+        struct pools_page *page = h->fresh[c];
+        h->fresh[c] = NULL;
+        if (page && !pools_page_lost(page))
+            pools_heap_list(page);
+    }
+    heap_settle(h);
+    heap_sweep(h);
+    pthread_mutex_lock(&h->in->dead_lock);
+    heap_bury(h);
+    pthread_mutex_unlock(&h->in->dead_lock);
+}
+
+static void heap_thread_exit(void *unused)
+{
+    (void)unused;
+    heap_exited = true;
+    for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
+        struct pools_heap *h = pools_tls[i];
+        pools_tls[i] = &pools_heap_none;
+        if (h != &pools_heap_none)
+            heap_release(h);
+    }
+}
+
+/* Fork. The child has one thread; the other heaps are taken over as dead ones. What their threads had in bins
+ * and outboxes is lost, as a bin may have been half way through a change; pages are consistent at any moment.
+ */
+static void heap_fork_prepare(void)
+{
+    for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
+        pthread_mutex_lock(&pools_instances[i].dead_lock);
+        pthread_mutex_lock(&pools_instances[i].huge_lock);
+        pthread_mutex_lock(&pools_instances[i].span_lock);
+    }
+}
+
+static void heap_fork_done(void)
+{
+    for (unsigned i = POOLS_INSTANCES; i-- > 0;) {
+        pthread_mutex_unlock(&pools_instances[i].span_lock);
+        pthread_mutex_unlock(&pools_instances[i].huge_lock);
+        pthread_mutex_unlock(&pools_instances[i].dead_lock);
+    }
+}
+
+static void heap_fork_child(void)
+{
+    for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
+        struct pools *in = &pools_instances[i];
+        for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_relaxed); h;
+             h = h->all_next) {
+            if (h == pools_tls[i] || atomic_load_explicit(&h->state, memory_order_relaxed) == POOLS_HEAP_DEAD)
+                continue;
+            for (unsigned c = 0; c < POOLS_CLASSES; c++) {
+                struct pools_page *page = h->fresh[c];
+                h->bin[c].head = NULL;
+                h->fresh[c] = NULL;
+                if (page)
+                    pools_heap_list(page);
+            }
+            memset(h->outbox, 0, sizeof h->outbox);
+            h->outbox_count = 0;
+            heap_bury(h);
+        }
+    }
+    heap_fork_done();
+}
+
+static void heap_hooks(void)
+{
+    heap_key_made = pthread_key_create(&heap_key, heap_thread_exit) == 0;
+    pthread_atfork(heap_fork_prepare, heap_fork_done, heap_fork_child);
+}
+
+/* The thread's heap, made when it has none; NULL when there is no memory for one, or the thread is exiting.
+ */
+static struct pools_heap *heap_of_thread(struct pools *in)
+{
+    struct pools_heap *h = pools_tls[in->slot];
+    if (h != &pools_heap_none)
+        return h;
+    if (heap_exited || !(h = heap_acquire(in)))
+        return NULL;
+    /* First our own state, then the C library: it may call malloc for its own tables. */
+    pools_tls[in->slot] = h;
+    pthread_once(&heap_hooks_once, heap_hooks);
+    if (heap_key_made)
+        pthread_setspecific(heap_key, h);
+    return h;
+}
+
+void *pools_refill(struct pools *in, unsigned class_, bool *zero)
+{
+    struct pools_heap *h = heap_of_thread(in);
+    if (h)
+        return heap_refill(h, class_, zero);
+    if (!heap_exited || !(h = heap_acquire(in)))
+        return NULL;
+    /* After the thread's end: one block of a heap that is borrowed for it. */
+    void *p = heap_refill(h, class_, zero);
+    heap_release(h);
+    return p;
+}
+
+void pools_free_remote(struct pools *in, void *p, uint32_t m)
+{
+    struct pools_page *page = pools_page_of(p, m);
+    struct pools_heap *h = heap_of_thread(in);
+    if (h)
+        heap_outbox_add(h, page, p);
+    else
+        pools_page_push(in, NULL, page, p, p, 1);
+}
+
+void pools_heaps_close(struct pools *in)
+{
+    for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h; h = h->all_next) {
+        for (unsigned c = 0; c < POOLS_CLASSES; c++) {
+            h->bin[c].head = NULL;
+            h->fresh[c] = NULL;
+            atomic_store_explicit(&h->avail[c], NULL, memory_order_relaxed);
+        }
+        memset(h->outbox, 0, sizeof h->outbox);
+        h->outbox_count = 0;
+        h->slack = h->low = h->out = 0;
+        atomic_store_explicit(&h->returned, 0, memory_order_relaxed);
+        atomic_store_explicit(&h->held, 0, memory_order_relaxed);
+        atomic_store_explicit(&h->whole, 0, memory_order_relaxed);
+    }
+}

@@ -1,0 +1,232 @@
+/* huge.c: blocks over 1 MiB, and those of stricter alignment than a slice, each with a mapping of its own.
+ *
+ *   +0               the first page of a struct pools_segment: in, lists, map
+ *   +huge_offset     the block: 4096, or its alignment
+ *
+ * The mapping is aligned to a segment, so that free() finds the map as for any other block. A block aligned
+ * to a segment or more would lie where the header should: it has a record behind it instead, in a list that
+ * is searched, and free() takes that way for every pointer at a segment's start.
+ *
+ * Freed mappings are kept for the next request of nearly the same size, up to an eighth of what is live and
+ * POOLS_KEEP: such a cache is resident, so it may not be large. */
+#include "pools.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HUGE_CACHE (sizeof((struct pools *)0)->huge_cache / sizeof((struct pools *)0)->huge_cache[0])
+
+struct pools_aligned {
+    struct pools_aligned *next;
+    char *block;
+    size_t usable, bytes;
+};
+
+static size_t huge_round(size_t bytes)
+{
+    size_t page = os_page_bytes();
+    return (bytes + page - 1) & ~(page - 1);
+}
+
+static void huge_link(struct pools *in, struct pools_segment *s)
+{
+    s->huge_prev = NULL;
+    s->huge_next = in->huge;
+    if (in->huge)
+        in->huge->huge_prev = s;
+    in->huge = s;
+    in->huge_bytes += s->huge_bytes;
+    in->huge_count++;
+}
+
+static void huge_unlink(struct pools *in, struct pools_segment *s)
+{
+    if (s->huge_prev)
+        s->huge_prev->huge_next = s->huge_next;
+    else
+        in->huge = s->huge_next;
+    if (s->huge_next)
+        s->huge_next->huge_prev = s->huge_prev;
+    in->huge_bytes -= s->huge_bytes;
+    in->huge_count--;
+}
+
+static void *huge_aligned_alloc(struct pools *in, size_t size, size_t align, bool *zero)
+{
+    size_t usable = huge_round(size), bytes = usable + sizeof(struct pools_aligned);
+    char *p = os_map(&in->account, bytes, align, 0);
+    if (!p) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    struct pools_aligned *a = (struct pools_aligned *)(p + usable);
+    a->block = p;
+    a->usable = usable;
+    a->bytes = bytes;
+    pthread_mutex_lock(&in->huge_lock);
+    a->next = in->aligned;
+    in->aligned = a;
+    in->huge_bytes += bytes;
+    in->huge_count++;
+    pthread_mutex_unlock(&in->huge_lock);
+    *zero = true;
+    return p;
+}
+
+/* The link that leads to the record of the block at p. With huge_lock. */
+static struct pools_aligned **huge_aligned_find(struct pools *in, const void *p)
+{
+    struct pools_aligned **link = &in->aligned;
+    while (*link && (*link)->block != p)
+        link = &(*link)->next;
+    return link;
+}
+
+size_t pools_aligned_usable(struct pools *in, const void *p)
+{
+    pthread_mutex_lock(&in->huge_lock);
+    struct pools_aligned *a = *huge_aligned_find(in, p);
+    size_t usable = a ? a->usable : 0;
+    pthread_mutex_unlock(&in->huge_lock);
+    return usable;
+}
+
+void pools_aligned_free(struct pools *in, void *p)
+{
+    pthread_mutex_lock(&in->huge_lock);
+    struct pools_aligned **link = huge_aligned_find(in, p), *a = *link;
+    if (!a)
+        abort(); /* not a block of ours */
+    size_t bytes = a->bytes;
+    *link = a->next;
+    in->huge_bytes -= bytes;
+    in->huge_count--;
+    pthread_mutex_unlock(&in->huge_lock);
+    os_unmap(&in->account, p, bytes);
+}
+
+/* A kept mapping of at least bytes and at most an eighth more. */
+static struct pools_segment *huge_cache_take(struct pools *in, size_t bytes)
+{
+    size_t best = HUGE_CACHE;
+    for (size_t i = 0; i < HUGE_CACHE; i++) {
+        size_t n = in->huge_cache[i].bytes;
+        if (n >= bytes && n - bytes <= bytes / 8 && (best == HUGE_CACHE || n < in->huge_cache[best].bytes))
+            best = i;
+    }
+    if (best == HUGE_CACHE)
+        return NULL;
+    struct pools_segment *s = in->huge_cache[best].s;
+    in->huge_cached_bytes -= in->huge_cache[best].bytes;
+    in->huge_cache[best].bytes = 0;
+    return s;
+}
+
+void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
+{
+    if (align >= POOLS_SEGMENT)
+        return huge_aligned_alloc(in, size, align, zero);
+    size_t offset = align > os_page_bytes() ? align : os_page_bytes();
+    size_t bytes = huge_round(offset + size);
+    pthread_mutex_lock(&in->huge_lock);
+    struct pools_segment *s = offset == os_page_bytes() ? huge_cache_take(in, bytes) : NULL;
+    *zero = !s;
+    if (!s) {
+        pthread_mutex_unlock(&in->huge_lock);
+        s = os_map(&in->account, bytes, POOLS_SEGMENT, 0);
+        if (!s) {
+            errno = ENOMEM;
+            return NULL;
+        }
+        s->in = in;
+        s->huge_bytes = bytes;
+        s->huge_offset = offset;
+        atomic_store_explicit(&s->map[offset >> POOLS_SLICE_SHIFT], POOLS_CLASS_HUGE, memory_order_relaxed);
+        pthread_mutex_lock(&in->huge_lock);
+    }
+    huge_link(in, s);
+    pthread_mutex_unlock(&in->huge_lock);
+    return (char *)s + offset;
+}
+
+void pools_huge_free(struct pools *in, void *p)
+{
+    struct pools_segment *s = pools_segment_of(p);
+    struct {
+        struct pools_segment *s;
+        size_t bytes;
+    } gone[HUGE_CACHE + 1];
+    size_t n = 0, bytes = s->huge_bytes;
+    pthread_mutex_lock(&in->huge_lock);
+    size_t budget = 2 * (size_t)POOLS_KEEP + in->huge_bytes / 8;
+    huge_unlink(in, s);
+    size_t place = HUGE_CACHE;
+    for (size_t i = 0; i < HUGE_CACHE; i++) {
+        if (in->huge_cache[i].bytes && in->huge_cached_bytes > budget) {
+            gone[n].s = in->huge_cache[i].s;
+            gone[n++].bytes = in->huge_cache[i].bytes;
+            in->huge_cached_bytes -= in->huge_cache[i].bytes;
+            in->huge_cache[i].bytes = 0;
+        }
+        if (!in->huge_cache[i].bytes)
+            place = i;
+    }
+    if (place < HUGE_CACHE && s->huge_offset == os_page_bytes() && in->huge_cached_bytes + bytes <= budget) {
+        in->huge_cache[place].s = s;
+        in->huge_cache[place].bytes = bytes;
+        in->huge_cached_bytes += bytes;
+    } else {
+        gone[n].s = s;
+        gone[n++].bytes = bytes;
+    }
+    pthread_mutex_unlock(&in->huge_lock);
+    while (n-- > 0)
+        os_unmap(&in->account, gone[n].s, gone[n].bytes);
+}
+
+void *pools_huge_realloc(struct pools *in, void *p, size_t size)
+{
+    struct pools_segment *s = pools_segment_of(p);
+    size_t offset = s->huge_offset, old = s->huge_bytes, bytes = huge_round(offset + size);
+    if (bytes == old)
+        return p;
+    pthread_mutex_lock(&in->huge_lock);
+    huge_unlink(in, s);
+    pthread_mutex_unlock(&in->huge_lock);
+    struct pools_segment *moved = os_remap_aligned(&in->account, s, old, bytes, POOLS_SEGMENT);
+    if (moved) {
+        s = moved;
+        s->huge_bytes = bytes;
+    }
+    pthread_mutex_lock(&in->huge_lock);
+    huge_link(in, s);
+    pthread_mutex_unlock(&in->huge_lock);
+    if (!moved)
+        errno = ENOMEM;
+    return moved ? (char *)s + offset : NULL;
+}
+
+size_t pools_huge_usable(const void *p)
+{
+    const struct pools_segment *s = pools_segment_of(p);
+    return s->huge_bytes - s->huge_offset;
+}
+
+void pools_huge_close(struct pools *in)
+{
+    for (struct pools_segment *s = in->huge, *next; s; s = next) {
+        next = s->huge_next;
+        os_unmap(&in->account, s, s->huge_bytes);
+    }
+    for (struct pools_aligned *a = in->aligned, *next; a; a = next) {
+        next = a->next;
+        os_unmap(&in->account, a->block, a->bytes);
+    }
+    for (size_t i = 0; i < HUGE_CACHE; i++)
+        if (in->huge_cache[i].bytes)
+            os_unmap(&in->account, in->huge_cache[i].s, in->huge_cache[i].bytes);
+    memset(in->huge_cache, 0, sizeof in->huge_cache);
+    in->huge = NULL;
+    in->aligned = NULL;
+    in->huge_bytes = in->huge_count = in->huge_cached_bytes = 0;
+}

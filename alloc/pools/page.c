@@ -1,0 +1,200 @@
+/* page.c: the word of a page: pushes by any thread, takes and carving by one. See pools.h for LISTED and
+ * BUSY. */
+#include "pools.h"
+
+static void *page_block(const struct pools_page *page, unsigned head)
+{
+    return head ? page->start + ((size_t)(head - 1) << 4) : NULL;
+}
+
+static void **page_next(void *block)
+{
+    return block;
+}
+
+bool pools_page_is_valid(struct pools_page *page)
+{
+    uint64_t w = atomic_load_explicit(&page->word, memory_order_acquire); /* pairs with pushes */
+    unsigned home = pools_word_home(w), carved = pools_word_carved(w), head = pools_word_head(w);
+    if (home > carved || carved > page->capacity || (home == 0) != (head == 0))
+        return false;
+    if (w & POOLS_BUSY)
+        return carved == 0;
+    return head == 0 || ((size_t)(head - 1) << 4) % page->block_bytes == 0;
+}
+
+#ifdef HG_DEBUG
+static void page_check_chain(const struct pools_page *page, void *head, unsigned count)
+{
+    unsigned n = 0;
+    for (void *p = head; p; p = *page_next(p), n++) {
+        size_t offset = (size_t)((char *)p - page->start);
+        pools_assert(n < count && offset / page->block_bytes < page->capacity &&
+                     offset % page->block_bytes == 0);
+    }
+    pools_assert(n == count);
+}
+#else
+#define page_check_chain(page, head, count) ((void)0)
+#endif
+
+struct pools_page *pools_page_new(struct pools *in, struct pools_heap *owner, unsigned class_)
+{
+    unsigned slices = pools_class_slices(class_);
+    bool zero;
+    char *run = pools_run_alloc(in, slices, &zero);
+    if (!run)
+        return NULL;
+    struct pools_page *page = &pools_segment_of(run)->page[pools_slice_of(run)];
+    page->start = run;
+    page->block_bytes = (uint32_t)pools_class_bytes(class_);
+    page->capacity = (uint16_t)(slices * POOLS_SLICE / page->block_bytes);
+    page->class_ = (uint8_t)class_;
+    page->slices = (uint8_t)slices;
+    page->zero = zero;
+    page->next = NULL;
+    /* Relaxed: nobody else knows the page before a block of it is handed out. */
+    atomic_store_explicit(&page->owner, owner, memory_order_relaxed);
+    atomic_store_explicit(&page->word, POOLS_LISTED, memory_order_relaxed);
+    pools_run_map(run, slices, owner->id, class_);
+    page->live = true;
+    atomic_fetch_add_explicit(&owner->held, (int64_t)(slices * POOLS_SLICE), memory_order_relaxed);
+    return page;
+}
+
+void pools_page_free(struct pools *in, struct pools_page *page, bool written)
+{
+    struct pools_heap *owner = atomic_load_explicit(&page->owner, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&owner->held, (int64_t)(page->slices * POOLS_SLICE), memory_order_relaxed);
+    pools_run_free(in, page->start, page->slices, 0, written);
+}
+
+/* BUSY is ours: gives the memory back, then the page to its owner, or the run if the owner dropped it. */
+static void page_purge(struct pools *in, struct pools_page *page)
+{
+    os_purge(&in->account, page->start, (size_t)page->block_bytes * page->capacity, false);
+    page->zero = true;
+    uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed), to;
+    do
+        to = w & POOLS_LISTED;
+    /* Release: zero, and the purge itself, before the owner carves. Acquire: the owner's dropping of it. */
+    while (!atomic_compare_exchange_weak_explicit(&page->word, &w, to, memory_order_acq_rel,
+                                                  memory_order_relaxed));
+    if (!to)
+        pools_page_free(in, page, false);
+}
+
+void pools_page_push(struct pools *in, struct pools_heap *self, struct pools_page *page, void *head,
+                     void *tail, unsigned count)
+{
+    pools_assert(pools_page_is_valid(page));
+    unsigned first = (unsigned)(((size_t)((char *)head - page->start) >> 4) + 1);
+    int64_t weight = (int64_t)pools_weight(page->class_) * count;
+    size_t bytes = page->slices * POOLS_SLICE;
+    struct pools_heap *owner;
+    uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed), to;
+    bool whole;
+    /* With our blocks in, a listed page may be whole and its owner free its run at once: after the exchange
+     * the page is ours to look at only if it was not LISTED before, or is BUSY. */
+    do {
+        owner = atomic_load_explicit(&page->owner, memory_order_relaxed);
+        unsigned home = pools_word_home(w) + count, carved = pools_word_carved(w);
+        pools_assert(home <= carved);
+        whole = home == carved;
+        *page_next(tail) = page_block(page, pools_word_head(w));
+        to = pools_word(first, home, carved, POOLS_LISTED);
+        if (whole && !(w & POOLS_LISTED))
+            to = 0;
+        else if (whole && owner != self && pools_heap_asleep(owner))
+            to = POOLS_LISTED | POOLS_BUSY;
+        /* Release: the chain's links, for the take. Acquire: the owner as it was when LISTED was last
+         * cleared, and, when the page is freed or purged here, the other pushers' writes to its blocks. */
+    } while (!atomic_compare_exchange_weak_explicit(&page->word, &w, to, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    if (owner != self) /* relaxed: a count, read by the owner when it gets there */
+        atomic_fetch_add_explicit(&owner->returned, weight, memory_order_relaxed);
+    else
+        self->out -= weight;
+    if (!to)
+        pools_page_free(in, page, true);
+    else if (to & POOLS_BUSY)
+        page_purge(in, page);
+    else if (!(w & POOLS_LISTED))
+        pools_heap_list(page);
+    else if (whole && owner != self)
+        pools_heap_whole(in, owner, bytes);
+}
+
+/* A page on which BUSY has appeared is lost to the caller: nothing comes of it, and it is not listed. */
+static const struct pools_chain page_nothing = {NULL, 0, false, false};
+
+struct pools_chain pools_page_take(struct pools_page *page, bool keep_listed)
+{
+    uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed), to;
+    bool listed;
+    do {
+        listed = keep_listed || pools_word_carved(w) < page->capacity;
+        to = w & POOLS_BUSY ? w & ~POOLS_LISTED
+                            : pools_word(0, 0, pools_word_carved(w), listed ? POOLS_LISTED : 0);
+        /* Acquire: the links and contents of what was pushed. Release: an owner set by us before, for the
+         * push that finds LISTED clear. */
+    } while (!atomic_compare_exchange_weak_explicit(&page->word, &w, to, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    if (w & POOLS_BUSY)
+        return page_nothing;
+    struct pools_chain chain = {page_block(page, pools_word_head(w)), pools_word_home(w), false, listed};
+    page_check_chain(page, chain.head, chain.count);
+    return chain;
+}
+
+struct pools_chain pools_page_carve(struct pools_page *page, bool keep_listed)
+{
+    uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed), to;
+    unsigned carved, n;
+    bool listed;
+    do {
+        carved = pools_word_carved(w);
+        n = 4096 / page->block_bytes ? 4096 / page->block_bytes : 1;
+        if (n > page->capacity - carved)
+            n = page->capacity - carved;
+        listed = keep_listed || carved + n < page->capacity || pools_word_home(w);
+        to = w & POOLS_BUSY
+                 ? w & ~POOLS_LISTED
+                 : pools_word(pools_word_head(w), pools_word_home(w), carved + n, listed ? POOLS_LISTED : 0);
+        /* Release as in take. Acquire: of one who purged the page (BUSY) before us. */
+    } while (!atomic_compare_exchange_weak_explicit(&page->word, &w, to, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    if (w & POOLS_BUSY)
+        return page_nothing;
+    char *first = page->start + (size_t)carved * page->block_bytes;
+    if (n == 1 && page->zero)
+        return (struct pools_chain){first, n, true, listed};
+    char *p = first;
+    for (unsigned i = 1; i < n; i++, p += page->block_bytes)
+        *page_next(p) = p + page->block_bytes;
+    *page_next(p) = NULL;
+    return (struct pools_chain){first, n, false, listed};
+}
+
+bool pools_page_lost(struct pools_page *page)
+{
+    uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
+    while (w & POOLS_BUSY) /* release, acquire: pairs with the end of the purge in heap.c */
+        if (atomic_compare_exchange_weak_explicit(&page->word, &w, w & ~POOLS_LISTED, memory_order_acq_rel,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}
+
+bool pools_page_retire(struct pools *in, struct pools_page *page)
+{
+    uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
+    do {
+        if (w & POOLS_BUSY || pools_word_home(w) != pools_word_carved(w))
+            return false;
+        /* Acquire: all that others wrote to its blocks comes before the run's next use. */
+    } while (!atomic_compare_exchange_weak_explicit(&page->word, &w, 0, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    pools_page_free(in, page, pools_word_carved(w) || !page->zero);
+    return true;
+}

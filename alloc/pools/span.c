@@ -1,0 +1,329 @@
+/* span.c: segments, and runs of slices in them. See pools.h.
+ *
+ * All under span_lock; system calls that give memory back are made outside it, with the slices marked as in
+ * use. A segment is in the bucket of the log2 of its largest free run, in no bucket when it is full. A run is
+ * taken from the fullest segments that can serve it, lowest slices first, written slices before untouched
+ * ones.
+ *
+ * Free slices that have been written (dirty) stay resident up to an eighth of the slices in use and
+ * POOLS_KEEP; the free that exceeds it purges down to half, the segment that has been dirty longest first.
+ * One empty segment is kept, others are unmapped at once. */
+#include "pools.h"
+
+#include <string.h>
+
+static unsigned span_log2(unsigned n)
+{
+    return 31u - (unsigned)__builtin_clz(n);
+}
+
+/* The first position >= from whose bit is `value`, or POOLS_SLICES. */
+static unsigned span_next(const uint64_t *bits, unsigned from, bool value)
+{
+    while (from < POOLS_SLICES) {
+        uint64_t w = (value ? bits[from / 64] : ~bits[from / 64]) >> (from % 64);
+        if (w)
+            return from + (unsigned)__builtin_ctzll(w);
+        from = (from / 64 + 1) * 64;
+    }
+    return POOLS_SLICES;
+}
+
+static void span_set(uint64_t *bits, unsigned first, unsigned n, bool value)
+{
+    for (unsigned i = first; i < first + n;) {
+        unsigned here = 64 - i % 64;
+        if (here > first + n - i)
+            here = first + n - i;
+        uint64_t mask = (here == 64 ? ~(uint64_t)0 : ((uint64_t)1 << here) - 1) << (i % 64);
+        if (value)
+            bits[i / 64] |= mask;
+        else
+            bits[i / 64] &= ~mask;
+        i += here;
+    }
+}
+
+static unsigned span_count(const uint64_t *bits, unsigned first, unsigned n)
+{
+    unsigned count = 0;
+    for (unsigned i = span_next(bits, first, true); i < first + n;) {
+        unsigned end = span_next(bits, i, false);
+        count += (end < first + n ? end : first + n) - i;
+        i = span_next(bits, end, true);
+    }
+    return count;
+}
+
+/* The first run of n bits, or 0 (slice 0 is never free). */
+static unsigned span_find(const uint64_t *bits, unsigned n)
+{
+    for (unsigned i = span_next(bits, 0, true); i < POOLS_SLICES;) {
+        unsigned end = span_next(bits, i, false);
+        if (end - i >= n)
+            return i;
+        i = span_next(bits, end, true);
+    }
+    return 0;
+}
+
+static void span_unlist(struct pools_segment *s)
+{
+    if (s->link) {
+        *s->link = s->next;
+        if (s->next)
+            s->next->link = s->link;
+        s->link = NULL;
+    }
+}
+
+/* Puts the segment into the bucket that its free slices ask for. */
+static void span_relist(struct pools *in, struct pools_segment *s)
+{
+    unsigned largest = 0;
+    for (unsigned i = span_next(s->free, 0, true); i < POOLS_SLICES;) {
+        unsigned end = span_next(s->free, i, false);
+        if (end - i > largest)
+            largest = end - i;
+        i = span_next(s->free, end, true);
+    }
+    if (s->link && s->largest && largest && span_log2(largest) == span_log2(s->largest)) {
+        s->largest = largest;
+        return;
+    }
+    span_unlist(s);
+    s->largest = largest;
+    if (!largest)
+        return;
+    struct pools_segment **bucket = &in->bucket[span_log2(largest)];
+    s->next = *bucket;
+    s->link = bucket;
+    if (s->next)
+        s->next->link = &s->next;
+    *bucket = s;
+}
+
+static void span_dirty_unlist(struct pools *in, struct pools_segment *s)
+{
+    if (!s->dirty_link)
+        return;
+    *s->dirty_link = s->dirty_next;
+    if (s->dirty_next)
+        s->dirty_next->dirty_link = s->dirty_link;
+    else
+        in->dirty_tail = s->dirty_link;
+    s->dirty_link = NULL;
+}
+
+/* Counts dirty slices anew and keeps the segment's place in the list of dirty ones, oldest first. */
+static void span_dirty_update(struct pools *in, struct pools_segment *s, int change)
+{
+    s->dirty_count += (unsigned)change;
+    in->dirty_slices += (uint64_t)(int64_t)change;
+    if (!s->dirty_count) {
+        span_dirty_unlist(in, s);
+    } else if (!s->dirty_link) {
+        s->dirty_next = NULL;
+        s->dirty_link = in->dirty_tail;
+        *in->dirty_tail = s;
+        in->dirty_tail = &s->dirty_next;
+    }
+}
+
+static struct pools_segment *span_segment_new(struct pools *in)
+{
+    struct pools_segment *s = os_map(&in->account, POOLS_SEGMENT, POOLS_SEGMENT, 0);
+    if (!s) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    s->in = in;
+    s->free_count = POOLS_SLICES - POOLS_HEADER_SLICES;
+    span_set(s->free, POOLS_HEADER_SLICES, s->free_count, true);
+    s->all_next = in->all;
+    if (in->all)
+        in->all->all_prev = s;
+    in->all = s;
+    in->segments++;
+    in->empty_segments++;
+    span_relist(in, s);
+    return s;
+}
+
+/* Takes the segment out of every list; the caller unmaps it, outside the lock. */
+static void span_segment_remove(struct pools *in, struct pools_segment *s)
+{
+    span_unlist(s);
+    span_dirty_update(in, s, -(int)s->dirty_count);
+    if (s->all_prev)
+        s->all_prev->all_next = s->all_next;
+    else
+        in->all = s->all_next;
+    if (s->all_next)
+        s->all_next->all_prev = s->all_prev;
+    in->segments--;
+    in->empty_segments--;
+}
+
+static void span_use(struct pools *in, struct pools_segment *s, unsigned first, unsigned n)
+{
+    if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES)
+        in->empty_segments--;
+    unsigned dirty = span_count(s->dirty, first, n);
+    span_set(s->free, first, n, false);
+    span_set(s->dirty, first, n, false);
+    s->free_count -= n;
+    in->active_slices += n;
+    if (dirty)
+        span_dirty_update(in, s, -(int)dirty);
+    span_relist(in, s);
+}
+
+static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first, unsigned n, bool dirty)
+{
+    pools_assert(span_count(s->free, first, n) == 0);
+    span_set(s->free, first, n, true);
+    s->free_count += n;
+    in->active_slices -= n;
+    if (dirty) {
+        span_set(s->dirty, first, n, true);
+        span_dirty_update(in, s, (int)n);
+    }
+    if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES)
+        in->empty_segments++;
+    span_relist(in, s);
+}
+
+void *pools_run_alloc(struct pools *in, unsigned slices, bool *zero)
+{
+    pthread_mutex_lock(&in->span_lock);
+    struct pools_segment *s = NULL;
+    /* In the bucket of its own log2 a segment may or may not fit: a few are tried. Above, all do. */
+    unsigned b = span_log2(slices), tries = 8;
+    for (struct pools_segment *t = in->bucket[b]; t && tries-- && !s; t = t->next)
+        if (t->largest >= slices)
+            s = t;
+    while (!s && ++b < 8)
+        s = in->bucket[b];
+    if (!s)
+        s = span_segment_new(in);
+    if (!s) {
+        pthread_mutex_unlock(&in->span_lock);
+        return NULL;
+    }
+    unsigned first = s->dirty_count >= slices ? span_find(s->dirty, slices) : 0;
+    if (!first)
+        first = span_find(s->free, slices);
+    pools_assert(first >= POOLS_HEADER_SLICES);
+    *zero = span_count(s->dirty, first, slices) == 0;
+    span_use(in, s, first, slices);
+    pthread_mutex_unlock(&in->span_lock);
+    return (char *)s + (size_t)first * POOLS_SLICE;
+}
+
+/* With span_lock, which it lets go meanwhile: purges the dirty slices of the segment that is dirty longest.
+ */
+static void span_purge_one(struct pools *in)
+{
+    struct pools_segment *s = in->dirty;
+    struct {
+        unsigned first, n;
+    } runs[POOLS_SLICES / 2];
+    unsigned count = 0;
+    for (unsigned i = span_next(s->dirty, 0, true); i < POOLS_SLICES;) {
+        unsigned end = span_next(s->dirty, i, false);
+        runs[count].first = i;
+        runs[count++].n = end - i;
+        i = span_next(s->dirty, end, true);
+    }
+    for (unsigned i = 0; i < count; i++)
+        span_use(in, s, runs[i].first, runs[i].n);
+    pthread_mutex_unlock(&in->span_lock);
+    size_t bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        os_purge(&in->account, (char *)s + (size_t)runs[i].first * POOLS_SLICE,
+                 (size_t)runs[i].n * POOLS_SLICE, false);
+        bytes += (size_t)runs[i].n * POOLS_SLICE;
+    }
+    pthread_mutex_lock(&in->span_lock);
+    in->purged_bytes += bytes;
+    in->purge_calls += count;
+    for (unsigned i = 0; i < count; i++)
+        span_unuse(in, s, runs[i].first, runs[i].n, false);
+}
+
+static uint64_t span_budget(const struct pools *in)
+{
+    return (uint64_t)POOLS_KEEP / POOLS_SLICE + in->active_slices / 8;
+}
+
+void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep, bool written)
+{
+    struct pools_segment *s = pools_segment_of(run), *gone = NULL;
+    unsigned first = pools_slice_of(run);
+    pthread_mutex_lock(&in->span_lock);
+    if (keep) {
+        s->page[first].slices = (uint8_t)keep;
+        s->page[first].block_bytes = (uint32_t)(keep * POOLS_SLICE);
+    }
+    if (!keep)
+        s->page[first].live = false;
+    span_unuse(in, s, first + keep, slices - keep, written);
+    if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES && in->empty_segments > 1) {
+        span_segment_remove(in, s);
+        gone = s;
+    } else if (in->dirty_slices > span_budget(in)) {
+        while (in->dirty && in->dirty_slices > span_budget(in) / 2)
+            span_purge_one(in);
+        /* While the lock was open, other frees may have emptied segments that were then in use by the purge.
+         */
+        for (struct pools_segment *t = in->bucket[7], *next; t && in->empty_segments > 1 && !gone; t = next) {
+            next = t->next;
+            if (t->free_count == POOLS_SLICES - POOLS_HEADER_SLICES) {
+                span_segment_remove(in, t);
+                gone = t;
+            }
+        }
+    }
+    pthread_mutex_unlock(&in->span_lock);
+    if (gone)
+        os_unmap(&in->account, gone, POOLS_SEGMENT);
+}
+
+bool pools_run_extend(struct pools *in, void *run, unsigned slices, unsigned want)
+{
+    struct pools_segment *s = pools_segment_of(run);
+    unsigned first = pools_slice_of(run), more = want - slices;
+    if (first + want > POOLS_SLICES)
+        return false;
+    pthread_mutex_lock(&in->span_lock);
+    bool fits = span_count(s->free, first + slices, more) == more;
+    if (fits) {
+        span_use(in, s, first + slices, more);
+        s->page[first].slices = (uint8_t)want;
+        s->page[first].block_bytes = (uint32_t)(want * POOLS_SLICE);
+    }
+    pthread_mutex_unlock(&in->span_lock);
+    return fits;
+}
+
+void pools_run_map(void *run, unsigned slices, uint32_t id, unsigned class_)
+{
+    struct pools_segment *s = pools_segment_of(run);
+    unsigned first = pools_slice_of(run);
+    for (unsigned i = 0; i < slices; i++)
+        atomic_store_explicit(&s->map[first + i], id << 16 | i << 8 | class_, memory_order_relaxed);
+}
+
+void pools_spans_close(struct pools *in)
+{
+    for (struct pools_segment *s = in->all, *next; s; s = next) {
+        next = s->all_next;
+        os_unmap(&in->account, s, POOLS_SEGMENT);
+    }
+    in->all = in->dirty = NULL;
+    in->dirty_tail = &in->dirty;
+    memset(in->bucket, 0, sizeof in->bucket);
+    in->segments = in->empty_segments = in->active_slices = in->dirty_slices = 0;
+    in->purged_bytes = in->purge_calls = 0;
+}

@@ -28,6 +28,8 @@
     B(cpython, "cpython", 0, CPYTHON_PARAMS,                                                              \
       "the real PyObject_Malloc of an installed libpython (3.9 to 3.11)")                                 \
     B(pymalloc, "pymalloc", 0, PYMALLOC_PARAMS, "CPython's small-block allocator, to the block; no lock") \
+    B(pools, "pools", ALLOC_THREADS, PARAM_NONE,                                                          \
+      "size-class pages owned by a thread, lock-free remote frees")                                       \
     B(locked, "locked", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_LOCKS, PARAM_NONE,                          \
       "one mutex around any backend")                                                                     \
     B(debug, "debug", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_GUARDS, DEBUG_PARAMS,                         \

@@ -72,7 +72,7 @@ void pools_page_free(struct pools *in, struct pools_page *page, bool written)
 /* BUSY is ours: gives the memory back, then the page to its owner, or the run if the owner dropped it. */
 static void page_purge(struct pools *in, struct pools_page *page)
 {
-    os_purge(&in->account, page->start, (size_t)page->block_bytes * page->capacity, false);
+    os_purge(&in->account, page->start, page->slices * POOLS_SLICE, false);
     page->zero = true;
     uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed), to;
     do

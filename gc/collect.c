@@ -1,4 +1,4 @@
-/* collect.c: the gc module: what can be asked of any collector (collector.h), and the collector "none". */
+/* collect.c: the gc module: what can be asked of any collector (collector.h). */
 #include "state.h"
 
 #include <errno.h>
@@ -81,13 +81,3 @@ void gc_report_generations(const struct alloc_sink *sink, const struct gc_stats 
         sink->integer(sink->arg, key, stats[i].uncollectable);
     }
 }
-
-static int none_open(struct runtime *r, const void *params, struct message *m)
-{
-    (void)params, (void)m;
-    r->gc.one = 0;
-    r->gc.limit = INT64_MAX;
-    return 0;
-}
-
-const struct collector collector_none = {.name = "none", .open = none_open};

@@ -548,8 +548,7 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limi
         return err;
     if (cell->alloc.library[0]) {
         struct message why;
-        err = library_resolve(cell->alloc.library, s->library, sizeof s->library, &why);
-        if (err)
+        if (library_resolve(cell->alloc.library, s->library, sizeof s->library, &why) != 0)
             spawn_status(s, "wrong-library", "%s", why.text);
     }
     if (!s->status[0]) {

@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# heapgauge run: what it prints, and what it refuses.
+
+setup() {
+    hg="$HEAPGAUGE_BUILD/heapgauge"
+    mkdir -p "$BATS_TEST_TMPDIR/here" && cd "$BATS_TEST_TMPDIR/here" || return 1
+}
+
+# refused WORDS... : exit 2, one line on standard error, nothing on standard output, nothing created
+refused() {
+    run --separate-stderr "$hg" "$@"
+    [ "$status" -eq 2 ]
+    [ -z "$output" ]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [ -z "$(ls -A)" ]
+}
+
+bats_require_minimum_version 1.5.0
+
+@test "a sample is one JSON object a line, with every axis and figure" {
+    "$hg" run --workload churn:ops=20k,live=1k --alloc system,null --threads 1,2 --settle 0s --json >samples
+    [ "$(wc -l <samples)" -eq 4 ]
+    python3 - <<'PY'
+import json
+for line in open("samples"):
+    s = json.loads(line)
+    assert s["status"] == "ok", s
+    assert s["ops"] == 20000 and s["wall_ns"] > 0 and s["ops_per_s"] > 0
+    assert s["cell"]["workload"] == "churn" and s["cell"]["params"]["live"] == 1000
+    assert s["memory"]["peak_rss_bytes"] >= s["memory"]["baseline_rss_bytes"] > 0
+    assert s["library"]["path"] and len(s["library"]["sha256"]) == 64
+PY
+}
+
+@test "every backend does the same work: equal checksums" {
+    "$hg" run --workload churn:ops=50k,live=2k --alloc 'null,bump,system,locked(system)' --settle 0s --json >samples
+    [ "$(grep -c '"status":"ok"' samples)" -eq 4 ]
+    [ "$(grep -o '"checksum":"[0-9a-f]*"' samples | sort -u | wc -l)" -eq 1 ]
+}
+
+@test "another seed, another checksum" {
+    for seed in 1 2; do
+        "$hg" run --workload churn:ops=20k,live=1k --alloc null --settle 0s --seed $seed --json
+    done | grep -o '"checksum":"[0-9a-f]*"' >sums
+    [ "$(sort -u sums | wc -l)" -eq 2 ]
+}
+
+@test "processes side by side add up to one sample" {
+    "$hg" run --workload churn:ops=20k,live=1k --alloc system --processes 3 --settle 0s --json >samples
+    python3 -c '
+import json
+s = json.loads(open("samples").read())
+assert s["status"] == "ok" and s["ops"] == 60000 and s["cell"]["processes"] == 3, s'
+}
+
+@test "unknown workload: the nearest is named" {
+    refused run --workload chrun
+    [[ "$stderr" == *"'chrun'"*"'churn'"* ]]
+}
+
+@test "unknown allocator: the nearest is named" {
+    refused run --workload churn --alloc sistem
+    [[ "$stderr" == *"'sistem'"*"'system'"* ]]
+}
+
+@test "unknown parameter, option, verb: the nearest is named" {
+    refused run --workload churn:livee=3
+    [[ "$stderr" == *"'livee'"*"'live'"* ]]
+    refused run --workload churn --thread 3
+    [[ "$stderr" == *"--thread"*"--threads"* ]]
+    refused rnu
+    [[ "$stderr" == *"'rnu'"*"'run'"* ]]
+}
+
+@test "a value out of range: the range is told" {
+    refused run --workload churn:live=0
+    [[ "$stderr" == *"'0'"*"1-100M"* ]]
+    refused run --workload churn:size=512-16
+    refused run --workload churn:live=1e99
+    refused run --workload churn:live=-5
+    refused run --workload churn:live=nan
+    refused run --workload churn --threads 0
+    refused run --workload churn --threads 1,x
+    refused run --workload churn --samples 0
+}
+
+@test "a combination that cannot work: the reason, and what would work" {
+    refused run --workload churn --alloc pymalloc --threads 2
+    [[ "$stderr" == *"pymalloc"*"locked(pymalloc)"* ]]
+    refused run --workload churn --rc none --gc generational
+    [[ "$stderr" == *"generational"*"--rc gil"* ]]
+    refused run --workload larson --rc gil
+    [[ "$stderr" == *"larson"*"--rc none"* ]]
+}
+
+@test "specs that are not well formed" {
+    for spec in 'locked' 'locked(' 'locked()' 'system(null)' 'pymalloc:' 'pymalloc:layout' 'preload:' ',' 'system,' ')' 'locked(locked(locked(locked(locked(locked(locked(system)))))))'; do
+        refused run --workload churn --alloc "$spec"
+    done
+}
+
+@test "a library that is missing is a wrong-library cell; the rest goes on" {
+    run --separate-stderr "$hg" run --workload churn:ops=2k,live=100 --alloc preload:/nowhere/libx.so,system --settle 0s --json
+    [ "$status" -eq 3 ]
+    [ "$(grep -c '"status":"wrong-library"' <<<"$output")" -eq 1 ]
+    [ "$(grep -c '"status":"ok"' <<<"$output")" -eq 1 ]
+}
+
+@test "a library without malloc is a wrong-library cell" {
+    run --separate-stderr "$hg" run --workload churn:ops=2k,live=100 --alloc preload:libjansson.so.4 --settle 0s --json
+    [ "$status" -eq 3 ]
+    [[ "$output" == *'"status":"wrong-library"'* ]]
+}
+
+@test "a time-out and a memory limit are statuses" {
+    run --separate-stderr "$hg" run --workload churn:ops=10G --alloc null --timeout 200ms --json
+    [ "$status" -eq 3 ]
+    [[ "$output" == *'"status":"timeout"'* ]]
+    run --separate-stderr "$hg" run --workload churn:ops=40M --alloc bump --memory-limit 100M --json
+    [ "$status" -eq 3 ]
+    [[ "$output" == *'"status":"oom"'* ]]
+}
+
+@test "a worker that crashes is a status with the signal's name" {
+    "$hg" run --workload churn:ops=100G --alloc null --settle 0s --json >samples 2>/dev/null &
+    front=$!
+    for _ in $(seq 100); do
+        worker=$(pgrep -P $front heapgauge-worke) && break
+        sleep 0.05
+    done
+    sleep 0.2
+    kill -SEGV "$worker"
+    status=0
+    wait $front || status=$?
+    [ "$status" -eq 3 ]
+    grep -q '"status":"crash"' samples
+    grep -q 'SIGSEGV' samples
+}
+
+@test "an interrupt ends the run with 130 and leaves no worker" {
+    "$hg" run --workload churn:ops=100G --alloc null --json >samples 2>/dev/null &
+    front=$!
+    sleep 0.5
+    kill -INT $front
+    status=0
+    wait $front || status=$?
+    [ "$status" -eq 130 ]
+    ! pgrep -P $front
+}
+
+@test "a run folder: created whole, refused when it exists" {
+    "$hg" run --workload churn:ops=2k,live=100 --settle 0s --quiet --out r >/dev/null
+    [ -s r/run.json ] && [ "$(wc -l <r/samples.jsonl)" -eq 1 ]
+    sum=$(sha256sum r/samples.jsonl)
+    run --separate-stderr "$hg" run --workload churn:ops=2k,live=100 --out r
+    [ "$status" -eq 2 ]
+    [ "$sum" = "$(sha256sum r/samples.jsonl)" ]
+    run --separate-stderr "$hg" run --workload churn:ops=2k,live=100 --out /proc/nowhere
+    [ "$status" -eq 2 ]
+}
+
+@test "help and list name every parameter" {
+    "$hg" run --help | grep -q -- --workload
+    "$hg" list workloads | grep -q 'blocks held live'
+    "$hg" list --json | python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+assert set(d) >= {"allocs", "workloads", "rc", "gc", "suites"}
+churn = [w for w in d["workloads"] if w["name"] == "churn"][0]
+assert [p for p in churn["params"] if p["name"] == "live"][0]["default"] == "100k"'
+}

@@ -1,0 +1,117 @@
+#!/usr/bin/env bats
+# heapgauge suite: files, order, resume, shards.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    hg="$HEAPGAUGE_BUILD/heapgauge"
+    mkdir -p "$BATS_TEST_TMPDIR/here" && cd "$BATS_TEST_TMPDIR/here" || return 1
+    cat >small.ini <<'INI'
+[suite]
+title = small
+blocks = 3
+settle = 0s
+
+[churn]
+workload = churn:ops=2k,live=100
+alloc = null, system,
+        bump
+threads = 1, 2
+INI
+}
+
+cells() { # FOLDER: block, position, allocator, threads, seed of every sample
+    python3 - "$1" <<'PY'
+import json, sys
+for line in open(sys.argv[1] + "/samples.jsonl"):
+    s = json.loads(line)
+    print(s["block"], s["position"], s["cell"]["alloc"], s["cell"]["threads"], s["seed"], s["status"])
+PY
+}
+
+@test "every block has every cell once and the baseline twice, in an order of its own" {
+    "$hg" suite small.ini --out r --quiet >/dev/null
+    cells r >got
+    [ "$(wc -l <got)" -eq 24 ]
+    for block in 0 1 2; do
+        [ "$(grep -c "^$block .* system 2 .*ok" got)" -eq 2 ]
+        [ "$(grep -c "^$block .* null 1 .*ok" got)" -eq 1 ]
+    done
+    awk '$1==0{print $3,$4}' got >order0
+    awk '$1==1{print $3,$4}' got >order1
+    ! cmp -s order0 order1
+}
+
+@test "same seed, same order and same seeds of the samples" {
+    "$hg" suite small.ini --out a --quiet >/dev/null
+    "$hg" suite small.ini --out b --quiet >/dev/null
+    cmp <(cells a) <(cells b)
+    "$hg" suite small.ini --out c --seed 2 --quiet >/dev/null
+    ! cmp -s <(cells a) <(cells c)
+}
+
+@test "an interrupted run is resumed: nothing twice, nothing missing, the torn line dropped" {
+    "$hg" suite small.ini --out whole --quiet >/dev/null
+    cp -r whole part
+    head -n 10 whole/samples.jsonl >part/samples.jsonl
+    head -c 100 whole/samples.jsonl >>part/samples.jsonl
+    "$hg" suite small.ini --resume part --quiet >/dev/null
+    cmp <(cells whole | sort) <(cells part | sort)
+}
+
+@test "a run of another suite is not resumed" {
+    "$hg" suite small.ini --out r --quiet >/dev/null
+    run --separate-stderr "$hg" suite small.ini --resume r --seed 7
+    [ "$status" -eq 2 ]
+    [[ "$stderr" == *"cannot be resumed"* ]]
+}
+
+@test "shards partition the cells" {
+    "$hg" suite small.ini --out whole --quiet >/dev/null
+    "$hg" suite small.ini --out s1 --shard 1/2 --quiet >/dev/null
+    "$hg" suite small.ini --out s2 --shard 2/2 --quiet >/dev/null
+    cmp <(cells whole | sort) <({ cells s1; cells s2; } | sort)
+    run "$hg" suite small.ini --out s3 --shard 3/2
+    [ "$status" -eq 2 ]
+}
+
+@test "what cannot work is one not-applicable cell with its reason" {
+    printf '[x]\nworkload = churn:ops=2k,live=100\nalloc = system, pymalloc\nthreads = 2\n' >two.ini
+    "$hg" suite two.ini --out r --blocks 2 --quiet >/dev/null
+    [ "$(grep -c '"status":"not-applicable"' r/samples.jsonl)" -eq 1 ]
+    grep -q 'locked(pymalloc)' r/samples.jsonl
+}
+
+@test "wrong words in a file: file, line, word, nearest" {
+    printf '[suite]\nblocks = 2\n\n[x]\nworkload = churn\nalloc = system\nthreds = 2\n' >bad.ini
+    run --separate-stderr "$hg" suite bad.ini --out r
+    [ "$status" -eq 2 ]
+    [[ "$stderr" == *"bad.ini:7:"*"threds"*"threads"* ]]
+    [ ! -e r ]
+    printf '[x]\nworkload = chrun\n' >bad.ini
+    run --separate-stderr "$hg" suite bad.ini --out r
+    [[ "$stderr" == *"bad.ini:2:"*"churn"* ]]
+    printf '[x]\nworkload churn\n' >bad.ini
+    run --separate-stderr "$hg" suite bad.ini --out r
+    [[ "$stderr" == *"bad.ini:2:"* ]]
+    printf 'workload = churn\n' >bad.ini
+    run --separate-stderr "$hg" suite bad.ini --out r
+    [ "$status" -eq 2 ]
+    : >bad.ini
+    run --separate-stderr "$hg" suite bad.ini --out r
+    [ "$status" -eq 2 ]
+    run --separate-stderr "$hg" suite nosuch
+    [ "$status" -eq 2 ]
+    [[ "$stderr" == *"nosuch"* ]]
+    head -c 4000 /dev/urandom >bad.ini
+    run --separate-stderr "$hg" suite bad.ini --out r
+    [ "$status" -eq 2 ]
+    [ ! -e r ]
+}
+
+@test "a section that replays a recorded program is left out when none is given, and said" {
+    printf '[a]\nworkload = churn:ops=2k,live=100\n[b]\nworkload = trace:file=@trace@\n' >t.ini
+    run --separate-stderr "$hg" suite t.ini --out r --blocks 1
+    [ "$status" -eq 0 ]
+    [[ "$stderr" == *"[b]"* ]]
+}

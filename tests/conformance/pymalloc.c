@@ -130,6 +130,16 @@ static void test_vector(void **state)
     trace_free(&t);
 }
 
+static void test_two_pools(void **state)
+{
+    (void)state;
+    struct trace t = {0};
+    struct side_script s = {.origin = crossing, .arena_bytes = arena_bytes, .stride = arena_bytes};
+    trace_two_pools(&t);
+    compare(&t, &s, "two pools", true);
+    trace_free(&t);
+}
+
 static void test_random(void **state)
 {
     (void)state;
@@ -229,6 +239,7 @@ int main(int argc, char **argv)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vector),
+        cmocka_unit_test(test_two_pools),
         cmocka_unit_test(test_random),
     };
     const struct CMUnitTest recorded[] = {cmocka_unit_test(test_files)};

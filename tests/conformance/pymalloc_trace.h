@@ -131,11 +131,71 @@ static inline void trace_release_in_order(struct trace_maker *g, uint32_t keep_e
     g->live_count = kept;
 }
 
+static inline void trace_pairs(struct trace_maker *g, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t k = 1 + rng_below(&g->rng, 3);
+        for (uint64_t j = 0; j < k; j++)
+            trace_allocate(g);
+        for (uint64_t j = 0; j < k && g->live_count; j++)
+            trace_release(g, g->live_count - 1);
+    }
+}
+
+/* Frees a run of blocks that were allocated one after the other, so pools that lie side by side. */
+static inline void trace_release_run(struct trace_maker *g, uint32_t at, uint32_t n)
+{
+    for (uint32_t i = at; i < at + n; i++) {
+        g->spare[g->spare_count++] = g->live[i];
+        g->live_bytes -= g->size_of[g->live[i]];
+        trace_add(g->t, 'f', g->live[i], 0);
+    }
+    memmove(g->live + at, g->live + at + n, (g->live_count - at - n) * sizeof *g->live);
+    g->live_count -= n;
+}
+
+/* Full arenas of large blocks, among them lone pools of other classes; a few pools of some arenas are freed, so
+ * that arenas have one or two free pools each; then the lone ones go and come back. */
+static inline void trace_lone_pools(struct trace_maker *g)
+{
+    struct rng *r = &g->rng;
+    uint32_t lone[64];
+    trace_release_in_order(g, 0);
+    for (uint32_t i = 0; i < 64; i++) {
+        g->sizes = 3;
+        g->few[0] = 512;
+        for (uint64_t j = 100 + rng_below(r, 400); j; j--)
+            trace_allocate(g);
+        g->few[0] = 16 * (1 + i % 31);
+        uint32_t first = g->live_count;
+        trace_allocate(g);
+        if (g->live_count == first)
+            return;
+        lone[i] = g->live[first];
+    }
+    for (unsigned round = 0; round < 40; round++) {
+        if (g->live_count > 200)
+            trace_release_run(g, (uint32_t)rng_below(r, g->live_count - 100),
+                              31 + (uint32_t)rng_below(r, 40));
+        for (unsigned k = 0; k < 8; k++) {
+            uint32_t id = lone[rng_below(r, 64)], at = 0;
+            while (at < g->live_count && g->live[at] != id)
+                at++;
+            if (at == g->live_count || g->size_of[id] == 512)
+                continue;
+            g->few[0] = g->size_of[id];
+            trace_release_run(g, at, 1);
+            trace_allocate(g); /* has the same id */
+        }
+        g->few[0] = 512;
+    }
+}
+
 static inline void trace_phase(struct trace_maker *g, bool first)
 {
     struct rng *r = &g->rng;
     uint64_t n = 200 + rng_below(r, 12000);
-    switch (first ? 0 : rng_below(r, 9)) {
+    switch (first ? 0 : rng_below(r, 11)) {
     case 0:
     case 1: /* grow */
         for (uint64_t i = 0; i < 2 * n; i++)
@@ -148,13 +208,7 @@ static inline void trace_phase(struct trace_maker *g, bool first)
         }
         break;
     case 3: /* pairs, on whatever is there: pools that empty and come back */
-        for (uint64_t i = 0; i < n / 4; i++) {
-            uint64_t k = 1 + rng_below(r, 3);
-            for (uint64_t j = 0; j < k; j++)
-                trace_allocate(g);
-            for (uint64_t j = 0; j < k && g->live_count; j++)
-                trace_release(g, g->live_count - 1);
-        }
+        trace_pairs(g, n / 4);
         break;
     case 4: /* lists that are appended to, and shrink */
         for (uint64_t i = 0; i < n / 8 && g->live_count; i++) {
@@ -180,6 +234,18 @@ static inline void trace_phase(struct trace_maker *g, bool first)
         break;
     case 7: /* drain in order, or but for one in k */
         trace_release_in_order(g, (uint32_t)(rng_below(r, 2) ? 2 + rng_below(r, 400) : 0));
+        break;
+    case 8: /* arenas with as many free pools as one another, then pairs in classes with one pool or none */
+        g->sizes = 3;
+        g->few[0] = 512;
+        for (uint64_t i = 0; i < 4 * n; i++)
+            trace_allocate(g);
+        trace_release_in_order(g, (uint32_t)(31 * (2 + rng_below(r, 5))));
+        g->sizes = 0;
+        trace_pairs(g, n / 8);
+        break;
+    case 9:
+        trace_lone_pools(g);
         break;
     default: /* drain, last first */
         while (g->live_count)
@@ -212,6 +278,22 @@ static inline void trace_vector(struct trace *t)
     trace_add(t, 'f', 0, 0);
     for (uint32_t i = 0; i < 100000; i++)
         trace_add(t, 'a', i, 1 + i % 512);
+}
+
+/* --- two pools of one class, the second emptied, filled, moved before the first and emptied again ----------*/
+static inline void trace_two_pools(struct trace *t)
+{
+    enum { ROOM = 31 }; /* blocks of 512 bytes in a pool of 16 KiB */
+    for (uint32_t i = 0; i < ROOM + 1; i++)
+        trace_add(t, 'a', i, 512);
+    trace_add(t, 'f', ROOM, 0);
+    for (uint32_t i = ROOM; i < 2 * ROOM; i++)
+        trace_add(t, 'a', i, 512);
+    trace_add(t, 'f', 0, 0);
+    for (uint32_t i = ROOM; i < 2 * ROOM; i++)
+        trace_add(t, 'f', i, 0);
+    for (uint32_t i = ROOM; i < 2 * ROOM; i++)
+        trace_add(t, 'a', i, 512);
 }
 
 /* --- read from text --------------------------------------------------------------------------------------*/

@@ -25,4 +25,9 @@ __attribute__((format(printf, 3, 4))) static inline int message_set(struct messa
     return err;
 }
 
+#ifdef __clang_analyzer__
+/* The analyzer does not look into variadic functions and would think that an error may come back as 0. */
+#define message_set(m, err, ...) ((void)message_set(m, err, __VA_ARGS__), (err))
+#endif
+
 #endif

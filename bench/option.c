@@ -38,7 +38,7 @@ static int option_unknown(const struct command *command, const struct param *tab
     static char text[64][64];
     const char *names[64];
     size_t n = 0;
-    for (; table[n].name && n < 64; n++) {
+    for (; n < 64 && table[n].name; n++) {
         option_name(&table[n], text[n], sizeof text[n]);
         names[n] = text[n];
     }

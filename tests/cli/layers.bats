@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# The shape of the house: direction of includes, who maps memory, who includes which library, what each program is made of.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    house=$BATS_TEST_TMPDIR/house
+}
+
+build_house() {
+    mkdir -p "$house/alloc" "$house/gc" "$house/workloads/trace" "$house/bench"
+    printf '#include <sys/mman.h>\nvoid *f(void) { return mmap(0, 1, 0, 0, -1, 0); }\n' >"$house/alloc/os.c"
+    printf '#include "../alloc/os.h"\n#include "../../gc/gc.h"\n' >"$house/workloads/trace/x.c"
+    printf '#include "../workloads/list.h"\n#include <hwloc.h>\n' >"$house/bench/place.c"
+    printf '#include <jansson.h>\n' >"$house/bench/store.c"
+    sed -i 's,"../alloc,"../../alloc,' "$house/workloads/trace/x.c"
+}
+
+breach() { # FILE TEXT MESSAGE: a house with this one change is refused with this message
+    build_house
+    printf '%b' "$2" >>"$house/$1"
+    run -1 "$top/scripts/check-layers" "$house"
+    [[ "$output" == *"$3"* ]]
+    [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "this source keeps the shape of the house" {
+    run -0 "$top/scripts/check-layers" "$top"
+    [ -z "$output" ]
+}
+
+@test "a house in order is accepted, whatever its comments and strings say" {
+    build_house
+    printf '/* mmap(x)\n#include "../bench/x.h" */ // munmap(y)\nchar *s = "mmap(z)";\n' >>"$house/gc/a.c"
+    run -0 "$top/scripts/check-layers" "$house"
+}
+
+@test "an include that points upward is found" {
+    breach alloc/a.c '#include "../gc/object.h"\n' 'alloc/a.c:1: alloc/ may not include "../gc/object.h"'
+}
+
+@test "workloads may not include bench" {
+    breach workloads/trace/y.c '\n#include "../../bench/store.h"\n' 'workloads/trace/y.c:2: workloads/ may not include'
+}
+
+@test "memory mapped outside os.c is found" {
+    breach gc/m.c 'void g(void) { munmap(0, 1); }\n' 'gc/m.c:1: only alloc/os.c maps memory: munmap'
+}
+
+@test "hwloc and the JSON library have one includer each" {
+    breach bench/env.c '#include <hwloc.h>\n' 'only bench/place.c includes hwloc'
+    rm -r "$house"
+    breach bench/plan.c '#include <jansson.h>\n' 'only bench/store.c includes jansson'
+}
+
+@test "the front contains no workload, a worker no topology and no JSON" {
+    run -0 nm "$HEAPGAUGE_BUILD/heapgauge"
+    [[ "$output" == *" main"* ]]
+    [[ "$output" != *" workload_alloc_churn"* ]]
+    for worker in "$HEAPGAUGE_BUILD"/heapgauge-worker-*; do
+        run -0 readelf -d "$worker"
+        [[ "$output" == *libc.so* ]]
+        [[ "$output" != *hwloc* && "$output" != *jansson* ]]
+    done
+}

@@ -33,7 +33,7 @@ enum {
     P(S, COUNT, outstanding, "4", "1-1024", "batches under way for each pair") \
     P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all pairs")
 
-#define TRACE_PARAMS(P, S)                                                                       \
+#define ALLOC_TRACE_PARAMS(P, S)                                                                       \
     P(S, TEXT, file, "", "", "the .hgt file")                                                    \
     P(S, CHOICE, touch, "page", "none|first|page|all", "which bytes of a new block are written") \
     P(S, FLAG, verify, "0", "", "fill every block with a pattern and check it before its free")  \
@@ -65,7 +65,10 @@ enum {
       "a server's threads that hand their blocks to successors: frees of dead threads' blocks; not the " \
       "cost of thread starts")                                                                           \
     W(xmalloc, "xmalloc", LEVEL_ALLOC, WORKLOAD_PAIRS, XMALLOC_PARAMS,                                   \
-      "producers to consumers in batches: every free is remote; nothing is kept, so its memory says little")
+      "producers to consumers in batches: every free is remote; nothing is kept, so its memory says little") \
+    W(alloc_trace, "trace", LEVEL_ALLOC, 0, ALLOC_TRACE_PARAMS,                                          \
+      "a recorded program's calls in its own order: what it would ask of another allocator, not its "    \
+      "own work")
 /* clang-format on */
 
 #define WORKLOAD_PARAM_STRUCT(ident, name, level, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)

@@ -14,6 +14,8 @@
     P(S, BYTES, quarantine, "16M", "0-1G", "freed memory kept back and watched for use after free") \
     P(S, COUNT, frames, "8", "1-64", "frames of the call sites in a report")
 
+#define TRACER_PARAMS(P, S) P(S, COUNT, frames, "1", "1-64", "frames of a call site")
+
 #define CPYTHON_PARAMS(P, S) \
     P(S, TEXT, library, "", "", "a libpython of 3.9 to 3.11: soname or path; default: the newest installed")
 
@@ -33,7 +35,9 @@
     B(locked, "locked", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_LOCKS, PARAM_NONE,                          \
       "one mutex around any backend")                                                                     \
     B(debug, "debug", ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_GUARDS, DEBUG_PARAMS,                         \
-      "guard bytes and fill patterns as PYTHONMALLOC=debug has them; damage is reported, then abort")
+      "guard bytes and fill patterns as PYTHONMALLOC=debug has them; damage is reported, then abort")     \
+    B(tracer, "trace", ALLOC_THREADS | ALLOC_WRAPPER, TRACER_PARAMS,                                      \
+      "who holds the memory: bytes and blocks by call site, as tracemalloc")
 
 #define BACKEND_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)
 BACKENDS(BACKEND_PARAM_STRUCT)

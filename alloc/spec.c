@@ -90,6 +90,7 @@ int spec_parse(struct spec *spec, const char *text, struct message *m)
     strcpy(work, spec->text);
     char *at = work, *rest;
     bool locks = false;
+    unsigned traces = 0;
     const char *guards = NULL; /* the wrapper that cannot stand around everything */
     do {
         if (spec->depth == SPEC_DEPTH_MAX)
@@ -108,6 +109,13 @@ int spec_parse(struct spec *spec, const char *text, struct message *m)
         locks |= info->flags & ALLOC_LOCKS;
         if (info->flags & ALLOC_GUARDS && !guards)
             guards = info->name;
+        if (strcmp(info->name, "trace") == 0 && traces++)
+            return message_set(m, -EINVAL, "trace() stands twice in '%s': once sees everything", spec->text);
+        if (traces && info->flags & ALLOC_ALIASES)
+            return message_set(
+                m, -EINVAL,
+                "trace() cannot wrap %s, which hands out the same memory again and again: trace(bump) works",
+                info->name);
         if (guards && info->flags & ALLOC_LIBRARY)
             return message_set(
                 m, -EINVAL,

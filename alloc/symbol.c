@@ -7,6 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
+void symbol_object(const void *return_address, const char **object, uintptr_t *offset)
+{
+    Dl_info info;
+    if (dladdr((const char *)return_address - 1, &info) == 0) {
+        *object = NULL;
+        *offset = (uintptr_t)return_address - 1;
+    } else {
+        *object = info.dli_fname;
+        *offset = (uintptr_t)return_address - 1 - (uintptr_t)info.dli_fbase;
+    }
+}
+
 #ifdef HG_PIC
 
 struct symbols {

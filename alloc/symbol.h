@@ -24,6 +24,10 @@ struct symbols *symbols_of_self(void);
 int symbols_of_maps(struct symbols **out, FILE *maps);
 void symbols_close(struct symbols *s);
 
+/* What the dynamic loader knows, with no memory of its own: the object that an address of this process is in (NULL:
+ * none) and its offset there, as symbols_find gives it. */
+void symbol_object(const void *return_address, const char **object, uintptr_t *offset);
+
 /* Looks a return address up: the line of the call, not of what follows it. */
 void symbols_find(struct symbols *s, const void *return_address, struct symbol *out);
 

@@ -69,4 +69,10 @@ static void say_sink_integer(void *arg, const char *key, uint64_t value)
     say_integer(key, value);
 }
 
-const struct alloc_sink say_sink = {.arg = NULL, .integer = say_sink_integer};
+static void say_sink_text(void *arg, const char *key, const char *value)
+{
+    (void)arg;
+    say_text(key, value);
+}
+
+const struct alloc_sink say_sink = {.arg = NULL, .integer = say_sink_integer, .text = say_sink_text};

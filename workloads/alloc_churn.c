@@ -6,23 +6,37 @@
  * between steps, so that the harness stays out of the allocator's way. */
 #include "list.h"
 #include "rng.h"
-#include "workload.h"
-
 #include "touch.h"
+#include "workload.h"
 
 #include <errno.h>
 #include <math.h>
-#include <string.h>
 
-#define CHURN_SIZES 4096 /* quantiles of a size distribution that is not uniform */
+#define CHURN_SIZES 4096 /* quantiles of the size distribution */
 
-struct churn_slot {
-    unsigned char *block;
-    uint32_t size, tag;
-};
+/* A slot is one word, so that the table of 100,000 of them stays in a second-level cache and out of the way of the
+ * blocks: | tag 4 | size 12 | address 48 |. The size is an index of sizes[]; an address of a user's on Linux has 47 bits (48 on
+ * aarch64). 0 is an empty slot. */
+typedef uint64_t churn_slot;
+#define CHURN_ADDRESS_BITS 48
+
+static inline unsigned char *churn_block(churn_slot slot)
+{
+    return (unsigned char *)(uintptr_t)(slot & ((1ull << CHURN_ADDRESS_BITS) - 1));
+}
+
+static inline unsigned churn_code(churn_slot slot)
+{
+    return (slot >> CHURN_ADDRESS_BITS) % CHURN_SIZES;
+}
+
+static inline uint8_t churn_tag(churn_slot slot)
+{
+    return (uint8_t)(slot >> 60);
+}
 
 struct churn_thread {
-    struct churn_slot *slot;
+    churn_slot *slot;
     uint32_t slots;
     uint64_t steps; /* replacements to do */
     uint64_t live_bytes, allocated_bytes;
@@ -31,16 +45,23 @@ struct churn_thread {
 
 struct churn {
     struct churn_thread *thread;
-    uint32_t *sizes; /* [CHURN_SIZES], unless uniform */
+    uint32_t sizes[CHURN_SIZES];
 };
 
 enum { DIST_UNIFORM, DIST_LOG };
 
+static void churn_make_sizes(uint32_t *sizes, const struct alloc_churn_params *p)
+{
+    double lo = (double)p->size.lo, span = (double)(p->size.hi - p->size.lo + 1);
+    double ratio = (double)p->size.hi / lo;
+    for (unsigned i = 0; i < CHURN_SIZES; i++)
+        sizes[i] = (uint32_t)(p->dist == DIST_LOG ? lo * pow(ratio, (i + 0.5) / CHURN_SIZES)
+                                                  : lo + span * i / CHURN_SIZES);
+}
+
 static int churn_setup(struct workload_sample *s)
 {
     const struct alloc_churn_params *p = s->params;
-    if (p->size.hi > UINT32_MAX || p->live / s->threads > UINT32_MAX)
-        return message_set(s->message, -EINVAL, "churn: at most 4G blocks of at most 4G bytes a thread");
     if (p->live < s->threads)
         return message_set(s->message, -EINVAL,
                            "churn: live=%llu is less than one block for each of %u threads",
@@ -48,13 +69,7 @@ static int churn_setup(struct workload_sample *s)
     struct churn *c = workload_scratch(sizeof *c);
     if (!c || !(c->thread = workload_scratch(s->threads * sizeof *c->thread)))
         return message_set(s->message, -ENOMEM, "churn: no memory for its tables");
-    if (p->dist == DIST_LOG) {
-        if (!(c->sizes = workload_scratch(CHURN_SIZES * sizeof *c->sizes)))
-            return message_set(s->message, -ENOMEM, "churn: no memory for its tables");
-        double ratio = (double)p->size.hi / (double)p->size.lo;
-        for (unsigned i = 0; i < CHURN_SIZES; i++)
-            c->sizes[i] = (uint32_t)((double)p->size.lo * pow(ratio, (i + 0.5) / CHURN_SIZES));
-    }
+    churn_make_sizes(c->sizes, p);
     for (unsigned i = 0; i < s->threads; i++) {
         struct churn_thread *t = &c->thread[i];
         t->slots = (uint32_t)(p->live / s->threads + (i < p->live % s->threads));
@@ -68,29 +83,20 @@ static int churn_setup(struct workload_sample *s)
     return 0;
 }
 
-static inline uint32_t churn_size(const struct alloc_churn_params *p, const uint32_t *sizes, uint64_t bits)
-{
-    return sizes ? sizes[(bits >> 20) % CHURN_SIZES]
-                 : (uint32_t)(p->size.lo + rng_scale((uint32_t)bits, p->size.hi - p->size.lo + 1));
-}
-
-static __attribute__((noinline)) void churn_failed(struct workload_thread *t, struct churn_slot *slot)
+static __attribute__((noinline)) churn_slot churn_failed(struct workload_thread *t)
 {
     t->failed_allocs++;
-    slot->size = 0;
-    slot->tag = 0;
+    return 0;
 }
 
-static inline void churn_put(struct workload_thread *t, struct churn_slot *slot, void *block, uint32_t size,
-                             uint64_t bits, uint64_t touch)
+/* The new block's word; its first bytes get the tag. */
+static inline churn_slot churn_put(struct workload_thread *t, void *block, uint32_t size, uint64_t bits,
+                                   uint64_t touch)
 {
-    slot->block = block;
-    slot->size = size;
-    slot->tag = (uint8_t)(bits >> 8);
     if (__builtin_expect(!block, 0))
-        churn_failed(t, slot);
-    else
-        touch_block(block, size, touch, (uint8_t)slot->tag);
+        return churn_failed(t);
+    touch_block(block, size, touch, (uint8_t)(bits >> 12 & 15));
+    return (uintptr_t)block | (bits & 0xffff) << CHURN_ADDRESS_BITS;
 }
 
 static void churn_prepare(struct workload_thread *t)
@@ -100,20 +106,20 @@ static void churn_prepare(struct workload_thread *t)
     const struct alloc_churn_params *p = t->sample->params;
     for (uint32_t i = 0; i < own->slots; i++) {
         uint64_t bits = rng_mix(t->seed + own->counter++);
-        uint32_t size = churn_size(p, c->sizes, bits);
-        churn_put(t, &own->slot[i], t->alloc->malloc(t->alloc->ctx, size), size, bits, p->touch);
-        own->live_bytes += own->slot[i].size;
+        uint32_t size = c->sizes[bits % CHURN_SIZES];
+        own->slot[i] = churn_put(t, t->alloc->malloc(t->alloc->ctx, size), size, bits, p->touch);
+        own->live_bytes += size;
     }
     own->allocated_bytes = own->live_bytes;
     gauge_publish(t->gauge, own->live_bytes, own->allocated_bytes, 0);
 }
 
-/* The measured loop. check and sized are constants, so each call of this is a loop of its own. */
-static inline __attribute__((always_inline)) void churn_loop(struct workload_thread *t, const uint32_t *sizes,
-                                                             uint64_t touch, bool check)
+/* The measured loop. touch and check are constants, so each call of this is a loop of its own. */
+static inline __attribute__((always_inline)) void churn_loop(struct workload_thread *t, uint64_t touch,
+                                                             bool check)
 {
     struct churn_thread *own = t->state;
-    const struct alloc_churn_params *p = t->sample->params;
+    const uint32_t *sizes = ((struct churn *)t->sample->state)->sizes;
     const struct alloc a = *t->alloc;
     uint64_t counter = t->seed + own->counter, left = own->steps, sum = 0, faults = 0;
     uint64_t live = own->live_bytes, allocated = own->allocated_bytes, done = 0;
@@ -122,17 +128,18 @@ static inline __attribute__((always_inline)) void churn_loop(struct workload_thr
         unsigned batch = left < GAUGE_BATCH ? (unsigned)left : GAUGE_BATCH;
         for (unsigned i = 0; i < batch; i++) {
             uint64_t bits = rng_mix(counter++);
-            struct churn_slot *slot = &own->slot[rng_scale((uint32_t)(bits >> 32), own->slots)];
-            uint32_t size = churn_size(p, sizes, bits);
-            if (check && slot->block)
-                faults += *slot->block != (uint8_t)slot->tag;
-            sum += slot->size ^ bits;
-            live += size - (uint64_t)slot->size;
+            churn_slot *slot = &own->slot[rng_scale((uint32_t)(bits >> 32), own->slots)];
+            uint32_t size = sizes[bits % CHURN_SIZES], old_size = sizes[churn_code(*slot)];
+            unsigned char *old = churn_block(*slot);
+            if (check && old)
+                faults += *old != churn_tag(*slot);
+            sum += old_size ^ bits;
+            live += size - (uint64_t)old_size;
             allocated += size;
             void *block;
             if (__builtin_expect(--until == 0, 0)) {
                 uint64_t t0 = os_now_ns();
-                a.free(a.ctx, slot->block);
+                a.free(a.ctx, old);
                 uint64_t t1 = os_now_ns();
                 block = a.malloc(a.ctx, size);
                 uint64_t t2 = os_now_ns();
@@ -140,10 +147,10 @@ static inline __attribute__((always_inline)) void churn_loop(struct workload_thr
                 t->sample->latency(t, OP_MALLOC, t2 - t1);
                 until = t->sample->latency_every;
             } else {
-                a.free(a.ctx, slot->block);
+                a.free(a.ctx, old);
                 block = a.malloc(a.ctx, size);
             }
-            churn_put(t, slot, block, size, bits, touch);
+            *slot = churn_put(t, block, size, bits, touch);
         }
         left -= batch;
         done += 2 * batch;
@@ -159,24 +166,24 @@ static inline __attribute__((always_inline)) void churn_loop(struct workload_thr
 
 static void churn_run(struct workload_thread *t)
 {
-    struct churn *c = t->sample->state;
     const struct alloc_churn_params *p = t->sample->params;
     bool check = p->touch != TOUCH_NONE && !(t->sample->alloc_flags & ALLOC_ALIASES);
-    if (!c->sizes && p->touch == TOUCH_FIRST && check)
-        churn_loop(t, NULL, TOUCH_FIRST, true);
-    else if (!c->sizes && p->touch == TOUCH_FIRST)
-        churn_loop(t, NULL, TOUCH_FIRST, false);
+    if (p->touch == TOUCH_FIRST && check)
+        churn_loop(t, TOUCH_FIRST, true);
+    else if (p->touch == TOUCH_FIRST)
+        churn_loop(t, TOUCH_FIRST, false);
     else
-        churn_loop(t, c->sizes, p->touch, check);
+        churn_loop(t, p->touch, check);
 }
 
 static void churn_drain(struct workload_thread *t)
 {
     struct churn_thread *own = t->state;
+    const uint32_t *sizes = ((struct churn *)t->sample->state)->sizes;
     for (uint32_t i = 0; i < own->slots; i++) {
-        t->checksum += own->slot[i].size;
-        t->alloc->free(t->alloc->ctx, own->slot[i].block);
-        own->slot[i].block = NULL;
+        t->checksum += sizes[churn_code(own->slot[i])];
+        t->alloc->free(t->alloc->ctx, churn_block(own->slot[i]));
+        own->slot[i] = 0;
     }
     gauge_publish(t->gauge, 0, own->allocated_bytes, t->ops);
 }
@@ -186,8 +193,8 @@ static void churn_live(struct workload_sample *s, workload_visit *visit, void *a
     struct churn *c = s->state;
     for (unsigned i = 0; i < s->threads; i++)
         for (uint32_t j = 0; j < c->thread[i].slots; j++)
-            if (c->thread[i].slot[j].block)
-                visit(arg, c->thread[i].slot[j].block, c->thread[i].slot[j].size);
+            if (c->thread[i].slot[j])
+                visit(arg, churn_block(c->thread[i].slot[j]), c->sizes[churn_code(c->thread[i].slot[j])]);
 }
 
 const struct workload workload_alloc_churn = {

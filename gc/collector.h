@@ -72,7 +72,9 @@ struct collector {
     int (*each_tracked)(struct runtime *r, object_visit *visit, void *arg);
 };
 
-#define COLLECTOR_EXTERN(ident, name, flags, PARAMS, summary) extern const struct collector collector_##ident;
+/* Weak: a collector that this policy cannot run is not compiled into its worker. */
+#define COLLECTOR_EXTERN(ident, name, flags, PARAMS, summary) \
+    extern const struct collector collector_##ident __attribute__((weak));
 COLLECTORS(COLLECTOR_EXTERN)
 #undef COLLECTOR_EXTERN
 

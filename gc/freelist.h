@@ -27,7 +27,7 @@ struct freelists {
     struct dict_keys *key[FREELIST_KEYS];
 };
 
-/* Gives everything in f back to the allocator. */
+/* Gives everything in f back to the allocator; the collector counts the containers as freed now. */
 void freelist_clear(struct freelists *f);
 
 #endif

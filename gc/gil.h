@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "waits.h"
+
 struct thread;
 struct runtime;
 
@@ -26,7 +28,7 @@ struct gil {
     struct thread *_Atomic last_holder;
     uint64_t interval_ns;
     uint64_t switches, forced; /* under switch_mutex */
-    uint64_t waits, wait_ns;   /* under mutex */
+    struct waits waits;
 };
 
 void gil_init(struct gil *g, uint64_t interval_ns);

@@ -10,5 +10,6 @@
 /* at[0..count) hold references or NULL until removed. name is for people (not copied). 0 or -ENOMEM. */
 int heap_root_add(struct runtime *r, const char *name, struct object **at, size_t count);
 void heap_root_remove(struct runtime *r, struct object **at);
+void heap_roots_close(struct runtime *r);
 
 #endif

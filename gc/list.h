@@ -13,12 +13,14 @@ enum {
 #define RC_GIL_PARAMS(P, S)                                                        \
     P(S, FLAG, freelists, "1", "", "keep dead objects for the next of their kind") \
     P(S, NS, interval, "5ms", "1us-10s", "how long a waiter waits before it asks for the lock")
-#define RC_FREE_PARAMS(P, S) P(S, FLAG, freelists, "1", "", "keep dead objects for the next of their kind")
+#define RC_NOGIL_PARAMS(P, S)                                                      \
+    P(S, FLAG, freelists, "1", "", "keep dead objects for the next of their kind") \
+    P(S, FLAG, immortal, "1", "", "None, small ints and interned strings are never counted")
 
 #define POLICIES(R)                                                                \
     R(gil, "gil", RC_GIL, RC_GIL_PARAMS,                                           \
       "plain counts under a global interpreter lock, handed over as CPython does") \
-    R(atomic, "atomic", 0, RC_FREE_PARAMS, "atomic counts, a mutex an object for its contents")
+    R(atomic, "atomic", 0, RC_NOGIL_PARAMS, "atomic counts, a mutex an object for its contents")
 
 #define POLICY_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(rc_##ident##_params, PARAMS)
 POLICIES(POLICY_PARAM_STRUCT)

@@ -20,6 +20,7 @@
 
 #include "../alloc/alloc.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct runtime;
@@ -321,6 +322,8 @@ static inline struct weakref **object_weaklist(struct object *o) /* NULL when th
 void weakref_clear(struct weakref *w);
 /* What dealloc does: clears all of o's weakrefs and calls the callbacks of those still referenced. */
 void object_clear_weakrefs(struct object *o);
+/* Clears them without calling anyone: those that a finaliser made. */
+void object_forget_weakrefs(struct object *o);
 
 /* --- for dealloc functions and collectors --------------------------------------------------------------- */
 

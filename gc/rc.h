@@ -53,6 +53,21 @@ void object_dealloc(struct object *o);
 #error "HG_RC names no policy"
 #endif
 
+/* Its name in list.h. */
+#if HG_RC == HG_RC_GIL
+#define HG_RC_POLICY "gil"
+#elif HG_RC == HG_RC_GIL312
+#define HG_RC_POLICY "gil312"
+#elif HG_RC == HG_RC_GIL314
+#define HG_RC_POLICY "gil314"
+#elif HG_RC == HG_RC_ATOMIC
+#define HG_RC_POLICY "atomic"
+#elif HG_RC == HG_RC_OBJLOCK
+#define HG_RC_POLICY "objlock"
+#else
+#define HG_RC_POLICY "biased"
+#endif
+
 static inline void rc_xdec(struct object *o)
 {
     if (o)

@@ -83,9 +83,36 @@ static inline bool rc_try_inc(struct object *o)
     return true;
 }
 
+/* A reference to an object that may be at 0 already (through a weakref, in its lock): false then. */
+static inline bool rc_try_inc_dying(struct object *o)
+{
+    if (o->refcount <= 0)
+        return false;
+    rc_inc(o);
+    return true;
+}
+
 static inline void rc_mark_shared(struct object *o)
 {
     (void)o;
+}
+
+/* For a dealloc that runs a finaliser: one reference for its time; then whether it was the last again. */
+static inline void rc_revive(struct object *o)
+{
+    o->refcount = 1;
+}
+
+static inline bool rc_unrevive(struct object *o)
+{
+    return --o->refcount == 0;
+}
+
+/* A dead object may be used again at once (free lists). */
+static inline bool rc_can_reuse(const struct object *o)
+{
+    (void)o;
+    return true;
 }
 
 static inline int64_t rc_count(const struct object *o)
@@ -107,5 +134,20 @@ static inline void rc_dec_stack(struct object *o)
 {
     rc_dec(o);
 }
+
+/* A thread's coming and going: this policy keeps nothing a thread. */
+struct thread;
+static inline int rc_thread_open(struct thread *t)
+{
+    (void)t;
+    return 0;
+}
+#define rc_thread_close(t)   ((void)(t))
+#define rc_thread_attach(t)  ((void)(t))
+#define rc_thread_detach(t)  ((void)(t))
+#define rc_thread_online(t)  ((void)(t))
+#define rc_thread_offline(t) ((void)(t))
+#define rc_thread_merge(t)   ((void)(t))
+#define rc_runtime_close(r)  ((void)(r))
 
 #endif

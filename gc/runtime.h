@@ -46,7 +46,8 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
 void runtime_close(struct runtime *r);
 
 /* A thread must attach before it touches an object and detach before it ends or blocks for long. */
-void runtime_thread_attach(struct runtime *r, unsigned index);
+/* index: 0 .. 1023, one thread at a time each; the main thread has 0 and may attach again. -EBUSY, -ENOMEM. */
+int runtime_thread_attach(struct runtime *r, unsigned index);
 void runtime_thread_detach(struct runtime *r);
 
 /* Objects alive now (at quiescence). */

@@ -8,10 +8,19 @@
 #include "collector.h"
 #include "gil.h"
 #include "thread.h"
+#if !RC_GIL_HELD
+#include "registry.h"
+#endif
 
 #define RUNTIME_THREADS_MAX 1024
 #define SMALL_INT_MIN       (-5)
 #define SMALL_INT_MAX       256
+
+/* Memory of an object whose last reference is gone; block is where the allocator gave it. A policy that has
+ * readers without a lock defers it (rc_biased.h). */
+#ifndef RC_FREE_BLOCK_OWN
+#define rc_free_block(o, block) mem_free(block)
+#endif
 
 struct intern_table;
 struct root {
@@ -31,11 +40,15 @@ struct runtime {
     struct object *small_int[SMALL_INT_MAX - SMALL_INT_MIN + 1];
     struct object *empty_tuple;
     struct type *instance_types;
+    pthread_mutex_t types_mutex; /* guards instance_types */
     struct intern_table *intern;
     uint64_t intern_hits, intern_misses;
     struct runtime_config config;
     bool open;
-    bool deferred;
+    bool freelists_on;
+    uint64_t base_live; /* made by runtime_open */
+    bool deferred;      /* classes are not counted by their instances */
+    bool immortal;      /* small ints, None, classes and interned strs are never counted */
     /* Roots: places that workloads hold references in, for the checker, the census and chains. */
     pthread_mutex_t threads_mutex; /* guards threads, stop state and roots */
     struct root *root;
@@ -55,6 +68,10 @@ extern struct runtime runtime_global;
 #define FREELISTS (&thread_self->freelists)
 #endif
 
+/* Without a GIL: hands the thread's young count over, and triggers when that is due; when the thread leaves. */
+void gc_flush_young(struct thread *t);
+void gc_flush_thread(struct thread *t);
+
 /* Memory of objects and of what they own (PyObject_Malloc, PyMem_Malloc: one allocator in CPython, too). */
 static inline void *mem_alloc(size_t bytes)
 {
@@ -71,16 +88,111 @@ static inline void *mem_realloc(void *p, size_t bytes)
     return runtime_global.alloc.realloc(runtime_global.alloc.ctx, p, bytes);
 }
 
-/* Fails the nth allocation from now on in tests (0: never); see object.c. */
-extern uint64_t mem_fail_every;
-
 /* A plain object with its header set (count 1), or NULL; counted as made. */
-struct object *object_new(struct type *type, size_t bytes);
-/* Its memory goes back; the last thing a dealloc does. */
-void object_delete(struct object *o, size_t bytes);
-/* The same for container types: GC head, trigger, count. Not tracked yet. */
-struct object *gc_new(struct type *type, size_t bytes);
-void gc_delete(struct object *o, size_t bytes);
+static inline void *object_new(struct type *type, size_t bytes)
+{
+    struct object *o = mem_alloc(bytes);
+    if (unlikely(!o))
+        return NULL;
+    o->type = type;
+    rc_init(o);
+    thread_self->made++;
+    return o;
+}
+
+/* The memory of a plain object goes back: the last thing its dealloc does. */
+static inline void object_delete(struct object *o, size_t bytes)
+{
+    struct thread *t = thread_self;
+    t->freed++;
+    t->freed_bytes += bytes;
+    rc_free_block(o, o);
+}
+
+/* The same for container types, with GC head, count and trigger (collector.h). Not tracked yet. */
+static inline void *gc_new(struct type *type, size_t bytes)
+{
+    char *block = mem_alloc(GC_HEAD_BYTES + bytes);
+    if (unlikely(!block))
+        return NULL;
+    struct object *o = (struct object *)(block + GC_HEAD_BYTES);
+    struct gc_state *gc = &runtime_global.gc;
+    int64_t weight = ((int64_t)bytes & gc->bytes_mask) + gc->one;
+#if RC_GIL_HELD
+    *(struct gc_head *)block = (struct gc_head){0, 0};
+    gc->young += weight;
+    if (unlikely(gc->young > gc->limit))
+        gc->ops->trigger(&runtime_global);
+#else
+    struct thread *t = thread_self;
+    if (unlikely(!registry_add(t, o))) {
+        mem_free(block);
+        return NULL;
+    }
+    if (unlikely((t->young_delta += weight) >= GC_DELTA_MAX))
+        gc_flush_young(t);
+#endif
+    o->type = type;
+    rc_init(o);
+    thread_self->made++;
+    return o;
+}
+
+/* Untracked by now. */
+static inline void gc_delete(struct object *o, size_t bytes)
+{
+    struct gc_state *gc = &runtime_global.gc;
+    struct thread *t = thread_self;
+    t->freed++;
+    t->freed_bytes += bytes + GC_HEAD_BYTES;
+#if RC_GIL_HELD
+    if (gc->young > 0)
+        gc->young -= gc->one;
+#else
+    if (unlikely((t->young_delta -= gc->one) <= -GC_DELTA_MAX))
+        gc_flush_young(t);
+    registry_remove(o);
+#endif
+    rc_free_block(o, (char *)o - GC_HEAD_BYTES);
+}
+
+/* A dead object goes to a free list instead, and comes back as a new one: neither is counted by the collector. */
+static inline void object_retire(struct object *o, size_t bytes)
+{
+    struct thread *t = thread_self;
+    t->freed++;
+    t->freed_bytes += bytes;
+#if !RC_GIL_HELD
+    if (o->type->flags & TYPE_GC)
+        atomic_store_explicit(&o->gc_bits, GC_FREE, memory_order_relaxed);
+#else
+    (void)o;
+#endif
+}
+
+/* A container's memory leaves its free list for the allocator. */
+static inline void freelist_give_back(struct object *o)
+{
+#if RC_GIL_HELD
+    if (runtime_global.gc.young > 0)
+        runtime_global.gc.young -= runtime_global.gc.one;
+#else
+    registry_remove(o);
+#endif
+    mem_free((char *)o - GC_HEAD_BYTES);
+}
+
+static inline void object_reuse(struct object *o)
+{
+#if RC_GIL_HELD
+    if (o->type->flags & TYPE_GC)
+        gc_head_of(o)->prev = 0;
+#else
+    atomic_store_explicit(&o->gc_bits, 0, memory_order_relaxed);
+#endif
+    rc_init(o);
+    thread_self->made++;
+}
 
 #if RC_GIL_HELD
 static inline void gc_track(struct object *o)

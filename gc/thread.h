@@ -45,7 +45,7 @@ struct thread {
     struct object *trash_later;
     struct object **trash; /* biased */
     size_t trash_count, trash_room;
-    /* A cascade of frees that takes long is a pause: clock read at its 64th object, told at the end. */
+    /* A cascade of frees that takes long is a pause: clock read at its 512th object, told at the end. */
     uint64_t cascade_freed, cascade_start_ns, cascade_made_at;
     struct critical *critical; /* innermost section held or suspended */
 #if !RC_GIL_HELD
@@ -72,6 +72,11 @@ static inline void thread_safepoint(void)
 /* Asks a thread (or every thread) to do something at its next safepoint. */
 void thread_break(struct thread *t, uint32_t bit);
 void thread_break_all(struct runtime *r, uint32_t bit);
+
+/* The runtime's own ends of runtime_thread_attach and _detach; -EBUSY when the index is in use, -ENOMEM. */
+int thread_attach(struct runtime *r, unsigned index);
+void thread_detach(struct runtime *r);
+void thread_close_all(struct runtime *r);
 
 /* Around anything that blocks: objects may not be touched between. Critical sections are suspended. */
 void thread_block_begin(void);

@@ -1,25 +1,35 @@
 # tests.mk: how tests are built and run. Everything prints TAP and runs under prove.
 #   tests/unit/NAME.c        a cmocka program; a line "// links: FILE.c ..." in it names the sources under test that it needs
-#                            (default: all of alloc/); "// policy: gil" compiles it with a worker's gc/ and object workloads
+#                            (default: all of alloc/); "// policy: gil" compiles it with a worker's gc/ and object workloads;
+#                            "// policies: gil atomic" makes a program NAME-POLICY of it for each
 #   tests/cli/NAME.bats      the command line
 #   tests/conformance/       against a real libpython; pymalloc*.c: cmocka programs that skip where there is none
 
 UNIT_C  := $(wildcard tests/unit/*.c)
-UNITS   := $(UNIT_C:tests/unit/%.c=$(OUT)/tests/unit/%)
+MANY_C  := $(shell grep -l '^// policies: ' $(UNIT_C))
 BATS    := $(wildcard tests/cli/*.bats)
 
+unit_policies = $(shell sed -n 's,^// policies: ,,p' tests/unit/$(1).c)
+MANY    := $(foreach u,$(MANY_C:tests/unit/%.c=%),$(foreach p,$(call unit_policies,$(u)),$(u)-$(p)))
+UNITS   := $(patsubst %,$(OUT)/tests/unit/%,$(patsubst tests/unit/%.c,%,$(filter-out $(MANY_C),$(UNIT_C))) $(MANY))
 unit_links  = $(shell sed -n 's,^// links: ,,p' tests/unit/$(1).c)
 unit_policy = $(shell sed -n 's,^// policy: ,,p' tests/unit/$(1).c)
-unit_objs   = $(if $(call unit_policy,$(1)),$(call obj_rc,$(call unit_policy,$(1)),$(GC_C)) $(call obj,$(ALLOC_C)),$(call obj,$(or $(call unit_links,$(1)),$(ALLOC_C))))
-unit_defs   = $(if $(call unit_policy,$(1)),-DHG_RC=HG_RC_$(shell echo $(call unit_policy,$(1)) | tr a-z A-Z))
+policy_objs = $(call obj_rc,$(1),$(GC_C)) $(call obj,$(ALLOC_C))
+policy_defs = -DHG_RC=HG_RC_$(shell echo $(1) | tr a-z A-Z)
+unit_objs   = $(if $(call unit_policy,$(1)),$(call policy_objs,$(call unit_policy,$(1))),$(call obj,$(or $(call unit_links,$(1)),$(ALLOC_C))))
+unit_defs   = $(if $(call unit_policy,$(1)),$(call policy_defs,$(call unit_policy,$(1))))
 
+# A program, its source, its objects, its definitions.
 define unit_rule
-$(OUT)/tests/unit/$(1): tests/unit/$(1).c $(call unit_objs,$(1))
+$(OUT)/tests/unit/$(1): tests/unit/$(2).c $(3)
 	$$(call say,CC,$$(@:$(OUT)/%=%))
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $(CFLAGS) $(call unit_defs,$(1)) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -lcmocka -ldw -lhwloc -ljansson -linih -lzstd -ldl -lm
+	$(Q)$(CC) $(CFLAGS) $(4) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -lcmocka -ldw -lhwloc -ljansson -linih -lzstd -ldl -lm
 endef
-$(foreach u,$(UNIT_C:tests/unit/%.c=%),$(eval $(call unit_rule,$(u))))
+$(foreach u,$(patsubst tests/unit/%.c,%,$(filter-out $(MANY_C),$(UNIT_C))),\
+    $(eval $(call unit_rule,$(u),$(u),$(call unit_objs,$(u)),$(call unit_defs,$(u)))))
+$(foreach u,$(MANY_C:tests/unit/%.c=%),$(foreach p,$(call unit_policies,$(u)),\
+    $(eval $(call unit_rule,$(u)-$(p),$(u),$(call policy_objs,$(p)),$(call policy_defs,$(p))))))
 -include $(UNITS:%=%.d)
 
 CONFORMANCE_C := $(wildcard tests/conformance/pymalloc*.c)

@@ -1,0 +1,21 @@
+/* freelist.c: see freelist.h. */
+#include "types/types.h"
+
+void freelist_clear(struct freelists *f)
+{
+    tuple_clear_freelist(f);
+    float_clear_freelist(f);
+    list_clear_freelist(f);
+    dict_clear_freelist(f);
+}
+
+void freelist_clear_all(struct runtime *r)
+{
+#if RC_GIL_HELD
+    freelist_clear(&r->freelists);
+#else
+    for (unsigned i = 0; i < r->threads; i++)
+        if (r->thread[i])
+            freelist_clear(&r->thread[i]->freelists);
+#endif
+}

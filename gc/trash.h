@@ -1,0 +1,48 @@
+/* trash.h: deep structures die without deep recursion (CPython's trashcan, Include/cpython/object.h).
+ *
+ * A container's dealloc starts with trash_begin: at 50 levels it puts the object aside (true: return at once)
+ * and the outermost trash_end takes those apart one by one, each again with 50 levels of its own. So the C
+ * stack is bounded by about 100 deallocs whatever the shape. Objects are put aside untracked, linked through
+ * the GC head where there is one, else listed in the thread's own table. */
+#ifndef HG_GC_TRASH_H
+#define HG_GC_TRASH_H
+
+#include "state.h"
+
+#define CASCADE_OBJECTS 512    /* the clock is read at the so manieth object of a cascade */
+#define CASCADE_NS      100000 /* a cascade that takes longer is reported as a pause */
+
+void trash_put(struct thread *t, struct object *o);
+void trash_empty(struct thread *t);
+void trash_close(struct thread *t);
+void cascade_begin(struct thread *t);
+void cascade_end(struct thread *t);
+
+static inline bool trash_begin(struct object *o, uint64_t references)
+{
+    struct thread *t = thread_self;
+    if (unlikely(t->trash_nesting >= TRASH_LEVELS)) {
+        trash_put(t, o);
+        return true;
+    }
+    if (t->trash_nesting++ == 0)
+        t->cascade_freed = 0;
+    uint64_t before = t->cascade_freed;
+    t->cascade_freed += references + 1;
+    if (unlikely(before < CASCADE_OBJECTS && t->cascade_freed >= CASCADE_OBJECTS))
+        cascade_begin(t);
+    return false;
+}
+
+static inline void trash_end(void)
+{
+    struct thread *t = thread_self;
+    if (--t->trash_nesting <= 0) {
+        if (unlikely(t->trash_later || t->trash_count))
+            trash_empty(t);
+        if (unlikely(t->cascade_freed >= CASCADE_OBJECTS && t->trash_nesting == 0))
+            cascade_end(t);
+    }
+}
+
+#endif

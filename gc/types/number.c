@@ -1,0 +1,165 @@
+/* number.c: None, int and float. */
+#include "types.h"
+
+/* --- None ----------------------------------------------------------------------------------------------- */
+
+static void none_dealloc(struct object *o)
+{
+    rc_init(
+        o); /* more references dropped than taken: as CPython, which makes this a fatal error in debug builds */
+    rc_set_immortal(o);
+#ifdef HG_DEBUG
+    __builtin_trap();
+#endif
+}
+
+static size_t none_bytes(const struct object *o)
+{
+    return sizeof *o;
+}
+
+struct type type_none = {.name = "NoneType",
+                         .id = TYPE_NONE,
+                         .basic_bytes = sizeof(struct object),
+                         .dealloc = none_dealloc,
+                         .bytes = none_bytes};
+struct object object_none = {.type = &type_none};
+
+/* --- int ------------------------------------------------------------------------------------------------ */
+
+#define DIGIT_BITS 30
+#define DIGIT_MASK ((1u << DIGIT_BITS) - 1)
+
+static size_t int_bytes(const struct object *o)
+{
+    int64_t digits = ((const struct int_object *)o)->size;
+    digits = digits < 0 ? -digits : digits;
+    return offsetof(struct int_object, digit) + 4 * (size_t)(digits ? digits : 1);
+}
+
+static void int_dealloc(struct object *o)
+{
+    object_delete(o, int_bytes(o));
+}
+
+struct type type_int = {.name = "int",
+                        .id = TYPE_INT,
+                        .basic_bytes = offsetof(struct int_object, digit),
+                        .dealloc = int_dealloc,
+                        .bytes = int_bytes};
+
+static struct object *int_make(int64_t value)
+{
+    uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    int64_t digits = magnitude >> DIGIT_BITS == 0         ? magnitude != 0
+                     : magnitude >> (2 * DIGIT_BITS) == 0 ? 2
+                                                          : 3;
+    size_t bytes = offsetof(struct int_object, digit) + 4 * (size_t)(digits ? digits : 1);
+    struct int_object *o = object_new(&type_int, bytes);
+    if (unlikely(!o))
+        return NULL;
+    o->size = value < 0 ? -digits : digits;
+    o->digit[0] = (uint32_t)magnitude & DIGIT_MASK;
+    for (int64_t i = 1; i < digits; i++)
+        o->digit[i] = (uint32_t)(magnitude >> (unsigned)(i * DIGIT_BITS)) & DIGIT_MASK;
+    return &o->head;
+}
+
+struct object *int_new(int64_t value)
+{
+    if ((uint64_t)(value - SMALL_INT_MIN) <= SMALL_INT_MAX - SMALL_INT_MIN) {
+        struct object *o = runtime_global.small_int[value - SMALL_INT_MIN];
+        rc_inc(o);
+        return o;
+    }
+    return int_make(value);
+}
+
+int64_t int_value(const struct object *o)
+{
+    const struct int_object *n = (const struct int_object *)o;
+    int64_t digits = n->size < 0 ? -n->size : n->size;
+    uint64_t magnitude = digits ? n->digit[0] : 0;
+    for (int64_t i = 1; i < digits; i++)
+        magnitude |= (uint64_t)n->digit[i] << (unsigned)(i * DIGIT_BITS);
+    return n->size < 0 ? (int64_t)-magnitude : (int64_t)magnitude;
+}
+
+int int_open(struct runtime *r)
+{
+    for (int64_t v = SMALL_INT_MIN; v <= SMALL_INT_MAX; v++) {
+        struct object *o = int_make(v);
+        if (!o)
+            return -ENOMEM;
+        rc_set_immortal(o);
+        r->small_int[v - SMALL_INT_MIN] = o;
+    }
+    return 0;
+}
+
+void int_close(struct runtime *r)
+{
+    for (size_t i = 0; i < sizeof r->small_int / sizeof *r->small_int; i++) {
+        if (r->small_int[i])
+            object_delete(r->small_int[i], 0);
+        r->small_int[i] = NULL;
+    }
+}
+
+/* --- float ---------------------------------------------------------------------------------------------- */
+
+static size_t float_bytes(const struct object *o)
+{
+    (void)o;
+    return sizeof(struct float_object);
+}
+
+/* Free floats are linked through their value. */
+static struct object **float_link(struct object *o)
+{
+    return (struct object **)&((struct float_object *)o)->value;
+}
+
+static void float_dealloc(struct object *o)
+{
+    struct freelists *f = FREELISTS;
+    if (f->on && f->floats < FREELIST_FLOATS && rc_can_reuse(o)) {
+        object_retire(o, sizeof(struct float_object));
+        *float_link(o) = f->float_head;
+        f->float_head = o;
+        f->floats++;
+        return;
+    }
+    object_delete(o, sizeof(struct float_object));
+}
+
+struct type type_float = {.name = "float",
+                          .id = TYPE_FLOAT,
+                          .basic_bytes = sizeof(struct float_object),
+                          .dealloc = float_dealloc,
+                          .bytes = float_bytes};
+
+struct object *float_new(double value)
+{
+    struct freelists *f = FREELISTS;
+    struct object *o = f->float_head;
+    if (likely(o != NULL)) {
+        f->float_head = *float_link(o);
+        f->floats--;
+        object_reuse(o);
+    } else if (!(o = object_new(&type_float, sizeof(struct float_object)))) {
+        return NULL;
+    }
+    ((struct float_object *)o)->value = value;
+    return o;
+}
+
+void float_clear_freelist(struct freelists *f)
+{
+    while (f->float_head) {
+        struct object *o = f->float_head;
+        f->float_head = *float_link(o);
+        mem_free(o);
+    }
+    f->floats = 0;
+}

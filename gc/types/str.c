@@ -1,0 +1,111 @@
+/* str.c: ASCII text and bytes. Neither changes once made. */
+#include "types.h"
+
+static size_t str_bytes(const struct object *o)
+{
+    return offsetof(struct str_object, text) + (size_t)((const struct str_object *)o)->length + 1;
+}
+
+static void str_dealloc(struct object *o)
+{
+    if (unlikely(__atomic_load_n(&((struct str_object *)o)->interned, __ATOMIC_ACQUIRE)))
+        intern_forget((struct str_object *)o);
+    object_delete(o, str_bytes(o));
+}
+
+struct type type_str = {.name = "str",
+                        .id = TYPE_STR,
+                        .basic_bytes = offsetof(struct str_object, text) + 1,
+                        .dealloc = str_dealloc,
+                        .bytes = str_bytes};
+
+struct object *str_new_raw(size_t length, char **text)
+{
+    struct str_object *o = object_new(&type_str, offsetof(struct str_object, text) + length + 1);
+    if (unlikely(!o))
+        return NULL;
+    o->length = (int64_t)length;
+    o->hash = -1;
+    o->interned = 0;
+    o->state = 0;
+    o->reserved = NULL;
+    o->text[length] = '\0';
+    *text = o->text;
+    return &o->head;
+}
+
+struct object *str_new(const char *text, size_t length)
+{
+    char *to;
+    struct object *o = str_new_raw(length, &to);
+    if (o)
+        memcpy(to, text, length);
+    return o;
+}
+
+/* Eight bytes a step, multiplied and folded; -1 is kept for "not known". Same on every host of the same byte
+ * order, so that dicts probe alike in every build. */
+static int64_t str_compute_hash(const char *text, size_t length)
+{
+    uint64_t h = 0x9e3779b97f4a7c15u ^ length;
+    for (; length; text += 8) {
+        uint64_t word = 0;
+        size_t n = length < 8 ? length : 8;
+        memcpy(&word, text, n);
+        h = (h ^ word) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
+        length -= n;
+    }
+    return h == UINT64_MAX ? -2 : (int64_t)h;
+}
+
+/* Two threads may compute it at once: both store the same value. */
+int64_t str_hash(struct object *o)
+{
+    struct str_object *s = (struct str_object *)o;
+    int64_t h = __atomic_load_n(&s->hash, __ATOMIC_RELAXED);
+    if (h == -1) {
+        h = str_compute_hash(s->text, (size_t)s->length);
+        __atomic_store_n(&s->hash, h, __ATOMIC_RELAXED);
+    }
+    return h;
+}
+
+bool str_equal(const struct object *a, const struct object *b)
+{
+    const struct str_object *x = (const struct str_object *)a, *y = (const struct str_object *)b;
+    return x == y || (x->length == y->length && memcmp(x->text, y->text, (size_t)x->length) == 0);
+}
+
+/* --- bytes ---------------------------------------------------------------------------------------------- */
+
+static size_t bytes_bytes(const struct object *o)
+{
+    return offsetof(struct bytes_object, data) + (size_t)((const struct bytes_object *)o)->size + 1;
+}
+
+static void bytes_dealloc(struct object *o)
+{
+    object_delete(o, bytes_bytes(o));
+}
+
+struct type type_bytes = {.name = "bytes",
+                          .id = TYPE_BYTES,
+                          .basic_bytes = offsetof(struct bytes_object, data) + 1,
+                          .dealloc = bytes_dealloc,
+                          .bytes = bytes_bytes};
+
+struct object *bytes_new(const void *data, size_t size)
+{
+    struct bytes_object *o = object_new(&type_bytes, offsetof(struct bytes_object, data) + size + 1);
+    if (unlikely(!o))
+        return NULL;
+    o->size = (int64_t)size;
+    o->hash = -1;
+    if (data)
+        memcpy(o->data, data, size);
+    else
+        memset(o->data, 0, size);
+    o->data[size] = '\0';
+    return &o->head;
+}

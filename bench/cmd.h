@@ -4,12 +4,13 @@
 
 #include "option.h"
 
-#define COMMANDS(V)                                                                                        \
-    V(run, "run", "--workload W --alloc A[,A...] [options]", "run cells and print or store their samples") \
-    V(suite, "suite", "NAME|FILE.ini [options]", "run a suite of cells into a run folder")                 \
-    V(record, "record", "-o F.hgt [--children] -- PROGRAM ARGS...", "record a program's allocations")      \
-    V(trace, "trace", "info F.hgt [--json] | import F.txt -o F.hgt | export F.hgt [-o F.txt]",             \
-      "look into a recorded trace, or turn it into text and back")                                         \
+#define COMMANDS(V)                                                                                         \
+    V(run, "run", "--workload W --alloc A[,A...] [options]", "run cells and print or store their samples")  \
+    V(suite, "suite", "NAME|FILE.ini [options]", "run a suite of cells into a run folder")                  \
+    V(record, "record", "-o F.hgt [--children] -- PROGRAM ARGS...", "record a program's allocations")       \
+    V(trace, "trace", "info F.hgt [--json] | import F.txt -o F.hgt | export F.hgt [-o F.txt]",              \
+      "look into a recorded trace, or turn it into text and back")                                          \
+    V(compare, "compare", "DIR [DIR2] [options]", "a metric against a baseline, with interval and verdict") \
     V(list, "list", "[allocs|workloads|rc|gc|suites|plots] [--json]", "what there is, with every parameter")
 
 #define COMMAND_DECLARE(ident, name, usage, summary) \

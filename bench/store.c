@@ -405,6 +405,11 @@ const char *record_text(const struct record *r, const char *key)
     return json_string_value(record_at(r, key));
 }
 
+bool record_has(const struct record *r, const char *key)
+{
+    return record_at(r, key) != NULL;
+}
+
 size_t record_array_size(const struct record *r, const char *key)
 {
     return json_array_size(record_at(r, key));

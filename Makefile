@@ -64,7 +64,7 @@ HGT_C    := $(wildcard workloads/trace/hgt*.c)
 RECORD_C := $(wildcard workloads/trace/record*.c)
 CHILD_C  := $(wildcard bench/child*.c)
 SHARED_C := $(wildcard bench/hist.c bench/mmu.c bench/sha256.c)
-FRONT_C  := $(filter-out $(CHILD_C) $(SHARED_C),$(wildcard bench/*.c)) $(wildcard workloads/trace/tool*.c) workloads/list.c gc/list.c
+FRONT_C  := $(filter-out $(CHILD_C) $(SHARED_C),$(wildcard bench/*.c)) $(wildcard workloads/trace/tool*.c) workloads/list.c workloads/objscript.c workloads/objmodel.c gc/list.c
 SHIM_C   := $(wildcard alloc/shim*.c)
 
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))

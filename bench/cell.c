@@ -82,6 +82,8 @@ static int cell_set_workload(struct cell *cell, const char *text, struct message
     if (rest && !*rest)
         return message_set(m, -EINVAL, "%s: nothing follows the colon", owner);
     err = param_parse(cell->workload->params, cell->workload_params, owner, rest, m);
+    if (!err)
+        err = workload_check(cell->workload, cell->workload_params, m);
     return err ? err
                : cell_canonical(cell->workload_text, sizeof cell->workload_text, name, cell->workload->params,
                                 cell->workload_params, m);
@@ -133,6 +135,8 @@ static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
         return cell_unknown("collector", name, names, n, m);
     snprintf(owner, sizeof owner, "collector %s", name);
     err = param_parse(cell->gc->params, cell->gc_params, owner, rest, m);
+    if (!err)
+        err = collector_check(cell->gc, cell->gc_params, m);
     return err ? err
                : cell_canonical(cell->gc_text, sizeof cell->gc_text, name, cell->gc->params, cell->gc_params,
                                 m);

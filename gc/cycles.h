@@ -4,8 +4,8 @@
  * The set being examined is a list (collector.h). While it is examined:
  *   prev  bit 1 set ("collecting"), bits 2.. the references to the object that are not yet accounted for;
  *   next  the list, singly linked; bit 1 set on objects parked as tentatively unreachable.
- * Afterwards both lists are doubly linked again. Bit 0 of next (incremental's space bit) is kept on objects
- * that are reachable and cleared on the others.
+ * Afterwards both lists are doubly linked again. The other low bits of next (in which space of an incremental
+ * collector an object lies) stay as they are all the way.
  *
  * All functions need the GIL. The order of objects in a list is that of CPython throughout, because the order
  * of finalisers and of untracking follows from it. */

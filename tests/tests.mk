@@ -47,15 +47,27 @@ $(PRELOADS): $(OUT)/tests/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -O1 -shared -fPIC -o $@ $<
 
+# Against a real libpython: object scripts on both; needs its headers (scripts/install-deps brings them).
+PYTHON_H    := $(wildcard /usr/include/python3.11/Python.h)
+CONFORM_C   := $(wildcard tests/conformance/hgo_*.c)
+CONFORM     := $(if $(PYTHON_H),$(OUT)/tests/conformance/hgo-conform)
+CONFORM_OBJ := $(call obj_rc,gil,$(GC_C) workloads/object_objrun.c) $(call obj,$(ALLOC_C) workloads/objscript.c)
+
+$(OUT)/tests/conformance/hgo-conform: $(CONFORM_C) $(wildcard tests/conformance/*.h) $(CONFORM_OBJ)
+	$(call say,CC,$(@:$(OUT)/%=%))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) $(LDFLAGS) -o $@ $(CONFORM_C) $(CONFORM_OBJ) \
+	    -lpython3.11 -lzstd -ldl -lm
+
 PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2
 
 test: deps
 	@$(MAKE) --no-print-directory check
 
-units: $(UNITS) $(CONFORMANCE) $(PRELOADS)
+units: $(UNITS) $(CONFORMANCE) $(CONFORM) $(PRELOADS)
 
 check: all units
-	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE) $(BATS)
+	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE) $(CONFORM) $(BATS)
 
 check-unit: units
 	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE)

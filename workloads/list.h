@@ -56,6 +56,8 @@ enum {
     P(S, CHOICE, shape, "roots", "roots|tree", "many small roots, or one giant tree") \
     P(S, COUNT, ops, "2M", "1-100G", "short-lived objects made beside it, over all threads")
 
+#define OBJTRACE_PARAMS(P, S) P(S, TEXT, file, "", "", "the .hgo script")
+
 /* A row each, so that adding one changes one. */
 /* clang-format off */
 #define WORKLOADS(W)                                                                                     \
@@ -83,5 +85,9 @@ struct workload_info {
     const char *summary;
 };
 extern const struct workload_info workload_list[]; /* list.c; ends with a NULL name */
+
+/* What a workload's parameters must hold beside what their table says: files that it reads are there and sound.
+ * For the front, before anything is started. -errno with a message. */
+int workload_check(const struct workload_info *workload, const void *params, struct message *m);
 
 #endif

@@ -3,7 +3,7 @@
 #define HG_WORKLOADS_OBJRUN_H
 
 #include "objscript.h"
-#include "../gc/state.h"
+#include "../gc/heap.h"
 
 struct objrun_type;
 
@@ -25,8 +25,9 @@ typedef void objrun_emit(void *arg, const char *stat_line);
 int objrun_open(struct objrun *run, struct runtime *r, const struct objscript *script, struct message *m);
 /* Runs at most `steps` more steps; 0, or -EINVAL or -ENOMEM with a message. emit is called for each stat. */
 int objrun_steps(struct objrun *run, uint32_t steps, objrun_emit *emit, void *arg, struct message *m);
-/* Drops every root; what is left is cyclic garbage or brought back to life while we drop (again then). */
-void objrun_drop(struct objrun *run);
+/* Drops every root; returns how many held something. Nodes may come back to life meanwhile: call it, and a full
+ * collection, until both return 0. */
+uint32_t objrun_drop(struct objrun *run);
 /* After the last instance of every node type is gone. */
 void objrun_close(struct objrun *run);
 

@@ -371,15 +371,6 @@ void objscript_close(struct objscript *s)
     *s = (struct objscript){0};
 }
 
-int objscript_check(const char *path, struct message *m)
-{
-    struct objscript s;
-    int err = objscript_read(&s, path, m);
-    if (!err)
-        objscript_close(&s);
-    return err;
-}
-
 int objscript_print(const struct objscript *s, const struct objscript_step *step, char *buf, size_t size)
 {
     size_t n = 0;

@@ -88,7 +88,8 @@ int objscript_parse(struct objscript *s, const char *text, size_t bytes, const c
 int objscript_read(struct objscript *s, const char *path, struct message *m);
 void objscript_close(struct objscript *s);
 
-/* Reads and forgets: what the front does before anything is started. */
+/* objmodel.c: reads the script and follows what each root holds, as far as that does not depend on the collector:
+ * what the front does before anything is started. */
 int objscript_check(const char *path, struct message *m);
 
 /* Writes one step as a line of text with its newline; returns what snprintf returns. */

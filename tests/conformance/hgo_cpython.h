@@ -2,9 +2,7 @@
 #ifndef HG_TESTS_HGO_CPYTHON_H
 #define HG_TESTS_HGO_CPYTHON_H
 
-#include "../../workloads/objscript.h"
-
-typedef void hgo_emit(void *arg, const char *stat_line);
+#include "hgo_emit.h"
 
 /* Starts the interpreter and takes its own objects out of the collector's sight: what follows starts with
  * counts 0,0,0, nothing long-lived, empty free lists. Once a process. */

@@ -1,0 +1,258 @@
+/* generational.c: CPython's three generations, step for step (Modules/gcmodule.c of 3.11, Python/gc.c of 3.13).
+ *
+ *   version=3.11  thresholds 700,10,10; collects inside the allocation that crosses the first threshold
+ *   version=3.13  thresholds 2000,10,10; asks for a collection, which runs at the thread's next safepoint
+ *
+ * The count of generation 0 is gc_state.young (collector.h); those of 1 and 2 count collections of the younger
+ * one. The oldest generation whose count is over its threshold is collected with all younger ones; a full
+ * collection is put off while the objects that survived a middle one since the last full one are fewer than a
+ * quarter of those that survived that. Frozen objects lie on a list that nobody examines. */
+#include "cycles.h"
+#include "../alloc/os.h"
+
+#include <errno.h>
+
+#if RC_GIL_HELD
+
+enum { GENERATIONS = 3, OLDEST = GENERATIONS - 1 };
+
+struct generation {
+    struct gc_head list;
+    int64_t count; /* of 0: gc_state.young */
+    int64_t threshold;
+    uint64_t collections, collected;
+};
+
+static struct generational {
+    struct generation generation[GENERATIONS];
+    struct gc_head frozen;
+    int64_t long_lived_total, long_lived_pending;
+    uint64_t examined, references, freed;
+    bool enabled, at_safepoint;
+} self;
+
+static void limit_update(struct runtime *r)
+{
+    int64_t threshold = self.generation[0].threshold;
+    r->gc.limit = self.enabled && threshold ? threshold : INT64_MAX;
+}
+
+static int generational_open(struct runtime *r, const void *params, struct message *m)
+{
+    const struct gc_generational_params *p = params;
+    memset(&self, 0, sizeof self);
+    for (int i = 0; i < GENERATIONS; i++)
+        gc_list_init(&self.generation[i].list);
+    gc_list_init(&self.frozen);
+    self.at_safepoint = p->version == 1;
+    int64_t threshold[GENERATIONS] = {self.at_safepoint ? 2000 : 700, 10, 10};
+    int err = gc_thresholds_parse("generational", p->thresholds, threshold, m);
+    if (err)
+        return err;
+    for (int i = 0; i < GENERATIONS; i++)
+        self.generation[i].threshold = threshold[i];
+    self.enabled = true;
+    r->gc.young_list = &self.generation[0].list;
+    r->gc.one = 1;
+    limit_update(r);
+    return 0;
+}
+
+static void generational_close(struct runtime *r)
+{
+    r->gc.limit = INT64_MAX;
+}
+
+static const enum pause_cause causes[GENERATIONS] = {PAUSE_YOUNG, PAUSE_MIDDLE, PAUSE_FULL};
+
+static uint64_t collect_now(struct runtime *r, int g)
+{
+    uint64_t start_ns = os_now_ns(), freed = thread_self->freed, freed_bytes = thread_self->freed_bytes;
+    struct gc_head unreachable, *young = &self.generation[g].list;
+    struct gc_head *old = g < OLDEST ? &self.generation[g + 1].list : young;
+    struct cycles_count count = {0};
+    gc_list_init(&unreachable);
+    gc_tell(r, GC_PHASE_START, g, 0, 0);
+    if (g < OLDEST)
+        self.generation[g + 1].count++;
+    r->gc.young = 0;
+    for (int i = 1; i <= g; i++)
+        self.generation[i].count = 0;
+    for (int i = 0; i < g; i++)
+        gc_list_merge(&self.generation[i].list, young);
+
+    cycles_deduce(young, &unreachable, g == OLDEST && gc_list_empty(&self.frozen), &count);
+    uint64_t untracked = 0;
+    if (count.kinds & 1u << TYPE_TUPLE)
+        untracked += cycles_untrack_tuples(young);
+    uint64_t survivors = count.examined - count.unreachable - untracked;
+    if (g < OLDEST) {
+        if (g == OLDEST - 1)
+            self.long_lived_pending += (int64_t)survivors;
+        gc_list_merge(young, old);
+    } else {
+        if (count.kinds & 1u << TYPE_DICT)
+            survivors -= cycles_untrack_dicts(young);
+        self.long_lived_pending = 0;
+        self.long_lived_total = (int64_t)survivors;
+    }
+    uint64_t collected = cycles_reclaim(r, &unreachable, old, &count);
+    if (g == OLDEST)
+        freelist_clear_all(r);
+    self.generation[g].collections++;
+    self.generation[g].collected += collected;
+    self.examined += count.examined;
+    self.references += count.references;
+    self.freed += thread_self->freed - freed;
+    runtime_pause(r, causes[g], start_ns, os_now_ns(), count.examined, thread_self->freed - freed,
+                  thread_self->freed_bytes - freed_bytes);
+    gc_tell(r, GC_PHASE_STOP, g, collected, 0);
+    return collected;
+}
+
+/* The oldest generation that is due, or -1. */
+static int due(const struct runtime *r)
+{
+    for (int i = OLDEST; i >= 0; i--) {
+        int64_t count = i ? self.generation[i].count : r->gc.young;
+        if (count > self.generation[i].threshold &&
+            !(i == OLDEST && self.long_lived_pending < self.long_lived_total / 4))
+            return i;
+    }
+    return -1;
+}
+
+static void collect_due(struct runtime *r)
+{
+    int g = due(r);
+    if (g < 0)
+        return;
+    atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
+    collect_now(r, g);
+    atomic_store_explicit(&r->gc.collecting, false, memory_order_relaxed);
+}
+
+static bool is_collecting(struct runtime *r)
+{
+    return atomic_load_explicit(&r->gc.collecting, memory_order_relaxed);
+}
+
+static void generational_trigger(struct runtime *r)
+{
+    if (is_collecting(r))
+        return;
+    if (self.at_safepoint)
+        thread_break(thread_self, BREAK_GC);
+    else
+        collect_due(r);
+}
+
+static void generational_safepoint(struct runtime *r)
+{
+    if (self.at_safepoint && self.enabled && !is_collecting(r))
+        collect_due(r);
+}
+
+static uint64_t generational_collect(struct runtime *r, int generation)
+{
+    if (is_collecting(r))
+        return 0;
+    atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
+    uint64_t collected = collect_now(r, generation);
+    atomic_store_explicit(&r->gc.collecting, false, memory_order_relaxed);
+    return collected;
+}
+
+static void generational_enable(struct runtime *r, bool on)
+{
+    self.enabled = on;
+    limit_update(r);
+}
+
+static int generational_set_thresholds(struct runtime *r, const int64_t threshold[3])
+{
+    for (int i = 0; i < GENERATIONS; i++)
+        if (threshold[i] < 0 || threshold[i] > GC_THRESHOLD_MAX)
+            return -EINVAL;
+    for (int i = 0; i < GENERATIONS; i++)
+        self.generation[i].threshold = threshold[i];
+    limit_update(r);
+    return 0;
+}
+
+static void generational_counts(struct runtime *r, int64_t count[3])
+{
+    count[0] = r->gc.young;
+    count[1] = self.generation[1].count;
+    count[2] = self.generation[2].count;
+}
+
+static void generational_stats(struct runtime *r, struct gc_stats stats[3])
+{
+    (void)r;
+    for (int i = 0; i < GENERATIONS; i++)
+        stats[i] = (struct gc_stats){self.generation[i].collections, self.generation[i].collected, 0};
+}
+
+static void generational_freeze(struct runtime *r)
+{
+    for (int i = 0; i < GENERATIONS; i++) {
+        gc_list_merge(&self.generation[i].list, &self.frozen);
+        self.generation[i].count = 0;
+    }
+    r->gc.young = 0;
+}
+
+static void generational_unfreeze(struct runtime *r)
+{
+    (void)r;
+    gc_list_merge(&self.frozen, &self.generation[OLDEST].list);
+}
+
+static void generational_report(struct runtime *r, const struct alloc_sink *sink)
+{
+    (void)r;
+    struct gc_stats stats[GENERATIONS];
+    generational_stats(r, stats);
+    gc_report_generations(sink, stats, GENERATIONS);
+    sink->integer(sink->arg, "gc.examined", self.examined);
+    sink->integer(sink->arg, "gc.references", self.references);
+    sink->integer(sink->arg, "gc.freed_by_gc", self.freed);
+}
+
+static int generational_each_tracked(struct runtime *r, object_visit *visit, void *arg)
+{
+    (void)r;
+    int stop = 0;
+    for (int i = 0; i < GENERATIONS && !stop; i++)
+        stop = gc_list_each(&self.generation[i].list, visit, arg);
+    return stop ? stop : gc_list_each(&self.frozen, visit, arg);
+}
+
+const struct collector collector_generational = {
+    .name = "generational",
+    .open = generational_open,
+    .close = generational_close,
+    .trigger = generational_trigger,
+    .safepoint = generational_safepoint,
+    .collect = generational_collect,
+    .enable = generational_enable,
+    .set_thresholds = generational_set_thresholds,
+    .counts = generational_counts,
+    .stats = generational_stats,
+    .freeze = generational_freeze,
+    .unfreeze = generational_unfreeze,
+    .report = generational_report,
+    .each_tracked = generational_each_tracked,
+};
+
+#else
+
+static int generational_open(struct runtime *r, const void *params, struct message *m)
+{
+    (void)r, (void)params;
+    return message_set(m, -ENOTSUP, "the generational collector needs a GIL (--rc gil)");
+}
+const struct collector collector_generational = {.name = "generational", .open = generational_open};
+
+#endif

@@ -57,7 +57,7 @@ $(OUT)/tests/conformance/hgo-conform: $(CONFORM_C) $(wildcard tests/conformance/
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) $(LDFLAGS) -o $@ $(CONFORM_C) $(CONFORM_OBJ) \
-	    -lpython3.11 -lzstd -ldl -lm
+	    -lpython3.11 -ldw -lzstd -ldl -lm
 
 PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2
 

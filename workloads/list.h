@@ -70,7 +70,9 @@ enum {
       "producers to consumers in batches: every free is remote; nothing is kept, so its memory says little") \
     W(alloc_trace, "trace", LEVEL_ALLOC, 0, ALLOC_TRACE_PARAMS,                                          \
       "a recorded program's calls in its own order: what it would ask of another allocator, not its "    \
-      "own work")
+      "own work") \
+    W(objtrace, "objtrace", LEVEL_OBJECT, WORKLOAD_ONE_THREAD, OBJTRACE_PARAMS, \
+      "an object script (.hgo) step for step: what the collector decides, not how fast")
 /* clang-format on */
 
 #define WORKLOAD_PARAM_STRUCT(ident, name, level, flags, PARAMS, summary) PARAM_STRUCT(ident##_params, PARAMS)

@@ -102,18 +102,30 @@ static bool cell_object_only(const char *text)
     return object;
 }
 
-static int cell_set_rc(struct cell *cell, const char *word, const char *workload, struct message *m)
+/* The policy comes before the workload, as it tells the level. */
+static int cell_set_rc(struct cell *cell, const char *text, const char *workload, struct message *m)
 {
-    const char *names[64] = {"none"};
+    char name[128], owner[160];
+    const char *names[64] = {"none"}, *rest = NULL;
     size_t n = 1;
-    if (!word || !*word) /* a workload that exists on objects alone takes the GIL, all others none */
-        word = cell_object_only(workload) ? "gil" : "none";
+    if (!text || !*text) /* a workload that exists on objects alone takes the GIL, all others none */
+        text = cell_object_only(workload) ? "gil" : "none";
+    int err = cell_name(text, "refcount policy", name, sizeof name, &rest, m);
+    if (err)
+        return err;
     for (const struct policy_info *p = policy_list; p->name && n < 64; p++) {
         names[n++] = p->name;
-        if (strcmp(p->name, word) == 0)
+        if (strcmp(p->name, name) == 0)
             cell->rc = p;
     }
-    return cell->rc || strcmp(word, "none") == 0 ? 0 : cell_unknown("refcount policy", word, names, n, m);
+    if (!cell->rc)
+        return strcmp(text, "none") == 0 ? 0 : cell_unknown("refcount policy", name, names, n, m);
+    snprintf(owner, sizeof owner, "refcount policy %s", name);
+    snprintf(cell->rc_words, sizeof cell->rc_words, "%s", text);
+    err = param_parse(cell->rc->params, cell->rc_params, owner, rest, m);
+    return err ? err
+               : cell_canonical(cell->rc_text, sizeof cell->rc_text, name, cell->rc->params, cell->rc_params,
+                                m);
 }
 
 static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
@@ -134,6 +146,7 @@ static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
     if (!cell->gc)
         return cell_unknown("collector", name, names, n, m);
     snprintf(owner, sizeof owner, "collector %s", name);
+    snprintf(cell->gc_words, sizeof cell->gc_words, "%s", text);
     err = param_parse(cell->gc->params, cell->gc_params, owner, rest, m);
     if (!err)
         err = collector_check(cell->gc, cell->gc_params, m);
@@ -199,9 +212,9 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
             words->gc);
     if (err)
         return err;
-    char text[6000];
+    char text[8000];
     snprintf(text, sizeof text, "%s|%s|%s|%s|%u|%u|%s", cell->workload_text, cell->alloc.text,
-             cell->rc ? cell->rc->name : "none", cell->gc ? cell->gc_text : "none", cell->threads,
+             cell->rc ? cell->rc_text : "none", cell->gc ? cell->gc_text : "none", cell->threads,
              cell->processes, cell->place);
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
     for (const char *c = text; *c; c++)
@@ -218,7 +231,7 @@ bool cell_is_baseline(const struct cell *cell, const char *baseline)
     snprintf(words, sizeof words, "%s", baseline);
     for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
         if (strncmp(word, "rc=", 3) == 0)
-            all &= strcmp(word + 3, cell->rc ? cell->rc->name : "none") == 0;
+            all &= strcmp(word + 3, cell->rc ? cell->rc_words : "none") == 0;
         else if (strncmp(word, "gc=", 3) == 0)
             all &= cell->gc ? strcmp(word + 3, cell->gc->name) == 0 || strcmp(word + 3, cell->gc_text) == 0
                             : false;
@@ -259,8 +272,8 @@ void cell_record(const struct cell *cell, struct record *sample)
     record_set_text(sample, "cell.workload", cell->workload->name);
     cell_record_params(cell->workload->params, cell->workload_params, sample);
     record_set_text(sample, "cell.alloc", cell->alloc.text);
-    record_set_text(sample, "cell.rc", cell->rc ? cell->rc->name : "none");
-    record_set_text(sample, "cell.gc", cell->gc ? cell->gc_text : "none");
+    record_set_text(sample, "cell.rc", cell->rc ? cell->rc_words : "none");
+    record_set_text(sample, "cell.gc", cell->gc ? cell->gc_words : "none");
     record_set_integer(sample, "cell.threads", cell->threads);
     record_set_integer(sample, "cell.processes", cell->processes);
     record_set_text(sample, "cell.place", cell->place);
@@ -270,7 +283,7 @@ void cell_label(const struct cell *cell, char *out, size_t size)
 {
     size_t n = (size_t)snprintf(out, size, "%s", cell->alloc.text);
     if (cell->rc && n < size)
-        n += (size_t)snprintf(out + n, size - n, " %s %s", cell->rc->name, cell->gc->name);
+        n += (size_t)snprintf(out + n, size - n, " %s %s", cell->rc_words, cell->gc_words);
     if (n < size)
         snprintf(out + n, size - n, " x%u", cell->threads);
 }

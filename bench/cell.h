@@ -18,8 +18,11 @@ struct cell {
     _Alignas(16) unsigned char workload_params[32768];
     char workload_text[3000]; /* NAME:k=v,... with every parameter, as the worker gets it */
     struct spec alloc;
-    const struct policy_info *rc;    /* NULL: none (allocator level) */
-    const struct collector_info *gc; /* NULL at allocator level */
+    const struct policy_info *rc;       /* NULL: none (allocator level) */
+    const struct collector_info *gc;    /* NULL at allocator level */
+    char rc_words[256], gc_words[1200]; /* as written, or the default's name: what results show */
+    _Alignas(16) unsigned char rc_params[PARAM_STRUCT_MAX];
+    char rc_text[1200];
     _Alignas(16) unsigned char gc_params[PARAM_STRUCT_MAX];
     char gc_text[1200];
     unsigned threads, processes;

@@ -1,6 +1,6 @@
 /* child.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started by the front
  * alone (spawn.c); its arguments are NAME=VALUE words:
- *   workload=SPEC level=alloc|object alloc=SPEC gc=SPEC threads=N seed=S cpus=0,1 latency=N library=PATH
+ *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N seed=S cpus=0,1 latency=N library=PATH
  *
  * With one thread the main thread does the work and no other exists: a second thread would take the C library's malloc
  * off its single-thread path. */
@@ -57,17 +57,29 @@ static void child_set_workload(const char *text, const char *level)
 
 static void child_set_gc(const char *text)
 {
-    char name[128], owner[160];
+    char owner[160];
     size_t n = strcspn(text, ":");
-    snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), text);
     for (const struct collector_info *c = collector_list; c->name; c++)
-        if (strcmp(c->name, name) == 0)
+        if (strlen(c->name) == n && strncmp(c->name, text, n) == 0)
             child.cell.gc = c;
     if (!child.cell.gc)
         child_bad("no such collector in this worker");
-    snprintf(owner, sizeof owner, "collector %s", name);
+    snprintf(owner, sizeof owner, "collector %s", child.cell.gc->name);
     if (param_parse(child.cell.gc->params, child.cell.gc_params, owner, text[n] ? text + n + 1 : "",
                     &child.message))
+        child_bad(child.message.text);
+}
+
+static void child_set_rc(const char *text)
+{
+    size_t n = strcspn(text, ":");
+    for (const struct policy_info *p = policy_list; p->name; p++)
+        if (strcmp(p->name, HG_RC_NAME) == 0 && strlen(p->name) == n && strncmp(p->name, text, n) == 0)
+            child.cell.rc = p;
+    if (!child.cell.rc)
+        child_bad("this worker is of another refcount policy");
+    if (param_parse(child.cell.rc->params, child.cell.rc_params, "refcount policy " HG_RC_NAME,
+                    text[n] ? text + n + 1 : "", &child.message))
         child_bad(child.message.text);
 }
 
@@ -100,6 +112,8 @@ static void child_read_cell(int argc, char **argv)
                 child_bad(child.message.text);
         } else if (strcmp(name, "gc") == 0)
             child_set_gc(value);
+        else if (strcmp(name, "rc") == 0)
+            child_set_rc(value);
         else if (strcmp(name, "threads") == 0)
             child.cell.threads = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(name, "seed") == 0)
@@ -235,6 +249,8 @@ static void child_phases(void)
     child_wait();
     struct child_live live = child_live();
     say_phase("begin", live.requested, live.usable);
+    if (child.sample.runtime)
+        object_begin_measured();
     probe_begin();
     child_wait();
     child_measured(0);
@@ -301,7 +317,9 @@ static void child_setup(void)
             .until_latency = s->latency_every == UINT32_MAX ? UINT32_MAX : 1 + s->latency_every / 2,
             .seed = cell->seed * 0x9e3779b97f4a7c15u + ((uint64_t)i << 40),
         };
+    object_thread_begin(s->runtime, 0);
     err = s->workload->setup(s);
+    object_thread_end(s->runtime, 0);
     if (err)
         say_fail(err == -ENOMEM ? "oom" : "not-applicable", child.message.text);
 }
@@ -339,7 +357,7 @@ static void child_verify(void)
     say_text("checksum", SAY_KEY(text, "%016llx", (unsigned long long)checksum));
     probe_report(&child.cell);
     if (child.sample.runtime)
-        object_report(child.sample.runtime, &child.sample);
+        object_report(child.sample.runtime, start, end);
     if (failed)
         say_fail("oom", SAY_KEY(text, "%llu allocations failed", (unsigned long long)failed));
     if (faults)
@@ -364,10 +382,13 @@ int main(int argc, char **argv)
     for (unsigned i = 1; i < child.cell.threads; i++)
         pthread_join(ids[i], NULL);
     child_verify();
-    if (child.sample.workload->finish)
+    if (child.sample.workload->finish) {
+        object_thread_begin(child.sample.runtime, 0);
         child.sample.workload->finish(&child.sample);
+        object_thread_end(child.sample.runtime, 0);
+    }
     if (child.sample.runtime)
-        object_close(child.sample.runtime);
+        object_close(child.sample.runtime, &child.cell, &child.sample);
     alloc_close(&child.stack);
     say_phase("exit", 0, 0);
     return 0;

@@ -18,7 +18,9 @@ struct child_cell {
     size_t workload_index;
     _Alignas(16) unsigned char workload_params[32768];
     struct spec alloc;
+    const struct policy_info *rc;    /* of this worker; NULL at allocator level */
     const struct collector_info *gc; /* NULL at allocator level */
+    _Alignas(16) unsigned char rc_params[PARAM_STRUCT_MAX];
     _Alignas(16) unsigned char gc_params[PARAM_STRUCT_MAX];
     unsigned threads;
     uint64_t seed;
@@ -49,11 +51,13 @@ void probe_end(void);
 void probe_report(const struct child_cell *cell);
 
 /* child_object.c */
-struct runtime;
 struct runtime *object_open(const struct child_cell *cell, const struct alloc *alloc);
-void object_thread_begin(struct runtime *r, unsigned index); /* before a thread's phase; main is thread 0 */
+void object_thread_begin(struct runtime *r,
+                         unsigned index); /* attaches before a thread's phase; main is thread 0 */
 void object_thread_end(struct runtime *r, unsigned index);
-void object_report(struct runtime *r, struct workload_sample *s);
-void object_close(struct runtime *r);
+void object_begin_measured(void);
+void object_report(struct runtime *r, uint64_t start_ns, uint64_t end_ns);
+/* Compares the objects alive with what the workload means to keep, and closes the runtime. */
+void object_close(struct runtime *r, const struct child_cell *cell, struct workload_sample *s);
 
 #endif

@@ -80,7 +80,7 @@ static void list_rc(struct list_out *out)
 {
     list_row(out, "none", NULL, "allocator level: no objects", NULL, "");
     for (const struct policy_info *p = policy_list; p->name; p++)
-        list_row(out, p->name, NULL, p->summary, NULL, "");
+        list_row(out, p->name, NULL, p->summary, p->params, "");
 }
 
 static void list_gc(struct list_out *out)

@@ -108,7 +108,7 @@ static char **spawn_environment(const struct spawn *s, uint64_t seed)
 static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
 {
     static char text[10][8192];
-    static char *argv[12];
+    static char *argv[16];
     const struct cell *c = s->cell;
     struct place_plan plan = c->plan;
     unsigned n = 0;
@@ -128,6 +128,8 @@ static char **spawn_arguments(const struct spawn *s, const char *worker, unsigne
     if (c->gc) {
         snprintf(text[6], sizeof text[6], "gc=%s", c->gc_text);
         argv[n++] = text[6];
+        snprintf(text[9], sizeof text[9], "rc=%s", c->rc_text);
+        argv[n++] = text[9];
     }
     if (plan.count) {
         int used = snprintf(text[7], sizeof text[7], "cpus=");

@@ -124,7 +124,7 @@ static bool compare_crosses(const struct compare *c, const struct report_compari
 static void compare_print_row(const struct compare *c, const struct report_comparison *row)
 {
     char label[512];
-    snprintf(label, sizeof label, "%s%s", row->control ? "A/A " : "", row->cell->label);
+    snprintf(label, sizeof label, "%s%s", row->control ? "A/A " : "", row->cell->shown);
     fputs("  ", stdout);
     if (strlen(label) > 22) {
         report_put_plain(stdout, label, 78);
@@ -143,6 +143,8 @@ static void compare_print_row(const struct compare *c, const struct report_compa
                  report_percent(row->log_ratio.hi - row->log_ratio.estimate).text);
     else if (row->verdict == STATS_INCONCLUSIVE)
         snprintf(note, sizeof note, "inconclusive (>%s)", report_percent(row->detectable).text + 1);
+    else if (row->verdict == STATS_SAME)
+        snprintf(note, sizeof note, "no difference (<%s)", report_percent(row->margin).text + 1);
     else
         snprintf(note, sizeof note, "%s", report_verdict(&c->found, row));
     if (row->control && row->n < STATS_MIN)
@@ -158,9 +160,9 @@ static void compare_print_noise(const struct compare *c, size_t work)
     struct report_noise n = report_noise_of(compare_now(c), work, &c->found);
     printf("  noise:");
     if (n.control && n.control->n >= STATS_MIN)
-        printf(" A/A %s%s;", n.aa_excludes_1 ? "EXCLUDES 1: not a quiet machine" : "includes 1", "");
+        printf(" A/A %s;", n.aa_excludes_1 ? "EXCLUDES 1" : "includes 1");
     else
-        printf(" %s;", n.control ? "A/A has under 6 blocks" : "no A/A arm");
+        printf(" %s;", n.control ? "A/A under 6 blocks" : "no A/A arm");
     if (isfinite(n.lag1))
         printf(" autocorrelation %+.2f%s;", n.lag1, n.correlated ? " HIGH" : "");
     if (isfinite(n.drift))
@@ -169,9 +171,9 @@ static void compare_print_noise(const struct compare *c, size_t work)
         printf(" steal %.1f %%%s", n.steal_share * 100, n.stolen ? " HIGH" : "");
     else
         printf(" steal unknown");
-    putchar('\n');
     if (isfinite(n.switches_per_s))
-        printf("         involuntary switches %.0f/s\n", n.switches_per_s);
+        printf("\n         involuntary switches %.0f/s", n.switches_per_s);
+    putchar('\n');
 }
 
 static bool compare_row_is_of(const struct compare *c, const struct report_comparison *row, size_t work)
@@ -240,6 +242,25 @@ static void compare_print_header(const struct compare *c)
     putchar('\n');
 }
 
+static void compare_print_failed(const struct report_data *now, size_t work)
+{
+    const struct report_work *w = &now->work[work];
+    for (size_t i = w->first; i < w->first + w->cells; i++) {
+        const struct report_cell *cell = &now->cell[i];
+        if (!cell->status || cell->ok)
+            continue;
+        fputs("  ", stdout);
+        size_t used = report_put_plain(stdout, cell->shown, 22);
+        printf("%*s  ", (int)(22 - used), "");
+        used = report_put_plain(stdout, cell->status, 20);
+        if (cell->reason && *cell->reason) {
+            fputs(": ", stdout);
+            report_put_plain(stdout, cell->reason, 52 - used);
+        }
+        putchar('\n');
+    }
+}
+
 static void compare_print(const struct compare *c)
 {
     const struct report_data *now = compare_now(c);
@@ -248,27 +269,16 @@ static void compare_print(const struct compare *c)
         bool titled = false;
         for (size_t i = 0; i < c->found.rows; i++) {
             const struct report_comparison *row = &c->found.row[i];
-            if (!compare_row_is_of(c, row, w) || (row->control && row->n == 0))
+            if (!compare_row_is_of(c, row, w) || (row->n == 0 && (row->control || !row->cell->ok)))
                 continue;
             if (!titled) {
-                struct report_where where = report_where(&now->work[w]);
-                size_t used = report_put_plain(stdout, now->work[w].name, 76 - strlen(where.text));
-                printf("%*s\n", (int)(79 - used), where.text);
+                report_put_heading(stdout, &now->work[w], 80);
                 printf("  %-22s %6s %11s %3s %5s\n", "configuration", "ratio", "95 % CI", "n", "p");
             }
             titled = true;
             compare_print_row(c, row);
         }
-        for (size_t i = now->work[w].first; i < now->work[w].first + now->work[w].cells; i++) {
-            const struct report_cell *cell = &now->cell[i];
-            if (!cell->status || cell->ok)
-                continue;
-            fputs("  ", stdout);
-            size_t used = report_put_plain(stdout, cell->label, 22);
-            printf("%*s  ", used < 22 ? (int)(22 - used) : 0, "");
-            report_put_plain(stdout, cell->status, 49);
-            putchar('\n');
-        }
+        compare_print_failed(now, w);
         if (titled) {
             compare_print_noise(c, w);
             putchar('\n');
@@ -276,11 +286,13 @@ static void compare_print(const struct compare *c)
     }
     if (c->runs == 1)
         compare_print_geometric(c);
-    size_t needed = stats_blocks_needed(c->found.tested);
-    printf("95 %% CI: exact signed-rank (Hodges-Lehmann); p: Holm over %zu comparisons", c->found.tested);
-    if (compare_now(c)->blocks < needed)
-        printf(",\nof which none can be significant under %zu blocks", needed);
-    printf("\nno difference: the CI lies within the A/A noise (at least 1 %%); (>x): smallest sure effect\n");
+    size_t tested = c->found.tested, needed = stats_blocks_needed(tested);
+    printf("95 %% CI: exact signed-rank (Hodges-Lehmann); p: Holm over %zu comparison%s\n", tested,
+           tested == 1 ? "" : "s");
+    if (tested && compare_now(c)->blocks < needed)
+        printf("So many comparisons take %zu blocks before any can be significant.\n", needed);
+    printf("no difference (<x): the CI lies within x, the A/A noise or 1 %%\n"
+           "inconclusive (>x): x is the smallest effect that this run finds 4 times in 5\n");
 }
 
 /* --- JSON ------------------------------------------------------------------------------------------------ */

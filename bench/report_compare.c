@@ -295,8 +295,9 @@ static const struct report_cell *same_cell(const struct report_data *d, const st
     for (size_t i = 0; i < d->cells; i++) {
         const struct report_cell *at = &d->cell[i];
         const struct report_work *w = &d->work[at->work];
-        if (strcmp(at->label, c->label) == 0 && strcmp(w->family, mine->family) == 0 &&
-            w->threads == mine->threads && w->processes == mine->processes)
+        if (strcmp(at->alloc, c->alloc) == 0 && strcmp(at->rc, c->rc) == 0 && strcmp(at->gc, c->gc) == 0 &&
+            strcmp(w->family, mine->family) == 0 && w->threads == mine->threads &&
+            w->processes == mine->processes)
             return at;
     }
     return NULL;
@@ -381,19 +382,20 @@ struct report_noise report_noise_of(const struct report_data *d, size_t work,
             noise.control = &c->row[i];
         base = c->row[i].base;
     }
-    double *logs = base ? room_for(base) : NULL;
+    double *logs = base ? room_for(base) : NULL, trend = 0;
     if (logs) {
         size_t n = block_logs(base, c->metric, logs);
         noise.lag1 = stats_lag1(logs, n);
         noise.lag1_limit = stats_lag1_limit(n);
         noise.drift = stats_theil_sen(logs, n) * ((double)n - 1);
+        trend = stats_trend_z(logs, n);
     }
     free(logs);
     noise_of_samples(d, w, &noise);
     const struct report_comparison *aa = noise.control;
     noise.aa_excludes_1 = aa && (aa->log_ratio.lo > 0 || aa->log_ratio.hi < 0);
     noise.correlated = fabs(noise.lag1) > noise.lag1_limit;
-    noise.drifting = fabs(noise.drift) > (aa ? aa->margin : stats_margin(NAN));
+    noise.drifting = fabs(noise.drift) > (aa ? aa->margin : stats_margin(NAN)) && fabs(trend) > 1.96;
     noise.stolen = noise.steal_share > 0.01;
     return noise;
 }

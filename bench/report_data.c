@@ -2,6 +2,7 @@
 #include "report_data.h"
 
 #include "report_style.h"
+#include "../gc/list.h"
 #include "../workloads/list.h"
 
 #include <errno.h>
@@ -154,14 +155,55 @@ static char *work_text(const struct record *r, bool all)
     return text;
 }
 
+/* "generational" of "generational:version=3.11": parameters that are the default are left out. */
+static void put_collector(FILE *f, const char *gc)
+{
+    size_t name = strcspn(gc, ":");
+    const struct collector_info *info = collector_list;
+    while (info->name && (strlen(info->name) != name || memcmp(info->name, gc, name) != 0))
+        info++;
+    fwrite(gc, 1, name, f);
+    char separator = ':';
+    for (const char *at = gc + name; *at;) {
+        const char *word = at + 1;
+        size_t size = strcspn(word, ","), key = strcspn(word, "=,");
+        char k[64] = "", v[256] = "";
+        if (key < size && key < sizeof k && size - key - 1 < sizeof v) {
+            memcpy(k, word, key);
+            memcpy(v, word + key + 1, size - key - 1);
+        }
+        if (!*k || !is_default(info->params, k, v)) {
+            fprintf(f, "%c%.*s", separator, (int)size, word);
+            separator = ',';
+        }
+        at = word + size;
+    }
+}
+
+/* Policy and collector: "gil generational", "" at allocator level. */
+static void put_runtime(FILE *f, const char *rc, const char *gc)
+{
+    if (strcmp(rc, "none") == 0)
+        return;
+    fprintf(f, "%s ", rc);
+    put_collector(f, gc);
+}
+
 static char *cell_label_text(const char *alloc, const char *rc, const char *gc)
 {
-    char *label = NULL;
-    bool object = rc[0] && strcmp(rc, "none") != 0;
-    if (asprintf(&label, "%s%s%s%s%s", alloc, object ? " " : "", object ? rc : "", object && gc[0] ? " " : "",
-                 object ? gc : "") < 0)
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
         return NULL;
-    return label;
+    if (alloc)
+        fprintf(f, "%s%s", alloc, strcmp(rc, "none") != 0 ? " " : "");
+    put_runtime(f, rc, gc);
+    if (fclose(f)) {
+        free(text);
+        return NULL;
+    }
+    return text;
 }
 
 /* --- grouping -------------------------------------------------------------------------------------------- */
@@ -255,6 +297,19 @@ static int add_cell(struct report_data *d, const struct entry *e, size_t room)
     return c->label && c->sample ? 0 : -ENOMEM;
 }
 
+/* Where only the allocator differs, that alone is shown. */
+static int shorten_labels(struct report_data *d, struct report_work *w)
+{
+    struct report_cell *first = &d->cell[w->first];
+    bool same = true;
+    for (size_t i = 1; i < w->cells; i++)
+        same = same && strcmp(first[i].rc, first->rc) == 0 && strcmp(first[i].gc, first->gc) == 0;
+    w->common = same ? cell_label_text(NULL, first->rc, first->gc) : strdup("");
+    for (size_t i = 0; i < w->cells; i++)
+        first[i].shown = same ? first[i].alloc : first[i].label;
+    return w->common ? 0 : -ENOMEM;
+}
+
 static size_t count_blocks(const struct report_cell *c)
 {
     size_t blocks = 0;
@@ -284,6 +339,8 @@ static int group_entries(struct report_data *d, const struct entry *e, size_t n)
         if (!err)
             add_sample(&d->cell[d->cells - 1], &e[i]);
     }
+    for (size_t w = 0; !err && w < d->works; w++)
+        err = shorten_labels(d, &d->work[w]);
     return err;
 }
 
@@ -328,6 +385,7 @@ void report_data_free(struct report_data *d)
     for (size_t i = 0; i < d->works; i++) {
         free(d->work[i].name);
         free(d->work[i].family);
+        free(d->work[i].common);
     }
     for (size_t i = 0; i < d->cells; i++) {
         free(d->cell[i].label);

@@ -37,6 +37,7 @@ struct report_sample {
 struct report_cell {
     const char *id, *alloc, *rc, *gc; /* "" where the record has none */
     char *label;                      /* "pools" or "pymalloc gil generational" */
+    const char *shown; /* the label, or the allocator alone where the work's cells differ in nothing else */
     size_t work;
     struct report_sample *sample; /* by block, then position */
     size_t samples, ok;
@@ -46,6 +47,8 @@ struct report_cell {
 struct report_work {
     char *name;   /* "churn:live=1000": parameters that differ from their defaults */
     char *family; /* the same for works that differ in threads alone */
+    char *
+        common; /* "gil generational": what its cells have in common and `shown` leaves out; "" when nothing */
     const char *workload, *place;
     int64_t threads, processes;
     size_t first, cells; /* in report_data.cell */

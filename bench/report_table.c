@@ -65,7 +65,7 @@ static void put_trouble(FILE *out, const struct report_cell *cell)
     fputs("  ", out);
     size_t n = 2;
     if (cell->ok == 0) {
-        n += report_put_plain(out, cell->label, TABLE_LABEL);
+        n += report_put_plain(out, cell->shown, TABLE_LABEL);
         n += (size_t)fprintf(out, " ");
     } else {
         n += (size_t)fprintf(out, "  %zu of %zu: ", cell->samples - cell->ok, cell->samples);
@@ -106,7 +106,7 @@ static void put_row(FILE *out, const struct report_cell *cell, const struct repo
         double rate = report_median(cell, metric_named("throughput"));
         double rss = report_median(cell, metric_named("peak-rss"));
         double pause = report_maximum(cell, metric_named("max-pause"));
-        put_label(out, cell->label);
+        put_label(out, cell->shown);
         fprintf(out, " %7s %6s %11s %8s %10s %8s\n", report_figure(rate, UNIT_RATE).text,
                 row       ? report_ratio(exp(row->log_ratio.estimate)).text
                 : is_base ? "1"
@@ -124,9 +124,7 @@ static void put_work(FILE *out, const struct report_data *d, size_t index, const
                      const struct report_baseline *baseline)
 {
     const struct report_work *w = &d->work[index];
-    struct report_where where = report_where(w);
-    size_t used = report_put_plain(out, w->name, TABLE_WIDTH - 2 - strlen(where.text));
-    fprintf(out, "%*s\n", (int)(TABLE_WIDTH - 1 - used), where.text);
+    report_put_heading(out, w, TABLE_WIDTH);
     fprintf(out, "  %-*s %7s %6s %11s %8s %10s %8s\n", TABLE_LABEL, "configuration", "ops/s", "ratio",
             "95 % CI", "peak RSS", "JW2/ext", "pause");
     for (size_t i = w->first; i < w->first + w->cells; i++)

@@ -176,12 +176,28 @@ struct report_figure report_percent(double log_difference)
 struct report_where report_where(const struct report_work *w)
 {
     struct report_where where;
-    size_t n = (size_t)snprintf(where.text, sizeof where.text, "%lld thread%s", (long long)w->threads,
-                                w->threads == 1 ? "" : "s");
+    size_t n = (size_t)snprintf(where.text, sizeof where.text, "%.64s%s%lld thread%s", w->common,
+                                *w->common ? ", " : "", (long long)w->threads, w->threads == 1 ? "" : "s");
     if (w->processes != 1)
         n += (size_t)snprintf(where.text + n, sizeof where.text - n, ", %lld processes",
                               (long long)w->processes);
     if (strcmp(w->place, "none") != 0)
-        snprintf(where.text + n, sizeof where.text - n, ", place %.64s", w->place);
+        snprintf(where.text + n, sizeof where.text - n, ", place %.32s", w->place);
     return where;
+}
+
+void report_put_heading(FILE *out, const struct report_work *w, size_t width)
+{
+    struct report_where where = report_where(w);
+    size_t right = strlen(where.text), used;
+    if (right + 12 > width) { /* no room beside it */
+        report_put_plain(out, w->name, width);
+        fputs("\n  ", out);
+        report_put_plain(out, where.text, width - 2);
+    } else {
+        used = report_put_plain(out, w->name, width - right - 1);
+        fprintf(out, "%*s", (int)(width - right - used), "");
+        report_put_plain(out, where.text, 0);
+    }
+    fputc('\n', out);
 }

@@ -29,10 +29,12 @@ struct report_figure report_ratio(double value);
 struct report_figure report_interval(struct stats_interval log_ratio);
 /* "+2.3 %" of a difference of logs. */
 struct report_figure report_percent(double log_difference);
-/* "1 thread", "4 threads, 2 processes, place cores". */
+/* "1 thread", "gil generational, 4 threads, 2 processes, place cores". Holds words of the record: print it by report_put_*. */
 struct report_where {
     char text[160];
 };
 struct report_where report_where(const struct report_work *w);
+/* The work's name at the left and where at the right of a line. */
+void report_put_heading(FILE *out, const struct report_work *w, size_t width);
 
 #endif

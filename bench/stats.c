@@ -367,6 +367,17 @@ double stats_theil_sen(const double *x, size_t n)
     return median;
 }
 
+double stats_trend_z(const double *x, size_t n)
+{
+    double rising = 0, size = (double)n;
+    if (n < 3)
+        return NAN;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n; j++)
+            rising += (x[j] > x[i]) - (x[j] < x[i]);
+    return rising / sqrt(size * (size - 1) * (2 * size + 5) / 18);
+}
+
 double stats_lag1(const double *x, size_t n)
 {
     double mean = 0, together = 0, alone = 0;

@@ -51,6 +51,8 @@ void stats_holm(double *p, size_t n);
 size_t stats_blocks_needed(size_t comparisons);
 
 double stats_theil_sen(const double *x, size_t n); /* median slope of x against its index; NaN when n < 2 */
+/* Mann & Kendall's test for a trend: z of the number of rising pairs over falling ones, normal for n >= 8 or so. */
+double stats_trend_z(const double *x, size_t n);
 double stats_lag1(const double *x,
                   size_t n);       /* autocorrelation of neighbours; NaN when n < 3 or all are equal */
 double stats_lag1_limit(size_t n); /* 2/sqrt(n) */

@@ -120,7 +120,10 @@ static void test_estimates(void **state)
     }
     double slope[] = {1, 3, 5, 7, 100, 11};
     assert_true(stats_theil_sen(slope, 6) == 2);
+    double rising[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    assert_true(fabs(stats_trend_z(rising, 8) - 28 / sqrt(8 * 7 * 21 / 18.0)) < 1e-12);
     double zigzag[] = {1, -1, 1, -1, 1, -1};
+    assert_true(fabs(stats_trend_z(zigzag, 6)) < 1);
     assert_true(fabs(stats_lag1(zigzag, 6) + 5.0 / 6) < 1e-12);
     double flat[] = {2, 2, 2};
     assert_true(isnan(stats_lag1(flat, 3)));

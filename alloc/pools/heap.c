@@ -94,7 +94,9 @@ static void heap_outbox_add(struct pools_heap *h, struct pools_page *page, void 
     if (o->page != page) {
         if (o->page)
             heap_outbox_send(h, o);
-        *o = (struct pools_outbox){page, p, p, 1};
+        uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
+        unsigned limit = (pools_word_carved(w) - pools_word_home(w)) / 4;
+        *o = (struct pools_outbox){page, p, p, 1, limit < POOLS_OUTBOX_EACH ? limit : POOLS_OUTBOX_EACH};
     } else {
         *(void **)p = o->head;
         o->head = p;
@@ -102,7 +104,7 @@ static void heap_outbox_add(struct pools_heap *h, struct pools_page *page, void 
     }
     if (++h->outbox_count >= POOLS_OUTBOX_ALL)
         heap_outbox_send_all(h);
-    else if (o->count >= POOLS_OUTBOX_EACH)
+    else if (o->count >= o->limit)
         heap_outbox_send(h, o);
 }
 

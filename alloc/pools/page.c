@@ -42,7 +42,7 @@ struct pools_page *pools_page_new(struct pools *in, struct pools_heap *owner, un
 {
     unsigned slices = pools_class_slices(class_);
     bool zero;
-    char *run = pools_run_alloc(in, slices, &zero);
+    char *run = pools_run_alloc(in, slices, 1, &zero);
     if (!run)
         return NULL;
     struct pools_page *page = &pools_segment_of(run)->page[pools_slice_of(run)];

@@ -41,10 +41,11 @@ static NOINLINE void *pools_big(struct pools *in, size_t size, size_t align, boo
 {
     if (size > PTRDIFF_MAX)
         return pools_no_memory();
-    if (size > POOLS_LARGE_MAX || align > POOLS_SLICE)
+    if (size > POOLS_LARGE_MAX || align > POOLS_LARGE_MAX)
         return pools_huge_alloc(in, size, align, zero);
     unsigned slices = (unsigned)((size + POOLS_SLICE - 1) >> POOLS_SLICE_SHIFT);
-    char *p = pools_run_alloc(in, slices, zero);
+    char *p =
+        pools_run_alloc(in, slices, align > POOLS_SLICE ? (unsigned)(align >> POOLS_SLICE_SHIFT) : 1, zero);
     if (!p)
         return NULL;
     struct pools_page *page = &pools_segment_of(p)->page[pools_slice_of(p)];

@@ -128,7 +128,8 @@ struct pools_bin {
 struct pools_outbox {
     struct pools_page *page;
     void *head, *tail;
-    uint32_t count;
+    uint32_t count,
+        limit; /* sent at so many: a quarter of what the page has out, so that no page waits for us */
 };
 
 enum pools_heap_state { POOLS_HEAP_LIVE, POOLS_HEAP_DEAD };
@@ -229,8 +230,9 @@ static inline struct pools_page *pools_page_of(const void *p, uint32_t m)
 /* --- span.c: runs of slices. Any thread; takes span_lock.
  * --------------------------------------------------- */
 
-/* slices 1..64. Sets *zero when nothing in it was ever written. NULL with ENOMEM. The map is not filled. */
-void *pools_run_alloc(struct pools *in, unsigned slices, bool *zero);
+/* slices 1..64, beginning at a multiple of align slices (a power of two up to 64). Sets *zero when nothing in it
+ * was ever written. NULL with ENOMEM. The map is not filled. */
+void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, bool *zero);
 /* Gives the last `slices - keep` slices back, all with keep 0. written: they may hold data. */
 void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep, bool written);
 /* Takes the slices after the run into it, if they are free. */

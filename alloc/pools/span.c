@@ -55,13 +55,13 @@ static unsigned span_count(const uint64_t *bits, unsigned first, unsigned n)
     return count;
 }
 
-/* The first run of n bits, or 0 (slice 0 is never free). */
-static unsigned span_find(const uint64_t *bits, unsigned n)
+/* The first run of n bits that begins at a multiple of align, or 0 (slice 0 is never free). */
+static unsigned span_find(const uint64_t *bits, unsigned n, unsigned align)
 {
     for (unsigned i = span_next(bits, 0, true); i < POOLS_SLICES;) {
-        unsigned end = span_next(bits, i, false);
-        if (end - i >= n)
-            return i;
+        unsigned end = span_next(bits, i, false), at = (i + align - 1) & ~(align - 1);
+        if (at + n <= end)
+            return at;
         i = span_next(bits, end, true);
     }
     return 0;
@@ -194,14 +194,15 @@ static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first
     span_relist(in, s);
 }
 
-void *pools_run_alloc(struct pools *in, unsigned slices, bool *zero)
+void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, bool *zero)
 {
+    unsigned wide = slices + align - 1; /* a free run of so many serves, wherever it begins */
     pthread_mutex_lock(&in->span_lock);
     struct pools_segment *s = NULL;
     /* In the bucket of its own log2 a segment may or may not fit: a few are tried. Above, all do. */
-    unsigned b = span_log2(slices), tries = 8;
+    unsigned b = span_log2(wide), tries = 8;
     for (struct pools_segment *t = in->bucket[b]; t && tries-- && !s; t = t->next)
-        if (t->largest >= slices)
+        if (t->largest >= wide)
             s = t;
     while (!s && ++b < 8)
         s = in->bucket[b];
@@ -211,9 +212,9 @@ void *pools_run_alloc(struct pools *in, unsigned slices, bool *zero)
         pthread_mutex_unlock(&in->span_lock);
         return NULL;
     }
-    unsigned first = s->dirty_count >= slices ? span_find(s->dirty, slices) : 0;
+    unsigned first = s->dirty_count >= slices ? span_find(s->dirty, slices, align) : 0;
     if (!first)
-        first = span_find(s->free, slices);
+        first = span_find(s->free, slices, align);
     pools_assert(first >= POOLS_HEADER_SLICES);
     *zero = span_count(s->dirty, first, slices) == 0;
     span_use(in, s, first, slices);

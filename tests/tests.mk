@@ -59,6 +59,19 @@ $(OUT)/tests/conformance/hgo-conform: $(CONFORM_C) $(wildcard tests/conformance/
 	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) $(LDFLAGS) -o $@ $(CONFORM_C) $(CONFORM_OBJ) \
 	    -lpython3.11 -ldw -lzstd -ldl -lm
 
+# Speed of one part beside its model, in one process; "make perf" runs them. "// links:" names what is needed beside alloc/.
+PERF_C        := $(wildcard tests/perf/*.c)
+PERF_PROGRAMS := $(PERF_C:tests/perf/%.c=$(OUT)/tests/perf/%)
+define perf_rule
+$(OUT)/tests/perf/$(1): tests/perf/$(1).c $(call obj,$(ALLOC_C) $(shell sed -n 's,^// links: ,,p' tests/perf/$(1).c))
+	$$(call say,CC,$$(@:$(OUT)/%=%))
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -ldw -ldl -lm
+endef
+$(foreach p,$(PERF_C:tests/perf/%.c=%),$(eval $(call perf_rule,$(p))))
+-include $(PERF_PROGRAMS:%=%.d)
+perf-programs: $(PERF_PROGRAMS)
+
 PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2
 
 test: deps
@@ -72,4 +85,4 @@ check: all units
 check-unit: units
 	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE)
 
-.PHONY: test check check-unit units
+.PHONY: test check check-unit units perf-programs

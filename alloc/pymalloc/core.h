@@ -188,18 +188,6 @@ static inline void list_remove(struct pool *pool)
     pool->prev->next = pool->next;
 }
 
-static inline bool pool_is_dry(const struct pool *pool)
-{
-    return pool->virgin + class_bytes(pool->class) > pool_base(pool) + POOL_BYTES;
-}
-
-static inline void list_drop_full(struct pool *pool)
-{
-    list_remove(pool);
-    pool->next = NULL;
-    pool->until = 1;
-}
-
 /* Puts the empty pool, which is on no list, on its arena's list of free pools and the arena in its place
  * among the usable ones; an arena of free pools alone goes back to the OS, but for the last on the list. */
 static void pool_to_arena(struct pymalloc_heap *h, struct pool *pool)
@@ -264,17 +252,20 @@ SLOW void pool_emptied(struct pymalloc_heap *h, struct pool *pool)
     pool_to_arena(h, pool);
 }
 
-/* A full pool has got its first block back: it becomes the first of its class. */
-SLOW void pool_unfull(struct pymalloc_heap *h, struct pool *pool)
+/* pool->until has run out. A full pool has got its first block back, and becomes the first of its class; or the
+ * last live block of a pool has gone. */
+SLOW void free_last(struct pymalloc_heap *h, struct pool *pool)
 {
-    struct pool *head = list_head(h, pool->class), *first = head->next;
-    if (first != head && !first->free && pool_is_dry(first))
-        list_drop_full(first);
-    pool->until = pool->capacity - 1u;
-    pool->prev = head;
-    pool->next = head->next;
-    head->next->prev = pool;
-    head->next = pool;
+    if (LIKELY(!pool->next)) {
+        struct pool *head = list_head(h, pool->class), *first = head->next;
+        pool->until = pool->capacity - 1u;
+        pool->prev = head;
+        pool->next = first;
+        first->prev = pool;
+        head->next = pool;
+    } else if (pool != h->lazy || pool->next != pool->prev) {
+        pool_emptied(h, pool);
+    }
 }
 
 /* A pool from the first usable arena; its class is that of its last use. */
@@ -310,7 +301,23 @@ static struct pool *pool_from_arena(struct pymalloc_heap *h)
     return pool;
 }
 
-/* A block from a new pool; the class list is empty. */
+/* Links the virgin blocks that begin in the page of the first one: at least one. */
+static inline void pool_link_virgins(struct pool *pool, uint32_t bytes)
+{
+    char *block = pool->virgin;
+    uintptr_t page = (uintptr_t)block & ~(uintptr_t)4095;
+    uint32_t left = pool->virgins;
+    pool->free = block;
+    while (--left && ((uintptr_t)(block + bytes) & ~(uintptr_t)4095) == page) {
+        *(void **)block = block + bytes;
+        block += bytes;
+    }
+    *(void **)block = NULL;
+    pool->virgin = block + bytes;
+    pool->virgins = left;
+}
+
+/* A block from a new pool; the class list is empty. NULL when there is no memory for an arena. */
 SLOW void *malloc_new_pool(struct pymalloc_heap *h, uint32_t class)
 {
     settle(h);
@@ -323,39 +330,16 @@ SLOW void *malloc_new_pool(struct pymalloc_heap *h, uint32_t class)
     pool->until = 1;
     if (pool->class == class) {
         void *block = pool->free;
-        pool->free = *(void **)block;
+        pool->free = *(void **)block; /* there are two: the first use linked as many */
         return block;
     }
     char *block = pool_base(pool) + PYMALLOC_HEADER;
     pool->class = (uint16_t) class;
     pool->capacity = (uint16_t)CAPACITY(class);
-    pool->free = NULL;
     pool->virgin = block + class_bytes(class);
+    pool->virgins = pool->capacity - 1u;
+    pool_link_virgins(pool, class_bytes(class));
     return block;
-}
-
-/* The first pool of the class has no freed block: a virgin one, or the next pool's, or a new pool's. NULL
- * when there is no memory for an arena. */
-SLOW void *malloc_dry(struct pymalloc_heap *h, uint32_t class)
-{
-    struct pool *head = list_head(h, class), *pool = head->next;
-    while (pool != head) {
-        void *block = pool->free;
-        if (block) {
-            pool->free = *(void **)block;
-            pool->until++;
-            return block;
-        }
-        if (LIKELY(!pool_is_dry(pool))) {
-            block = pool->virgin;
-            pool->virgin += class_bytes(class);
-            pool->until++;
-            return block;
-        }
-        list_drop_full(pool);
-        pool = head->next;
-    }
-    return malloc_new_pool(h, class);
 }
 
 /* --- raw: the C library's
@@ -392,11 +376,28 @@ SLOW void raw_free(struct pymalloc_heap *h, void *p)
 }
 
 /* --- the calls -------------------------------------------------------------------------------------------*/
-SLOW void *malloc_small_slow(struct pymalloc_heap *h, size_t size)
+COLD void *malloc_empty_class(struct pymalloc_heap *h, size_t size)
 {
-    void *block = malloc_dry(h, (uint32_t)(size - 1) / PYMALLOC_STEP);
+    void *block = malloc_new_pool(h, (uint32_t)(size - 1) / PYMALLOC_STEP);
     return LIKELY(block) ? block
                          : raw_malloc(h, size); /* as CPython: no arena, so perhaps the C library can */
+}
+
+/* block is the last free one of the pool, which may be a list head. */
+SLOW void *malloc_last(struct pymalloc_heap *h, size_t size, struct pool *pool, void *block)
+{
+    if (UNLIKELY(block == &h->no_block))
+        return malloc_empty_class(h, size);
+    if (pool->virgins) {
+        pool->until++;
+        pool_link_virgins(pool, class_bytes(pool->class));
+        return block;
+    }
+    list_remove(pool);
+    pool->free = NULL;
+    pool->next = NULL;
+    pool->until = 1;
+    return block;
 }
 
 static inline void *core_malloc_inline(struct pymalloc_heap *h, size_t size)
@@ -406,10 +407,10 @@ static inline void *core_malloc_inline(struct pymalloc_heap *h, size_t size)
     /* list_head(h, (size - 1) / 16)->next, in one address */
     size_t offset = ((size - 1) & ~(size_t)(PYMALLOC_STEP - 1)) * 2;
     struct pool *pool = ((struct pool_list *)((char *)h->lists + offset))->next;
-    void *block = pool->free;
-    if (UNLIKELY(!block))
-        return malloc_small_slow(h, size);
-    pool->free = *(void **)block;
+    void *block = pool->free, *next = *(void **)block;
+    if (UNLIKELY(!next))
+        return malloc_last(h, size, pool, block);
+    pool->free = next;
     pool->until++;
     return block;
 }
@@ -423,12 +424,8 @@ static inline void core_free_inline(struct pymalloc_heap *h, struct pool *pool, 
 {
     *(void **)p = pool->free;
     pool->free = p;
-    if (UNLIKELY(--pool->until == 0)) {
-        if (!pool->next)
-            pool_unfull(h, pool);
-        else if (pool != h->lazy || pool->next != pool->prev)
-            pool_emptied(h, pool);
-    }
+    if (UNLIKELY(--pool->until == 0))
+        free_last(h, pool);
 }
 
 static void core_free(void *ctx, void *p)

@@ -12,8 +12,8 @@
  * by address. What differs is where the state lives and when it is written down:
  *  - layout 3.10 keeps the 48-byte header's room in each pool but its contents beside the map (map.h):
  * headers that all lie at multiples of 16 KiB fight for a few cache sets;
- *  - a free list that runs dry takes its next virgin block, or leaves the list as a full pool, at the next
- *    malloc and not at once. Invariant: only the first pool of a class list may be full;
+ *  - where CPython links the next virgin block into a list that has run dry, all that begin in its page are
+ *    linked: they would come next in any case, and no other page is touched;
  *  - pool->until counts frees until there is something to do: the live blocks of a pool on a list, 1 for a
  *    full pool off its list. One test on the way of free() serves both;
  *  - a pool that empties, is alone on its class list and would be the next one handed out is left where it is
@@ -44,17 +44,18 @@ struct pool {
     uint32_t arena;    /* index of its record; layout 3.9 trusts it only after a check */
     struct pool *next; /* of its class, partly used ones first come first */
     struct pool *prev;
-    char *virgin;      /* first block never handed out; past the last one when there is none */
+    char *virgin;      /* first block never linked; past the last one when there is none */
     uint16_t class;    /* PYMALLOC_NO_CLASS before its first use */
     uint16_t capacity; /* blocks */
-    uint32_t spare;
+    uint32_t virgins;
 };
 _Static_assert(sizeof(struct pool) <= PYMALLOC_HEADER, "a pool's state fits its header");
 
-/* The head of a class list: the first fields of a pool with no free block, so that malloc needs no test for
- * an empty list. (CPython overlaps two pointers with a fake header 16 bytes before them, to the same end.) */
+/* The head of a class list: the first fields of a pool whose one free block is heap->no_block, so that malloc
+ * has one test for an empty list and for the last block of a pool. (CPython overlaps two pointers with a fake
+ * header 16 bytes before them, to a like end.) */
 struct pool_list {
-    void *free; /* NULL for ever */
+    void *free; /* &heap->no_block for ever */
     uint64_t unused;
     struct pool *next, *prev;
 };
@@ -77,6 +78,7 @@ struct arena {
 struct pymalloc_heap {
     struct pool_list lists[PYMALLOC_CLASSES]; /* first: the hot path addresses it from ctx */
     struct pymalloc_map map;
+    void *no_block;    /* NULL for ever: a block with none after it */
     struct pool *lazy; /* NULL, or a pool that may be empty though it is on its class list */
     /* Cold from here. */
     const struct pymalloc_layout *layout;

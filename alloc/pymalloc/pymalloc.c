@@ -55,8 +55,10 @@ static int pymalloc_open(struct alloc *a, const void *params, const struct alloc
     struct pymalloc_heap *h = os_map(&pymalloc_heaps, sizeof *h, 0, 0);
     if (!h)
         return message_set(m, -ENOMEM, "pymalloc: no memory for a heap");
-    for (unsigned i = 0; i < PYMALLOC_CLASSES; i++)
+    for (unsigned i = 0; i < PYMALLOC_CLASSES; i++) {
+        h->lists[i].free = &h->no_block;
         h->lists[i].next = h->lists[i].prev = (struct pool *)&h->lists[i];
+    }
     h->layout = layout;
     h->source = (struct pymalloc_arena_source){h, pymalloc_map_arena, pymalloc_unmap_arena};
     h->raw = pymalloc_libc;

@@ -60,7 +60,7 @@ $(OUT)/tests/conformance/hgo-conform: $(CONFORM_C) $(wildcard tests/conformance/
 	    -lpython3.11 -ldw -lzstd -ldl -lm
 
 # Speed of one part beside its model, in one process; "make perf" runs them. "// links:" names what is needed beside alloc/.
-PERF_C        := $(wildcard tests/perf/*.c)
+PERF_C        := $(filter-out tests/perf/cpython_%,$(wildcard tests/perf/*.c))
 PERF_PROGRAMS := $(PERF_C:tests/perf/%.c=$(OUT)/tests/perf/%)
 define perf_rule
 $(OUT)/tests/perf/$(1): tests/perf/$(1).c $(call obj,$(ALLOC_C) $(shell sed -n 's,^// links: ,,p' tests/perf/$(1).c))
@@ -70,7 +70,15 @@ $(OUT)/tests/perf/$(1): tests/perf/$(1).c $(call obj,$(ALLOC_C) $(shell sed -n '
 endef
 $(foreach p,$(PERF_C:tests/perf/%.c=%),$(eval $(call perf_rule,$(p))))
 -include $(PERF_PROGRAMS:%=%.d)
-perf-programs: $(PERF_PROGRAMS)
+# cpython_NAME.c: the object runtime beside libpython's.
+PERF_PYTHON   := $(if $(PYTHON_H),$(patsubst %.c,$(OUT)/%,$(wildcard tests/perf/cpython_*.c)))
+$(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ)
+	$(call say,CC,$(@:$(OUT)/%=%))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $< $(CONFORM_OBJ) \
+	    -lpython3.11 -ldw -lzstd -ldl -lm
+-include $(PERF_PYTHON:%=%.d)
+perf-programs: $(PERF_PROGRAMS) $(PERF_PYTHON)
 
 PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2
 

@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# heapgauge trace: text in and out, what a trace holds, what is refused; and the replay of traces.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    hg="$HEAPGAUGE_BUILD/heapgauge"
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# A program of two threads, with every kind of call.
+small() {
+    cat >small.txt <<'EOF'
+# comment
+a 10 100
+c 11 64
+@1 A 7 128 1000
+r 10 5000
+
+@1 f 11
+@2
+a 11 0
+f 7
+EOF
+    "$hg" trace import small.txt -o small.hgt
+}
+
+refused() { # WORDS: exit 2, one line on standard error that holds the words, nothing else
+    run --separate-stderr "${@:2}"
+    [ "$status" -eq 2 ]
+    [ -z "$output" ]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ "$stderr" == *"$1"* ]]
+}
+
+bad_text() { # LINE-MESSAGE TEXT
+    printf '%b' "$2" >bad.txt
+    refused "bad.txt: $1" "$hg" trace import bad.txt -o bad.hgt
+    [ ! -e bad.hgt ]
+    [ -z "$(find . -name '*.tmp')" ]
+}
+
+@test "text becomes a trace and text again, with ids of the trace's own" {
+    small
+    "$hg" trace export small.hgt >out.txt
+    diff - out.txt <<'EOF'
+a 0 100
+c 1 64
+@1 A 2 128 1000
+r 0 5000
+@1 f 1
+@2 a 1 0
+f 2
+EOF
+}
+
+@test "export, import, export is the same text" {
+    python3 - >big.txt <<'EOF'
+import random
+random.seed(5)
+live, n = [], 0
+for _ in range(60000):
+    t = random.choice(["", "@1 ", "@40000 "])
+    k = random.random()
+    if k < 0.45 and live:
+        i = live.pop(random.randrange(len(live))); print(f"{t}f {i}")
+    elif k < 0.55 and live:
+        print(f"{t}r {random.choice(live)} {random.randrange(1 << random.randrange(48))}")
+    else:
+        n += 1; live.append(n * 1000003)
+        print(f"{t}A {live[-1]} {1 << random.randrange(31)} {random.randrange(5000)}" if k > 0.95 else
+              f"{t}{random.choice('ac')} {live[-1]} {random.randrange(5000)}")
+EOF
+    "$hg" trace import big.txt -o one.hgt
+    "$hg" trace export one.hgt -o one.txt
+    "$hg" trace import one.txt -o two.hgt
+    "$hg" trace export two.hgt -o two.txt
+    cmp one.txt two.txt
+    [ "$(wc -l <one.txt)" -eq 60000 ]
+    [ "$(cut -d' ' -f1 big.txt | sort | uniq -c)" = "$(cut -d' ' -f1 one.txt | sort | uniq -c)" ]
+}
+
+@test "standard input is taken, and the four lines of a .rep header are skipped" {
+    printf '20000000\n2\n4\n1\na 0 512\na 1 128\nr 0 640\nf 1\n' | "$hg" trace import - -o rep.hgt
+    [ "$("$hg" trace export rep.hgt | tr '\n' ,)" = 'a 0 512,a 1 128,r 0 640,f 1,' ]
+}
+
+@test "info tells calls, threads, peak, sizes, lifetimes, remote frees" {
+    small
+    "$hg" trace info small.hgt --json >info.json
+    python3 - <<'EOF'
+import json
+i = json.load(open("info.json"))
+assert i["complete"] is True and i["source"] == "text" and i["program"] == "small.txt"
+assert i["calls"] == 7
+assert i["ops"] == {"malloc": 2, "calloc": 1, "realloc": 1, "free": 2, "aligned": 1}
+assert i["threads"] == 3 and i["threads_active"] == 3 and i["remote_frees"] == 2 and i["remote_reallocs"] == 0
+assert i["peak_live_bytes"] == 5000 + 64 + 1000 and i["peak_live_blocks"] == 3 and i["peak_call"] == 4
+assert i["left_blocks"] == 2 and i["left_bytes"] == 5000
+assert i["allocated_bytes"] == 100 + 64 + 1000 + 4900 and i["allocated_blocks"] == 4
+assert {"from": 4096, "count": 1} in i["sizes"] and {"from": 0, "count": 1} in i["sizes"]
+assert sum(s["count"] for s in i["sizes"]) == 5
+# 11: 1000 and 4900 bytes were allocated after it; 7: 4900 and 0.
+assert i["lifetimes"] == [{"from": 4096, "count": 2}], i["lifetimes"]
+assert sorted(s["size"] for s in i["top_sizes"]) == [0, 64, 100, 1000]
+EOF
+    run -0 "$hg" trace info small.hgt
+    [[ "$output" == *"calls            7"* ]]
+}
+
+@test "bad text: file, line and word" {
+    bad_text "line 2: 'x' is not an operation" 'a 0 1\nx 0 1\n'
+    bad_text "line 1: 'aa' is not an operation" 'aa 0 1\n'
+    bad_text "line 1: '-1' is not an id" 'a -1 1\n'
+    bad_text "line 1: '1x' is not a size" 'a 1 1x\n'
+    bad_text "line 1: '140737488355329' is not a size" 'a 1 140737488355329\n'
+    bad_text "line 1: '99999999999999999999' is not a size" 'a 1 99999999999999999999\n'
+    bad_text "line 1: '24' is not an alignment" 'A 1 24 1\n'
+    bad_text "line 1: '0' is not an alignment" 'A 1 0 1\n'
+    bad_text "line 1: 'a' has 1 words after it" 'a 1\n'
+    bad_text "line 1: 'f' has 2 words after it" 'f 1 2\n'
+    bad_text "line 1: '7' is too much" 'a 1 2 4 5 6 7\n'
+    bad_text "line 3: free of id 5, which is not live" 'a 5 1\nf 5\nf 5\n'
+    bad_text "line 1: realloc of id 5, which is not live" 'r 5 1\n'
+    bad_text "line 2: malloc of id 5, which is live already" 'a 5 1\na 5 1\n'
+    bad_text "line 1: '@x' is not a thread" '@x a 5 1\n'
+    bad_text "line 1: '@65536' is not a thread" '@65536 a 5 1\n'
+    bad_text "line 4: the file ends after '@2'" 'a 5 1\n\n@2\n'
+    bad_text "line 3: 'a' follows 2 lines of one number" '1\n2\na 5 1\n'
+    bad_text "line 5: '5' is a fifth line of one number" '1\n2\n3\n4\n5\n'
+    bad_text "line 1: a NUL byte" 'a\00001 2\n'
+    bad_text "line 1: longer than 255" "a $(printf '1%.0s' {1..300}) 1\n"
+    refused 'cannot read nothere.txt: No such file' "$hg" trace import nothere.txt -o x.hgt
+    [ ! -e x.hgt ]
+}
+
+@test "what is there and not a trace is not replaced; a trace is" {
+    small
+    echo precious >notes
+    refused 'notes is there, and not an .hgt trace' "$hg" trace import small.txt -o notes
+    [ "$(cat notes)" = precious ]
+    "$hg" trace import small.txt -o small.hgt
+    refused 'cannot write nodir/x.hgt: No such file' "$hg" trace import small.txt -o nodir/x.hgt
+    refused 'say where to write' "$hg" trace import small.txt
+}
+
+@test "a damaged, cut off or foreign trace: error with its offset, exit 2" {
+    small
+    bytes=$(stat -c %s small.hgt)
+    head -c $((bytes - 5)) small.hgt >cut.hgt
+    refused 'cut.hgt: at byte ' "$hg" trace info cut.hgt
+    refused 'cut.hgt: at byte ' "$hg" run --workload trace:file=cut.hgt --alloc system
+    cp small.hgt bent.hgt
+    printf '\377' | dd of=bent.hgt bs=1 seek=$((bytes - 70)) conv=notrunc status=none
+    refused 'bent.hgt: at byte ' "$hg" trace export bent.hgt
+    refused 'bent.hgt: at byte ' "$hg" run --workload trace:file=bent.hgt --alloc system,null
+    refused 'small.txt: at byte 0: not an .hgt trace' "$hg" trace info small.txt
+    : >empty.hgt
+    refused 'empty.hgt: at byte 0: empty' "$hg" trace info empty.hgt
+    refused 'cannot read .: not a file' "$hg" trace info .
+    refused 'which trace?' "$hg" run --workload trace --alloc system
+    refused 'cannot read nothere.hgt' "$hg" run --workload trace:file=nothere.hgt --alloc system
+    # What comes before the damage can be had.
+    run -0 --separate-stderr "$hg" trace export --partial cut.hgt
+    [ "${#lines[@]}" -eq 7 ]
+    [[ "$stderr" == *'cut.hgt: at byte '* ]]
+    "$hg" trace info --partial --json cut.hgt | grep -q '"complete":false,"damage":"cut.hgt: at byte'
+}
+
+@test "verbs and options of trace that are not: named, exit 2" {
+    small
+    refused "did you mean 'info'" "$hg" trace inof small.hgt
+    refused 'which file' "$hg" trace info
+    refused 'one file at a time' "$hg" trace info small.hgt small.hgt
+    refused 'no option --jsom' "$hg" trace info --jsom small.hgt
+}
+
+@test "replay: equal checksums on every backend, contents checked, every call done" {
+    python3 - >mix.txt <<'EOF'
+import random
+random.seed(8)
+live, n = [], 0
+for _ in range(20000):
+    t = random.choice(["", "@1 ", "@2 "])
+    k = random.random()
+    if k < 0.5 and live:
+        print(f"{t}f {live.pop(random.randrange(len(live)))}")
+    elif k < 0.6 and live:
+        print(f"{t}r {random.choice(live)} {random.randrange(3000)}")
+    else:
+        n += 1; live.append(n)
+        print(f"{t}A {n} 256 {random.randrange(3000)}" if k > 0.97 else f"{t}{random.choice('ac')} {n} {random.randrange(3000)}")
+EOF
+    "$hg" trace import mix.txt -o mix.hgt
+    for threads in 1 3 5; do
+        for params in touch=none verify=1 verify=1,repeat=3; do
+            "$hg" run --workload "trace:file=mix.hgt,$params" --alloc system,null,bump,pools --threads $threads \
+                --settle 0s --json >samples
+            [ "$(grep -c '"status":"ok"' samples)" -eq 4 ]
+            [ "$(grep -o '"checksum":"[0-9a-f]*"' samples | sort -u | wc -l)" -eq 1 ]
+            [ "$params" = verify=1,repeat=3 ] || [ "$(grep -c '"ops":20000[,}]' samples)" -eq 4 ]
+        done
+    done
+}

@@ -185,6 +185,8 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
     }
     r->base_live = 0;
     r->base_live = runtime_live_objects(r);
+    r->base_bytes = 0;
+    r->base_bytes = runtime_live_bytes(r);
     *out = r;
     return 0;
 }
@@ -292,6 +294,27 @@ uint64_t runtime_live_objects(struct runtime *r)
         if (r->thread[i])
             live += r->thread[i]->made - r->thread[i]->freed;
     return live - r->base_live;
+}
+
+void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes)
+{
+    const struct thread *t = thread_self;
+    *live_bytes = t->made_bytes - t->freed_bytes;
+    *allocated_bytes = t->made_bytes;
+}
+
+uint64_t runtime_live_bytes(struct runtime *r)
+{
+    uint64_t live = 0;
+    for (unsigned i = 0; i < r->threads; i++)
+        if (r->thread[i])
+            live += r->thread[i]->made_bytes - r->thread[i]->freed_bytes;
+    return live - r->base_bytes;
+}
+
+bool runtime_collects(const struct runtime *r)
+{
+    return r->gc.ops != &collector_none;
 }
 
 uint64_t runtime_collect(struct runtime *r)

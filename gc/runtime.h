@@ -52,6 +52,12 @@ void runtime_thread_detach(struct runtime *r);
 
 /* Objects alive now (at quiescence). */
 uint64_t runtime_live_objects(struct runtime *r);
+/* Their bytes, and the bytes ever asked for: by the calling thread (any time), and by all (at quiescence). A
+ * thread that drops what others made goes below 0: sum modulo 2^64. */
+void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes);
+uint64_t runtime_live_bytes(struct runtime *r);
+/* False for `none`: cyclic garbage stays. */
+bool runtime_collects(const struct runtime *r);
 /* A full collection, as gc.collect(); returns how many unreachable objects it found. */
 uint64_t runtime_collect(struct runtime *r);
 /* gc{} gil{} lock{} of a sample, under dotted keys. */

@@ -46,7 +46,7 @@ struct runtime {
     struct runtime_config config;
     bool open;
     bool freelists_on;
-    uint64_t base_live; /* made by runtime_open */
+    uint64_t base_live, base_bytes; /* made by runtime_open */
     bool deferred;      /* classes are not counted by their instances */
     bool immortal;      /* small ints, None, classes and interned strs are never counted */
     /* Roots: places that workloads hold references in, for the checker, the census and chains. */
@@ -94,9 +94,11 @@ static inline void *object_new(struct type *type, size_t bytes)
     struct object *o = mem_alloc(bytes);
     if (unlikely(!o))
         return NULL;
-    o->type = type;
+    o->type          = type;
+    struct thread *t = thread_self;
     rc_init(o);
-    thread_self->made++;
+    t->made++;
+    t->made_bytes += bytes;
     return o;
 }
 
@@ -117,6 +119,7 @@ static inline void *gc_new(struct type *type, size_t bytes)
         return NULL;
     struct object *o = (struct object *)(block + GC_HEAD_BYTES);
     struct gc_state *gc = &runtime_global.gc;
+    struct thread *t = thread_self;
     int64_t weight = ((int64_t)bytes & gc->bytes_mask) + gc->one;
 #if RC_GIL_HELD
     *(struct gc_head *)block = (struct gc_head){0, 0};
@@ -124,7 +127,6 @@ static inline void *gc_new(struct type *type, size_t bytes)
     if (unlikely(gc->young > gc->limit))
         gc->ops->trigger(&runtime_global);
 #else
-    struct thread *t = thread_self;
     if (unlikely(!registry_add(t, o))) {
         mem_free(block);
         return NULL;
@@ -134,7 +136,8 @@ static inline void *gc_new(struct type *type, size_t bytes)
 #endif
     o->type = type;
     rc_init(o);
-    thread_self->made++;
+    t->made++;
+    t->made_bytes += bytes + GC_HEAD_BYTES;
     return o;
 }
 
@@ -182,8 +185,9 @@ static inline void freelist_give_back(struct object *o)
     mem_free((char *)o - GC_HEAD_BYTES);
 }
 
-static inline void object_reuse(struct object *o)
+static inline void object_reuse(struct object *o, size_t bytes)
 {
+    struct thread *t = thread_self;
 #if RC_GIL_HELD
     if (o->type->flags & TYPE_GC)
         gc_head_of(o)->prev = 0;
@@ -191,7 +195,19 @@ static inline void object_reuse(struct object *o)
     atomic_store_explicit(&o->gc_bits, 0, memory_order_relaxed);
 #endif
     rc_init(o);
-    thread_self->made++;
+    t->made++;
+    t->made_bytes += bytes;
+}
+
+/* A table that an object owns, made or gone: what runtime_live_bytes counts beside the objects. */
+static inline void owned_made(size_t bytes)
+{
+    thread_self->made_bytes += bytes;
+}
+
+static inline void owned_freed(size_t bytes)
+{
+    thread_self->freed_bytes += bytes;
 }
 
 #if RC_GIL_HELD

@@ -38,7 +38,8 @@ struct thread {
     bool in_use;    /* under runtime.threads_mutex */
     struct runtime *runtime;
     /* Counted by the owner alone; read by others at quiescence. */
-    uint64_t made, freed, freed_bytes;
+    uint64_t made, freed;             /* objects */
+    uint64_t made_bytes, freed_bytes; /* of objects and of the tables they own, as the allocator was asked */
     int64_t young_delta;
     /* Trashcan: see object_dealloc. */
     int trash_nesting;

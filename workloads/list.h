@@ -70,8 +70,14 @@ enum {
       "producers to consumers in batches: every free is remote; nothing is kept, so its memory says little") \
     W(alloc_trace, "trace", LEVEL_ALLOC, 0, ALLOC_TRACE_PARAMS,                                          \
       "a recorded program's calls in its own order: what it would ask of another allocator, not its "    \
-      "own work") \
-    W(objtrace, "objtrace", LEVEL_OBJECT, WORKLOAD_ONE_THREAD, OBJTRACE_PARAMS, \
+      "own work")                                                                                         \
+    W(object_churn, "churn", LEVEL_OBJECT, 0, OBJECT_CHURN_PARAMS,                                       \
+      "short-lived objects of Python's type and size mix die by refcount; nothing cyclic")               \
+    W(cycles, "cycles", LEVEL_OBJECT, 0, CYCLES_PARAMS,                                                  \
+      "cyclic garbage of chosen shape: what the collector must find, and how much waits for it")         \
+    W(long_lived, "long-lived", LEVEL_OBJECT, 0, LONG_LIVED_PARAMS,                                      \
+      "a large live graph beside bursts of short-lived objects: what a collection pays for those that do not die") \
+    W(objtrace, "objtrace", LEVEL_OBJECT, WORKLOAD_ONE_THREAD, OBJTRACE_PARAMS,                          \
       "an object script (.hgo) step for step: what the collector decides, not how fast")
 /* clang-format on */
 

@@ -142,6 +142,7 @@ static struct dict_keys *dict_keys_new(unsigned log2_slots, unsigned kind)
     k->version = 0;
     k->usable = (int64_t)usable;
     k->entries = 0;
+    owned_made(dict_keys_bytes(k));
     memset(k->index, 0xff, (size_t)1 << k->log2_index_bytes);
     memset(dict_entries(k), 0, usable * entry);
     return k;
@@ -152,6 +153,7 @@ static void dict_keys_delete(struct dict_keys *k, bool readers)
 {
     if (k == &dict_empty_keys)
         return;
+    owned_freed(dict_keys_bytes(k));
 #if HG_RC == HG_RC_BIASED
     if (readers) {
         qsbr_free(k);
@@ -295,7 +297,7 @@ struct object *dict_new(void)
     struct dict_object *d;
     if (likely(f->dicts > 0)) {
         d = f->dict[--f->dicts];
-        object_reuse(&d->head);
+        object_reuse(&d->head, sizeof *d + GC_HEAD_BYTES);
     } else if (!(d = gc_new(&type_dict, sizeof *d))) {
         return NULL;
     }

@@ -50,6 +50,7 @@ static void list_array_free(struct object **item)
 /* In the critical section. size is set by the caller. */
 static int list_set_room(struct list_object *l, int64_t room)
 {
+    int64_t old_room = l->allocated;
 #if HG_RC == HG_RC_BIASED
     if (rc_is_shared_container(&l->head)) {
         struct object **fresh = room ? list_array_new(NULL, 0, room) : NULL, **old = l->item;
@@ -59,6 +60,8 @@ static int list_set_room(struct list_object *l, int64_t room)
             memcpy(fresh, old, 8 * (size_t)(l->size < room ? l->size : room));
         field_store(&l->item, fresh);
         l->allocated = room;
+        owned_made(8 * (size_t)room);
+        owned_freed(8 * (size_t)old_room);
         if (old)
             qsbr_free((int64_t *)old - 1);
         return 0;
@@ -74,6 +77,8 @@ static int list_set_room(struct list_object *l, int64_t room)
         field_store(&l->item, item);
     }
     l->allocated = room;
+    owned_made(8 * (size_t)room);
+    owned_freed(8 * (size_t)old_room);
     return 0;
 }
 
@@ -134,6 +139,7 @@ static void list_clear_items(struct object *o)
     critical_begin(&c, o);
     struct object **item = l->item;
     int64_t size = l->size;
+    owned_freed(8 * (size_t)l->allocated);
     field_store(&l->size, (int64_t)0);
     field_store(&l->item, (struct object **)NULL);
     l->allocated = 0;
@@ -156,6 +162,7 @@ static void list_dealloc(struct object *o)
         return;
     if (l->item) {
         list_drop(l, l->item, l->size);
+        owned_freed(8 * (size_t)l->allocated);
 #if HG_RC == HG_RC_BIASED
         if (rc_is_shared_container(o))
             qsbr_free((int64_t *)l->item - 1);
@@ -190,7 +197,7 @@ struct object *list_new(size_t size)
         return NULL;
     if (likely(f->lists > 0)) {
         l = f->list[--f->lists];
-        object_reuse(&l->head);
+        object_reuse(&l->head, sizeof *l + GC_HEAD_BYTES);
     } else if (!(l = gc_new(&type_list, sizeof *l))) {
         return NULL;
     }

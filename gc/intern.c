@@ -122,13 +122,15 @@ struct object *str_intern(struct object *o)
         t->slot[at] = s;
         __atomic_store_n(&s->interned, 1, __ATOMIC_RELEASE);
         r->intern_misses++;
-        if (r->immortal)
-            rc_set_immortal(o);
         if (t->used * 2 > t->room && intern_grow(t) != 0 && t->used + 2 > t->room) {
             /* No memory to grow and no room: out again, not interned. */
             t->slot[at] = NULL;
             t->used--;
             s->interned = 0;
+        } else if (r->immortal) {
+            rc_set_immortal(o);
+            r->base_live++; /* from now on it is the runtime's */
+            r->base_bytes += object_bytes(o);
         }
     }
     intern_unlock(t);

@@ -47,8 +47,8 @@ struct runtime {
     bool open;
     bool freelists_on;
     uint64_t base_live, base_bytes; /* made by runtime_open */
-    bool deferred;      /* classes are not counted by their instances */
-    bool immortal;      /* small ints, None, classes and interned strs are never counted */
+    bool deferred;                  /* classes are not counted by their instances */
+    bool immortal;                  /* small ints, None, classes and interned strs are never counted */
     /* Roots: places that workloads hold references in, for the checker, the census and chains. */
     pthread_mutex_t threads_mutex; /* guards threads, stop state and roots */
     struct root *root;
@@ -94,7 +94,7 @@ static inline void *object_new(struct type *type, size_t bytes)
     struct object *o = mem_alloc(bytes);
     if (unlikely(!o))
         return NULL;
-    o->type          = type;
+    o->type = type;
     struct thread *t = thread_self;
     rc_init(o);
     t->made++;

@@ -1,6 +1,7 @@
 /* child.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started by the front
  * alone (spawn.c); its arguments are NAME=VALUE words:
  *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N seed=S cpus=0,1 latency=N library=PATH
+ *   heapmap=FILE
  *
  * With one thread the main thread does the work and no other exists: a second thread would take the C library's malloc
  * off its single-thread path. */
@@ -124,6 +125,8 @@ static void child_read_cell(int argc, char **argv)
             child.cell.latency_every = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(name, "library") == 0)
             snprintf(child.cell.library, sizeof child.cell.library, "%s", value);
+        else if (strcmp(name, "heapmap") == 0)
+            snprintf(child.cell.heapmap, sizeof child.cell.heapmap, "%s", value);
         else
             child_bad("a worker's argument is not known");
     }
@@ -248,6 +251,8 @@ static void child_phases(void)
     child_call(w->prepare, 0);
     child_wait();
     struct child_live live = child_live();
+    uint64_t began_ns = os_now_ns();
+    heapmap_write(child.sample.alloc, "begin", 0);
     say_phase("begin", live.requested, live.usable);
     if (child.sample.runtime)
         object_begin_measured();
@@ -258,11 +263,13 @@ static void child_phases(void)
     probe_end();
     live = child_live();
     child_report_heap("peak");
+    heapmap_write(child.sample.alloc, "peak", os_now_ns() - began_ns);
     say_phase("peak", live.requested, live.usable);
     child_wait();
     child_call(w->drain, 0);
     child_wait();
     child_report_heap("drained");
+    heapmap_write(child.sample.alloc, "drained", os_now_ns() - began_ns);
     say_phase("drained", 0, 0);
 }
 
@@ -305,6 +312,7 @@ static void child_setup(void)
         .note_text = child_note_text,
         .message = &child.message,
     };
+    heapmap_open(cell, s->alloc);
     probe_open(cell, s);
     if (cell->gc)
         s->runtime = object_open(cell, s->alloc);

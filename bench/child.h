@@ -28,6 +28,7 @@ struct child_cell {
     unsigned cpus;
     int cpu[CHILD_CPUS_MAX];
     char library[1024]; /* what must serve malloc; empty: the C library */
+    char heapmap[1024]; /* file for the heap map; empty: none */
 };
 
 /* child_say.c. Each line goes out by one write; a front that is gone ends the worker. */
@@ -49,6 +50,10 @@ void probe_open(const struct child_cell *cell, struct workload_sample *s);
 void probe_begin(void); /* main thread, all others waiting */
 void probe_end(void);
 void probe_report(const struct child_cell *cell);
+
+/* child_heapmap.c; nothing is done when the cell asks for no map. */
+void heapmap_open(const struct child_cell *cell, const struct alloc *a);
+void heapmap_write(const struct alloc *a, const char *phase, uint64_t t_ns);
 
 /* child_object.c */
 struct runtime *object_open(const struct child_cell *cell, const struct alloc *alloc);

@@ -8,25 +8,26 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RUN_OPTIONS(P, S)                                                                      \
-    P(S, TEXT, workload, "", "", "NAME or NAME:param=value,... (heapgauge list workloads)")    \
-    P(S, TEXT, alloc, "system", "", "allocators, with commas between (heapgauge list allocs)") \
-    P(S, TEXT, rc, "", "", "refcount policies for object workloads (heapgauge list rc)")       \
-    P(S, TEXT, gc, "", "", "cycle collector, with parameters (heapgauge list gc)")             \
-    P(S, TEXT, threads, "1", "", "threads, or a list: 1,2,4")                                  \
-    P(S, TEXT, processes, "1", "", "processes side by side, or a list")                        \
-    P(S, TEXT, place, "none", "", "binding: none compact cores scatter numa:N")                \
-    P(S, COUNT, samples, "1", "1-10000",                                                       \
-      "samples of each cell, in randomised blocks; 6 or more give an interval")                \
-    P(S, COUNT, seed, "1", "0-4G", "same seed, same work")                                     \
-    P(S, TEXT, out, "", "", "folder for the run; it must not hold one yet")                    \
-    P(S, FLAG, json, "0", "", "print the samples themselves, one object a line")               \
-    P(S, NS, timeout, "300s", "1ms-24000s", "limit of one sample")                             \
-    P(S, BYTES, memory_limit, "0", "",                                                         \
-      "resident memory of one sample; 0 takes three quarters of the machine's")                \
-    P(S, NS, settle, "1s", "0s-60s",                                                           \
-      "how long memory is watched after the drain: 100ms, 1s; 0s does not wait")               \
-    P(S, COUNT, latency, "1009", "0-1G", "time one operation in so many; 0 times none")        \
+#define RUN_OPTIONS(P, S)                                                                           \
+    P(S, TEXT, workload, "", "", "NAME or NAME:param=value,... (heapgauge list workloads)")         \
+    P(S, TEXT, alloc, "system", "", "allocators, with commas between (heapgauge list allocs)")      \
+    P(S, TEXT, rc, "", "", "refcount policies for object workloads (heapgauge list rc)")            \
+    P(S, TEXT, gc, "", "", "cycle collector, with parameters (heapgauge list gc)")                  \
+    P(S, TEXT, threads, "1", "", "threads, or a list: 1,2,4")                                       \
+    P(S, TEXT, processes, "1", "", "processes side by side, or a list")                             \
+    P(S, TEXT, place, "none", "", "binding: none compact cores scatter numa:N")                     \
+    P(S, COUNT, samples, "1", "1-10000",                                                            \
+      "samples of each cell, in randomised blocks; 6 or more give an interval")                     \
+    P(S, COUNT, seed, "1", "0-4G", "same seed, same work")                                          \
+    P(S, TEXT, out, "", "", "folder for the run; it must not hold one yet")                         \
+    P(S, FLAG, json, "0", "", "print the samples themselves, one object a line")                    \
+    P(S, NS, timeout, "300s", "1ms-24000s", "limit of one sample")                                  \
+    P(S, BYTES, memory_limit, "0", "",                                                              \
+      "resident memory of one sample; 0 takes three quarters of the machine's")                     \
+    P(S, NS, settle, "1s", "0s-60s",                                                                \
+      "how long memory is watched after the drain: 100ms, 1s; 0s does not wait")                    \
+    P(S, COUNT, latency, "1009", "0-1G", "time one operation in so many; 0 times none")             \
+    P(S, TEXT, heapmap, "", "", "file for a map of the heap at each phase, of one cell and sample") \
     P(S, FLAG, quiet, "0", "", "no progress on standard error")
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
@@ -60,6 +61,10 @@ static int run_plan(struct plan *plan, const struct run_options *o, const struct
                 if (!err)
                     err = plan_add(plan, &cell, group, false, NULL);
             }
+    if (!err && o->heapmap[0] && (plan->cells > 1 || o->samples > 1 || processes[0] > 1))
+        err = message_set(
+            m, -EINVAL,
+            "--heapmap shows one heap: one allocator, one number of threads, one process, one sample");
     return err ? err : plan_order(plan, (unsigned)o->samples, o->seed, 0, 1);
 }
 
@@ -82,7 +87,8 @@ int cmd_run(const struct command *self, int argc, char **argv)
         err = run_plan(&plan, &o, place, &m);
     struct session s = {
         .plan = &plan,
-        .limits = {o.timeout, session_memory_limit(o.memory_limit), 0, (uint32_t)o.latency},
+        .limits = {o.timeout, session_memory_limit(o.memory_limit), 0, (uint32_t)o.latency,
+                   o.heapmap[0] ? o.heapmap : NULL},
         .settle_ns = o.settle,
         .settle_always = true,
         .json = o.json,

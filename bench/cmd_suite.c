@@ -160,7 +160,7 @@ int cmd_suite(const struct command *self, int argc, char **argv)
         return option_refuse(&m);
     }
     struct session s = {
-        .limits = {o.timeout, session_memory_limit(o.memory_limit), 0, (uint32_t)o.latency},
+        .limits = {o.timeout, session_memory_limit(o.memory_limit), 0, (uint32_t)o.latency, NULL},
         .json = o.json,
         .quiet = o.quiet,
     };

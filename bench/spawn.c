@@ -107,7 +107,7 @@ static char **spawn_environment(const struct spawn *s, uint64_t seed)
 
 static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
 {
-    static char text[10][8192];
+    static char text[11][8192];
     static char *argv[16];
     const struct cell *c = s->cell;
     struct place_plan plan = c->plan;
@@ -139,6 +139,10 @@ static char **spawn_arguments(const struct spawn *s, const char *worker, unsigne
     if (s->library[0]) {
         snprintf(text[8], sizeof text[8], "library=%s", s->library);
         argv[n++] = text[8];
+    }
+    if (s->limits->heapmap) {
+        snprintf(text[10], sizeof text[10], "heapmap=%s", s->limits->heapmap);
+        argv[n++] = text[10];
     }
     argv[n] = NULL;
     return argv;

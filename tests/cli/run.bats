@@ -169,3 +169,24 @@ assert set(d) >= {"allocs", "workloads", "rc", "gc", "suites"}
 churn = [w for w in d["workloads"] if w["name"] == "churn"][0]
 assert [p for p in churn["params"] if p["name"] == "live"][0]["default"] == "100k"'
 }
+
+@test "a heap map tells the same blocks as the heap's own figures, bit by bit" {
+    "$hg" run --workload churn:ops=20k,live=5k --alloc pymalloc --heapmap map.csv --settle 0s --json --quiet >sample
+    python3 - <<'PY'
+import csv, json
+rows = [r for r in csv.DictReader(open("map.csv")) if r["phase"] == "peak" and r["pool"] != ""]
+heap = json.load(open("sample"))["heap"]
+want = {c["size"]: (c["pools"], c["blocks"]) for c in heap["classes"] if c["pools"]}
+got = {}
+for r in rows:
+    used = int(r["used"])
+    if r["blocks"]:
+        assert bin(int(r["blocks"], 16)).count("1") == used, r
+    if used:
+        pools, blocks = got.get(int(r["class_bytes"]), (0, 0))
+        got[int(r["class_bytes"])] = (pools + 1, blocks + used)
+assert got == want and len(want) == 32
+PY
+    rm map.csv sample
+    refused run --workload churn --alloc pymalloc,pools --heapmap map.csv
+}

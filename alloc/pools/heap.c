@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define NOINLINE __attribute__((noinline))
+
 static pthread_key_t heap_key;
 static bool heap_key_made;
 static pthread_once_t heap_hooks_once = PTHREAD_ONCE_INIT;
@@ -75,37 +77,46 @@ static void heap_sweep(struct pools_heap *h)
 static void heap_outbox_send(struct pools_heap *h, struct pools_outbox *o)
 {
     struct pools_page *page = o->page;
-    h->outbox_count -= o->count;
     o->page = NULL;
-    pools_page_push(h->in, h, page, o->head, o->tail, o->count);
+    pools_page_push(h->in, h, page, o->head, o->tail, o->count - o->left);
 }
 
 static void heap_outbox_send_all(struct pools_heap *h)
 {
-    for (struct pools_outbox *o = h->outbox; o < h->outbox + POOLS_OUTBOX && h->outbox_count; o++)
+    for (struct pools_outbox *o = h->outbox; o < h->outbox + POOLS_OUTBOX; o++)
         if (o->page)
             heap_outbox_send(h, o);
 }
 
-static void heap_outbox_add(struct pools_heap *h, struct pools_page *page, void *p)
+/* Begins to gather for a page. */
+static NOINLINE void heap_outbox_open(struct pools_heap *h, struct pools_outbox *o, struct pools_page *page,
+                                      void *p)
+{
+    if (o->page)
+        heap_outbox_send(h, o);
+    /* Relaxed: a hint of how many are out. */
+    uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
+    unsigned count = (pools_word_carved(w) - pools_word_home(w)) / 4;
+    if (count > POOLS_OUTBOX_BYTES / page->block_bytes)
+        count = POOLS_OUTBOX_BYTES / page->block_bytes;
+    if (count <= 1)
+        pools_page_push(h->in, h, page, p, p, 1);
+    else
+        *o = (struct pools_outbox){page, p, p, count, count - 1};
+}
+
+static inline void heap_outbox_add(struct pools_heap *h, struct pools_page *page, void *p)
 {
     uintptr_t key = (uintptr_t)page;
     struct pools_outbox *o = &h->outbox[((key >> 8) + (key >> 22) * 5) % POOLS_OUTBOX];
-    if (o->page != page) {
-        if (o->page)
-            heap_outbox_send(h, o);
-        uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
-        unsigned limit = (pools_word_carved(w) - pools_word_home(w)) / 4;
-        *o = (struct pools_outbox){page, p, p, 1, limit < POOLS_OUTBOX_EACH ? limit : POOLS_OUTBOX_EACH};
-    } else {
+    if (o->page == page) {
         *(void **)p = o->head;
         o->head = p;
-        o->count++;
+        if (--o->left == 0)
+            heap_outbox_send(h, o);
+    } else {
+        heap_outbox_open(h, o, page, p);
     }
-    if (++h->outbox_count >= POOLS_OUTBOX_ALL)
-        heap_outbox_send_all(h);
-    else if (o->count >= o->limit)
-        heap_outbox_send(h, o);
 }
 
 /* Everything that the heap caches. */
@@ -404,7 +415,6 @@ static void heap_fork_child(void)
                     pools_heap_list(page);
             }
             memset(h->outbox, 0, sizeof h->outbox);
-            h->outbox_count = 0;
             heap_bury(h);
         }
     }
@@ -447,7 +457,7 @@ void *pools_refill(struct pools *in, unsigned class_, bool *zero)
     return p;
 }
 
-void pools_free_remote(struct pools *in, void *p, uint32_t m)
+static NOINLINE void heap_free_first(struct pools *in, void *p, uint32_t m)
 {
     struct pools_page *page = pools_page_of(p, m);
     struct pools_heap *h = heap_of_thread(in);
@@ -455,6 +465,15 @@ void pools_free_remote(struct pools *in, void *p, uint32_t m)
         heap_outbox_add(h, page, p);
     else
         pools_page_push(in, NULL, page, p, p, 1);
+}
+
+void pools_free_remote(struct pools *in, void *p, uint32_t m)
+{
+    struct pools_heap *h = pools_tls[in->slot];
+    if (h != &pools_heap_none)
+        heap_outbox_add(h, pools_page_of(p, m), p);
+    else
+        heap_free_first(in, p, m);
 }
 
 void pools_heaps_close(struct pools *in)
@@ -466,7 +485,6 @@ void pools_heaps_close(struct pools *in)
             atomic_store_explicit(&h->avail[c], NULL, memory_order_relaxed);
         }
         memset(h->outbox, 0, sizeof h->outbox);
-        h->outbox_count = 0;
         h->slack = h->low = h->out = 0;
         atomic_store_explicit(&h->returned, 0, memory_order_relaxed);
         atomic_store_explicit(&h->held, 0, memory_order_relaxed);

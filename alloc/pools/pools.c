@@ -72,6 +72,8 @@ static inline void *pools_malloc_class(struct pools *in, struct pools_heap *h, u
     if (!LIKELY(p))
         return pools_malloc_slow(in, class_);
     bin->head = *p;
+    __builtin_prefetch(
+        bin->head, 1); /* after a refill the chain is cold: the next pop will read and its user write it */
     h->slack += bin->weight;
     return p;
 }
@@ -225,30 +227,30 @@ static NOINLINE void *pools_aligned_in(struct pools *in, size_t align, size_t si
 /* --- the table -------------------------------------------------------------------------------------------
  */
 
-#define POOLS_CALLS(name, IN)                                         \
+#define POOLS_CALLS(name, IN, SLOT)                                   \
     static void *name##_malloc(void *ctx, size_t size)                \
     {                                                                 \
         (void)ctx;                                                    \
         struct pools *in = (IN);                                      \
-        return pools_malloc_in(in, pools_tls[in->slot], size);        \
+        return pools_malloc_in(in, pools_tls[SLOT], size);            \
     }                                                                 \
     static void *name##_calloc(void *ctx, size_t count, size_t size)  \
     {                                                                 \
         (void)ctx;                                                    \
         struct pools *in = (IN);                                      \
-        return pools_calloc_in(in, pools_tls[in->slot], count, size); \
+        return pools_calloc_in(in, pools_tls[SLOT], count, size);     \
     }                                                                 \
     static void *name##_realloc(void *ctx, void *p, size_t size)      \
     {                                                                 \
         (void)ctx;                                                    \
         struct pools *in = (IN);                                      \
-        return pools_realloc_in(in, pools_tls[in->slot], p, size);    \
+        return pools_realloc_in(in, pools_tls[SLOT], p, size);        \
     }                                                                 \
     static void name##_free(void *ctx, void *p)                       \
     {                                                                 \
         (void)ctx;                                                    \
         struct pools *in = (IN);                                      \
-        pools_free_in(in, pools_tls[in->slot], p);                    \
+        pools_free_in(in, pools_tls[SLOT], p);                        \
     }                                                                 \
     static void *name##_aligned(void *ctx, size_t align, size_t size) \
     {                                                                 \
@@ -261,8 +263,8 @@ static NOINLINE void *pools_aligned_in(struct pools *in, size_t align, size_t si
         return pools_usable_in((IN), p);                              \
     }
 
-POOLS_CALLS(pools_first, &pools_instances[0])
-POOLS_CALLS(pools_other, (struct pools *)ctx)
+POOLS_CALLS(pools_first, &pools_instances[0], 0)
+POOLS_CALLS(pools_other, (struct pools *)ctx, in->slot)
 
 static pthread_mutex_t pools_open_lock = PTHREAD_MUTEX_INITIALIZER;
 

@@ -66,8 +66,7 @@
 #define POOLS_HEADER_SLICES 2u
 #define POOLS_LARGE_MAX     ((size_t)1 << 20)  /* the largest run; above, a mapping of its own */
 #define POOLS_OUTBOX        64u                /* pages that an outbox gathers for at once */
-#define POOLS_OUTBOX_EACH   64u                /* blocks for one page before they go */
-#define POOLS_OUTBOX_ALL    256u               /* blocks in all before they go */
+#define POOLS_OUTBOX_BYTES  ((size_t)4 << 10)  /* for one page before they go */
 #define POOLS_KEEP          ((int64_t)1 << 20) /* bytes that a heap, and the instance, hold without a reason */
 
 #define POOLS_CLASS_LARGE 254u
@@ -128,8 +127,9 @@ struct pools_bin {
 struct pools_outbox {
     struct pools_page *page;
     void *head, *tail;
-    uint32_t count,
-        limit; /* sent at so many: a quarter of what the page has out, so that no page waits for us */
+    uint32_t
+        count; /* goes at so many: at most a quarter of what the page has out, so that none waits for us */
+    uint32_t left; /* until then */
 };
 
 enum pools_heap_state { POOLS_HEAP_LIVE, POOLS_HEAP_DEAD };
@@ -138,7 +138,6 @@ struct pools_heap {
     /* Of its thread alone. live weight = low + slack. */
     int64_t slack;
     uint32_t id;
-    uint32_t outbox_count;
     struct pools_bin bin[POOLS_CLASSES];
     int64_t low;
     int64_t out; /* weight of its pages' blocks that are not at home: live and cached */

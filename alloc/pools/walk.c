@@ -13,7 +13,7 @@ static void walk_cached(struct pools *in, void (*f)(void *arg, void *block), voi
                 f(arg, p);
         for (unsigned i = 0; i < POOLS_OUTBOX; i++) {
             void *p = h->outbox[i].page ? h->outbox[i].head : NULL;
-            for (unsigned n = h->outbox[i].count; p && n; n--, p = *(void **)p)
+            for (unsigned n = h->outbox[i].count - h->outbox[i].left; p && n; n--, p = *(void **)p)
                 f(arg, p);
         }
     }
@@ -107,7 +107,8 @@ void pools_report(void *ctx, const struct alloc_sink *sink)
     uint64_t heaps = 0, outbox = 0;
     for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h; h = h->all_next) {
         heaps++;
-        outbox += h->outbox_count;
+        for (unsigned i = 0; i < POOLS_OUTBOX; i++)
+            outbox += h->outbox[i].page ? h->outbox[i].count - h->outbox[i].left : 0;
     }
     const struct {
         const char *key;

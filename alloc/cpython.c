@@ -77,8 +77,9 @@ static void *cpython_aligned(void *ctx, size_t align, size_t size)
         return cpython_malloc(c, size);
     if (size > PTRDIFF_MAX)
         return cpython_too_large();
+    void *p; /* aligned_alloc would have the size be a multiple of the alignment */
     c->aligned_used = true;
-    return aligned_alloc(align, size ? size : 1);
+    return posix_memalign(&p, align, size ? size : 1) ? NULL : p;
 }
 
 static size_t cpython_usable(void *ctx, const void *p)

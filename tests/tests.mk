@@ -1,6 +1,6 @@
 # tests.mk: how tests are built and run. Everything prints TAP and runs under prove.
 #   tests/unit/NAME.c        a cmocka program; a line "// links: FILE.c ..." in it names the sources under test that it needs
-#                            (default: all of alloc/); "// policy: gil" compiles it with a worker's gc/ and object workloads;
+#                            (default: all of alloc/; may hold make variables); "// policy: gil" compiles it with a worker's gc/ and object workloads;
 #                            "// policies: gil atomic" makes a program NAME-POLICY of it for each
 #   tests/cli/NAME.bats      the command line
 #   tests/conformance/       against a real libpython; pymalloc*.c: cmocka programs that skip where there is none
@@ -12,7 +12,7 @@ BATS    := $(wildcard tests/cli/*.bats)
 unit_policies = $(shell sed -n 's,^// policies: ,,p' tests/unit/$(1).c)
 MANY    := $(foreach u,$(MANY_C:tests/unit/%.c=%),$(foreach p,$(call unit_policies,$(u)),$(u)-$(p)))
 UNITS   := $(patsubst %,$(OUT)/tests/unit/%,$(patsubst tests/unit/%.c,%,$(filter-out $(MANY_C),$(UNIT_C))) $(MANY))
-unit_links  = $(shell sed -n 's,^// links: ,,p' tests/unit/$(1).c)
+unit_links  = $(eval unit_words := $(shell sed -n 's,^// links: ,,p' tests/unit/$(1).c))$(unit_words)
 unit_policy = $(shell sed -n 's,^// policy: ,,p' tests/unit/$(1).c)
 policy_objs = $(call obj_rc,$(1),$(GC_C)) $(call obj,$(ALLOC_C))
 policy_defs = -DHG_RC=HG_RC_$(shell echo $(1) | tr a-z A-Z)

@@ -2,15 +2,13 @@
  * applications", ISMM'98). A thread replaces the blocks of random slots; after `handover` replacements it ends and a successor goes
  * on with its slots, so that the blocks it frees at first were made by a thread that is no more ("bleeding").
  *
- * Successors are threads of the workload's own nature: their stacks are scratch memory, so that what the C library allocates for
- * a thread (its TLS vector) is all that is not the workload's. A harness thread does the first stretch itself, then starts one
- * successor after another and waits for each. The random stream goes from thread to thread with the slots. */
+ * A harness thread does the first stretch itself, then starts one successor after another and waits for each. The random stream
+ * goes from thread to thread with the slots. */
 #include "block.h"
 #include "list.h"
+#include "successor.h"
 
 #include <errno.h>
-
-#define LARSON_STACK_BYTES ((size_t)256 << 10)
 
 struct larson_line { /* one harness thread and its successors */
     _Alignas(64) struct block_account account;
@@ -34,7 +32,7 @@ static int larson_setup(struct workload_sample *s)
         l->slots = (uint32_t)p->slots;
         l->steps = block_share(p->ops / 2, s->threads, i);
         l->slot = workload_scratch(l->slots * sizeof *l->slot);
-        l->stack = workload_scratch(LARSON_STACK_BYTES);
+        l->stack = workload_scratch(SUCCESSOR_STACK_BYTES);
         l->params = p;
         if (!l->slot || !l->stack)
             return message_set(s->message, -ENOMEM, "larson: no memory for %u slots", l->slots);
@@ -84,23 +82,12 @@ static void *larson_stretch(void *arg)
 static void larson_run(struct workload_thread *t)
 {
     struct larson_line *l = t->state;
-    pthread_attr_t attr;
-    pthread_t successor;
-    pthread_attr_init(&attr);
-    bool own_stack = pthread_attr_setstack(&attr, l->stack, LARSON_STACK_BYTES) == 0;
     block_begin(&l->account);
     larson_stretch(l);
-    while (l->steps) {
-        /* When no thread can be had the work is still done, by this one: the checksum stays, the shape does not. */
-        if (pthread_create(&successor, own_stack ? &attr : NULL, larson_stretch, l) != 0) {
+    while (l->steps)
+        if (!successor_run(l->stack, larson_stretch, l))
             t->failed_allocs++;
-            larson_stretch(l);
-        } else {
-            pthread_join(successor, NULL);
-        }
-    }
     block_end(&l->account);
-    pthread_attr_destroy(&attr);
 }
 
 static void larson_drain(struct workload_thread *t)

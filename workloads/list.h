@@ -33,7 +33,103 @@ enum {
     P(S, COUNT, outstanding, "4", "1-1024", "batches under way for each pair") \
     P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all pairs")
 
-#define ALLOC_TRACE_PARAMS(P, S)                                                                       \
+#define MSTRESS_PARAMS(P, S)                                                                              \
+    P(S, COUNT, slots, "2000", "1-10M", "blocks a thread holds")                                          \
+    P(S, COUNT, places, "1000", "1-10M", "blocks in the table that all threads share")                    \
+    P(S, COUNT, transfer, "25", "0-100", "per cent of the new blocks that are swapped with a shared one") \
+    P(S, COUNT, phases, "50", "1-1M", "lives of a thread")                                                \
+    P(S, COUNT, ops, "4M", "1-100G",                                                                      \
+      "replacements' mallocs and frees, over all threads; filling and emptying come on top")
+
+#define ALLOC_TEST_PARAMS(P, S)                                                            \
+    P(S, COUNT, slots, "262144", "1-100M", "slots, over all threads; about half are full") \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads")
+
+#define GLIBC_SIMPLE_PARAMS(P, S)                          \
+    P(S, BYTES, size, "32", "1-1M", "block size in bytes") \
+    P(S, COUNT, ops, "20M", "1-100G", "operations (a malloc or a free each), over all threads")
+
+#define GLIBC_THREAD_PARAMS(P, S)                                                                 \
+    P(S, COUNT, slots, "1024", "1-10M", "slots a thread has; about half are full")                \
+    P(S, RANGE, size, "4-32768", "1-1G", "block sizes in bytes, falling with the inverse square") \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads")
+
+#define CACHE_SCRATCH_PARAMS(P, S)                              \
+    P(S, BYTES, size, "8", "1-4k", "block size in bytes")       \
+    P(S, COUNT, writes, "1000", "0-1M", "writes to each block") \
+    P(S, COUNT, ops, "400k", "1-100G", "operations (a malloc or a free each), over all threads")
+
+#define CACHE_THRASH_PARAMS CACHE_SCRATCH_PARAMS
+
+#define SH6_PARAMS(P, S)                                                            \
+    P(S, RANGE, size, "1-1000", "1-1G", "block sizes in bytes, falling in a batch") \
+    P(S, COUNT, batch, "500", "1-1M", "blocks that are made before any is freed")   \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads")
+
+#define SH8_PARAMS SH6_PARAMS
+
+#define MSGPASS_PARAMS(P, S)                                                    \
+    P(S, RANGE, size, "48-128", "1-1G", "message sizes in bytes")               \
+    P(S, COUNT, outstanding, "4096", "1-10M", "messages under way at each hop") \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads")
+
+#define RPTEST_PARAMS(P, S)                                                                   \
+    P(S, RANGE, size, "16-8000", "1-1G", "block sizes in bytes")                              \
+    P(S, CHOICE, falloff, "linear", "linear|exponential", "how large blocks are rarer")       \
+    P(S, COUNT, slots, "4000", "10-10M", "blocks a thread holds; a tenth of them is a batch") \
+    P(S, COUNT, ops, "4M", "1-100G", "operations (a malloc or a free each), over all threads")
+
+#define STARTUP_PARAMS(P, S)                                                          \
+    P(S, COUNT, starts, "2000", "1-10M", "threads started, over all harness threads") \
+    P(S, COUNT, blocks, "32", "1-1M", "blocks that each of them allocates")           \
+    P(S, RANGE, size, "16-4096", "1-1G", "block sizes in bytes")
+
+#define REALLOC_PARAMS(P, S)                                                                \
+    P(S, COUNT, vectors, "1000", "1-10M", "vectors that a thread grows")                    \
+    P(S, RANGE, size, "16-8192", "1-1G", "bytes of a new vector, and the most it grows to") \
+    P(S, CHOICE, growth, "list", "list|half|double",                                        \
+      "a full vector grows: as CPython's lists, by half, or twofold")                       \
+    P(S, COUNT, ops, "4M", "1-100G", "operations (a malloc, realloc or free each), over all threads")
+
+#define LARGE_PARAMS(P, S)                                              \
+    P(S, COUNT, live, "20", "1-100k", "buffers held, over all threads") \
+    P(S, RANGE, size, "5M-25M", "1-4G", "buffer sizes in bytes")        \
+    P(S, COUNT, ops, "400", "1-100G", "operations (a malloc or a free each), over all threads")
+
+#define ALIGNED_PARAMS(P, S)                                                                           \
+    P(S, COUNT, live, "20k", "1-100M", "blocks held, over all threads")                                \
+    P(S, RANGE, size, "16-2048", "1-1G", "block sizes in bytes")                                       \
+    P(S, RANGE, align, "16-4096", "16-1M", "alignments: the powers of two from the first to the last") \
+    P(S, COUNT, ops, "2M", "1-100G", "operations (a malloc or a free each), over all threads")
+
+#define CALLOC_PARAMS(P, S)                                             \
+    P(S, COUNT, live, "20k", "1-100M", "blocks held, over all threads") \
+    P(S, RANGE, size, "16-4096", "1-1G", "block sizes in bytes")        \
+    P(S, COUNT, ops, "2M", "1-100G", "operations (a malloc or a free each), over all threads")
+
+#define BLOWUP_PARAMS(P, S)                                                         \
+    P(S, BYTES, live, "32M", "4k-1024G", "bytes that stay live, however many threads") \
+    P(S, RANGE, size, "16-512", "1-1G", "block sizes in bytes")                     \
+    P(S, COUNT, rounds, "8", "1-1M", "how often the set changes hands")
+
+#define ROBSON_PARAMS(P, S)                                                       \
+    P(S, BYTES, live, "32M", "4k-1024G", "most bytes live, over all threads")        \
+    P(S, RANGE, size, "16-1M", "1-1G", "the first size and the last: it doubles") \
+    P(S, COUNT, rounds, "1", "1-1M", "how often it starts again")
+
+#define PHASE_SHIFT_PARAMS(P, S)                                                       \
+    P(S, BYTES, live, "64M", "4k-1024G", "bytes that each phase fills, over all threads") \
+    P(S, BYTES, size, "240", "1-1G", "block size of the first phase")                  \
+    P(S, REAL, factor, "2.05", "0.01-100", "from one phase's size to the next's")      \
+    P(S, COUNT, phases, "4", "1-1000", "phases")                                       \
+    P(S, REAL, survive, "0.05", "0-1", "part of the blocks that outlive their phase")
+
+#define SAWTOOTH_PARAMS(P, S)                                                          \
+    P(S, BYTES, live, "64M", "4k-1024G", "bytes at the top of a tooth, over all threads") \
+    P(S, RANGE, size, "16-2048", "1-1G", "block sizes in bytes")                       \
+    P(S, COUNT, teeth, "4", "1-1M", "how often it grows")
+
+#define ALLOC_TRACE_PARAMS(P, S)                                                                 \
     P(S, TEXT, file, "", "", "the .hgt file")                                                    \
     P(S, CHOICE, touch, "page", "none|first|page|all", "which bytes of a new block are written") \
     P(S, FLAG, verify, "0", "", "fill every block with a pattern and check it before its free")  \
@@ -68,6 +164,44 @@ enum {
       "cost of thread starts")                                                                           \
     W(xmalloc, "xmalloc", LEVEL_ALLOC, WORKLOAD_PAIRS, XMALLOC_PARAMS,                                   \
       "producers to consumers in batches: every free is remote; nothing is kept, so its memory says little") \
+    W(mstress, "mstress", LEVEL_ALLOC, 0, MSTRESS_PARAMS, \
+      "blocks of all sizes wander between uneven threads that come and go: heaps left by dead threads; not locality") \
+    W(alloc_test, "alloc-test", LEVEL_ALLOC, 0, ALLOC_TEST_PARAMS, \
+      "a few hot slots, mostly small blocks, every byte written: locality of what is used again; no remote frees") \
+    W(sh6, "sh6", LEVEL_ALLOC, 0, SH6_PARAMS, \
+      "batches freed in order, in reverse, from both ends: caches of recent frees; nothing lives long") \
+    W(sh8, "sh8", LEVEL_ALLOC, 0, SH8_PARAMS, \
+      "the batches of sh6 freed by the next thread of a circle: remote frees by threads that also allocate; nothing lives long") \
+    W(msgpass, "msgpass", LEVEL_ALLOC, 0, MSGPASS_PARAMS, \
+      "messages through producer, proxy and consumer: remote frees under a bound; a slow hop hides the allocator behind it") \
+    W(cache_scratch, "cache-scratch", LEVEL_ALLOC, 0, CACHE_SCRATCH_PARAMS, \
+      "passive false sharing: does a freed neighbour's block come back to a thread; says nothing with one thread") \
+    W(cache_thrash, "cache-thrash", LEVEL_ALLOC, 0, CACHE_THRASH_PARAMS, \
+      "active false sharing: do two threads get pieces of one cache line; says nothing with one thread") \
+    W(glibc_simple, "glibc-simple", LEVEL_ALLOC, 0, GLIBC_SIMPLE_PARAMS, \
+      "one size, 25 to 1600 blocks at once: how far thread caches reach; the best case of every allocator") \
+    W(glibc_thread, "glibc-thread", LEVEL_ALLOC, 0, GLIBC_THREAD_PARAMS, \
+      "random slots, sizes falling with the inverse square: scaling over threads that share nothing; small live set") \
+    W(rptest, "rptest", LEVEL_ALLOC, 0, RPTEST_PARAMS, \
+      "scattered frees beside batches that the next thread frees, many sizes; short, so not its fragmentation over time") \
+    W(startup, "startup", LEVEL_ALLOC, 0, STARTUP_PARAMS, \
+      "the first allocations of short-lived threads and what the dead leave behind; the starts themselves are in the time") \
+    W(realloc, "realloc", LEVEL_ALLOC, 0, REALLOC_PARAMS, \
+      "vectors that grow: in place or moved (workload.moved of workload.reallocs); not shrinking") \
+    W(large, "large", LEVEL_ALLOC, 0, LARGE_PARAMS, \
+      "a few buffers of megabytes: mapped anew or kept; mostly the kernel's page faults, not the allocator's code") \
+    W(aligned, "aligned", LEVEL_ALLOC, 0, ALIGNED_PARAMS, \
+      "alignments of 16 to 4096: what they cost in time and memory; rare in programs") \
+    W(calloc, "calloc", LEVEL_ALLOC, 0, CALLOC_PARAMS, \
+      "zeroed blocks, recycled: clearing, and knowing what is clear already; reads and fills each, so not the call alone") \
+    W(blowup, "blowup", LEVEL_ALLOC, 0, BLOWUP_PARAMS, \
+      "a constant live set moves through the threads: peak memory against one thread's; one thread works at a time, so not speed") \
+    W(robson, "robson", LEVEL_ALLOC, 0, ROBSON_PARAMS, \
+      "holes that are always half of what is asked next: fragmentation at its worst for first fit; no program does this") \
+    W(phase_shift, "phase-shift", LEVEL_ALLOC, 0, PHASE_SHIFT_PARAMS, \
+      "sizes change while a few blocks survive: pages held by little; not speed") \
+    W(sawtooth, "sawtooth", LEVEL_ALLOC, 0, SAWTOOTH_PARAMS, \
+      "grow, drain, grow: what goes back to the system after the last drain, and what regrowth costs; not a steady state") \
     W(alloc_trace, "trace", LEVEL_ALLOC, 0, ALLOC_TRACE_PARAMS,                                          \
       "a recorded program's calls in its own order: what it would ask of another allocator, not its "    \
       "own work")                                                                                         \

@@ -24,8 +24,15 @@ static void pymalloc_unmap_arena(void *arg, void *p, size_t bytes)
     os_unmap(&h->account, p, bytes);
 }
 
-static const struct pymalloc_raw pymalloc_libc = {malloc, calloc,        realloc,
-                                                  free,   aligned_alloc, malloc_usable_size};
+/* Not aligned_alloc, which would have the size be a multiple of the alignment. */
+static void *pymalloc_libc_aligned(size_t align, size_t size)
+{
+    void *p;
+    return posix_memalign(&p, align, size) ? NULL : p;
+}
+
+static const struct pymalloc_raw pymalloc_libc = {
+    malloc, calloc, realloc, free, pymalloc_libc_aligned, malloc_usable_size};
 
 static void pymalloc_close(struct alloc *a)
 {

@@ -1,37 +1,52 @@
 /* pymalloc.c: is our pymalloc the real one? The same operations on both, each in a fresh process with the same
  * arenas; see pymalloc_side.h for what is compared: every address, every arena event, all of heap{}.
  *
- *   pymalloc                 the vector and TRACES random traces
+ *   pymalloc                 the vector and random traces
  *   pymalloc FILE.txt...     these recorded traces instead (text form)
  *
- * Skipped, with the reason, where no libpython 3.9 to 3.11 is installed. */
+ * Where no libpython 3.9 to 3.11 is installed, the rules written down a second time (pymalloc_model.h) take its
+ * place; they do so everywhere for the layouts that the installed one does not have. */
 #include "pymalloc_side.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 
-#define TRACES 240
+/* A sanitised run is ten times slower, and looks for something else. */
+#if defined HG_ASAN || defined HG_TSAN
+#define TRACES 32
+#else
+#define TRACES 200
+#endif
+#define MODEL_TRACES (TRACES / 8)
 
-static struct side_result *real, *clone;
+struct layout {
+    const char *spec;
+    uint32_t pool_bytes, arena_bytes;
+};
+static const struct layout layout_3_9 = {"pymalloc:layout=3.9", 4096, 256 << 10},
+                           layout_3_10 = {"pymalloc:layout=3.10", 16384, 1 << 20},
+                           layout_huge = {"pymalloc:layout=3.10,hugepages=1", 16384, 2 << 20};
+
+static const struct layout *real_layout; /* of the installed libpython, NULL when there is none */
+static const char *judge_3_10 = "model"; /* "cpython" where that has this layout */
+static struct side_result *result[2];
 static uintptr_t crossing; /* an address where a leaf of the radix map ends, in reserved space */
-static char clone_spec[64];
-static size_t arena_bytes;
 static int files;
 static char **file;
 
-static void script_make(struct side_script *s, uint64_t seed)
+static void script_make(struct side_script *s, const struct layout *layout, uint64_t seed)
 {
     struct rng r;
     rng_seed(&r, seed);
-    *s = (struct side_script){.arena_bytes = arena_bytes};
+    *s = (struct side_script){.arena_bytes = layout->arena_bytes, .pool_bytes = layout->pool_bytes};
     uint64_t kind = rng_below(&r, 3);
     uintptr_t common = 4096 * (1 + rng_below(&r, SIDE_POOL_BYTES / 4096 - 1));
     for (size_t i = 0; i < SIDE_ARENAS_MAX; i++)
         s->shift[i] = kind == 0 ? 0 : kind == 1 ? common : 4096 * rng_below(&r, SIDE_POOL_BYTES / 4096);
     /* Side by side, two arenas share a window of the map; only with one shift for all do they not overlap. */
-    s->stride = arena_bytes + (kind == 2 ? SIDE_POOL_BYTES : 0);
-    /* Half of them below the end of a leaf, half above; or far from it; at any place in a window. */
+    s->stride = layout->arena_bytes + (kind == 2 ? SIDE_POOL_BYTES : 0);
+    /* Some below the end of a leaf and some above; at any place in a window. */
     s->origin = crossing - SIDE_POOL_BYTES * rng_below(&r, 64) - s->stride * rng_below(&r, 24);
     s->refuse_every = rng_below(&r, 8) ? 0 : 2 + rng_below(&r, 9);
 }
@@ -43,33 +58,36 @@ static const char *entry_text(uint64_t e, char *buf, size_t size)
     return buf;
 }
 
-/* Fails with the first thing that differs. */
-static void compare(const struct trace *t, const struct side_script *s, const char *what, bool expect_log)
+/* Runs the trace on both; fails with the first thing that differs. The results stay. */
+static void compare(const struct trace *t, const struct side_script *s, const char *what, const char *model,
+                    const char *ours)
 {
-    int a = side_spawn("cpython", t, s, real), b = side_spawn(clone_spec, t, s, clone);
-    if (a != 0 || !real->done)
-        fail_msg("%s: cpython: status %#x %s", what, (unsigned)a, real->message);
-    if (b != 0 || !clone->done)
-        fail_msg("%s: %s: status %#x %s", what, clone_spec, (unsigned)b, clone->message);
-    if (expect_log)
-        assert_true(real->entries > 0 && real->entries < SIDE_ENTRIES);
-    for (size_t i = 0; i < real->entries || i < clone->entries; i++) {
+    const char *name[2] = {model, ours};
+    for (unsigned i = 0; i < 2; i++) {
+        int status = side_spawn(name[i], t, s, result[i]);
+        if (status != 0 || !result[i]->done)
+            fail_msg("%s: %s: status %#x %s", what, name[i], (unsigned)status, result[i]->message);
+    }
+    const struct side_result *a = result[0], *b = result[1];
+    if (a->entries == SIDE_ENTRIES)
+        fail_msg("%s: more than %zu operations", what, SIDE_ENTRIES);
+    for (size_t i = 0; i < a->entries || i < b->entries; i++) {
         char x[64], y[64];
-        if (i >= real->entries || i >= clone->entries || real->log[i] != clone->log[i])
-            fail_msg("%s: entry %zu of %zu: real %s, ours %s", what, i, real->entries,
-                     i < real->entries ? entry_text(real->log[i], x, sizeof x) : "nothing",
-                     i < clone->entries ? entry_text(clone->log[i], y, sizeof y) : "nothing");
+        if (i >= a->entries || i >= b->entries || a->log[i] != b->log[i])
+            fail_msg("%s: entry %zu of %zu: %s %s, %s %s", what, i, a->entries, model,
+                     i < a->entries ? entry_text(a->log[i], x, sizeof x) : "nothing", ours,
+                     i < b->entries ? entry_text(b->log[i], y, sizeof y) : "nothing");
     }
     for (unsigned when = 0; when < 2; when++) {
-        assert_int_equal(real->key_count[when], 32 * 4 + 10);
-        assert_int_equal(clone->key_count[when], 32 * 4 + 10);
-        for (size_t k = 0; k < real->key_count[when]; k++) {
-            assert_string_equal(real->key[when][k].name, clone->key[when][k].name);
-            if (real->key[when][k].value != clone->key[when][k].value)
-                fail_msg("%s: %s %s: real %llu, ours %llu", what, real->key[when][k].name,
-                         when ? "after all frees" : "at the end",
-                         (unsigned long long)real->key[when][k].value,
-                         (unsigned long long)clone->key[when][k].value);
+        assert_int_equal(a->key_count[when], 32 * 4 + 10);
+        assert_int_equal(b->key_count[when], 32 * 4 + 10);
+        for (size_t k = 0; k < a->key_count[when]; k++) {
+            assert_string_equal(a->key[when][k].name, b->key[when][k].name);
+            if (a->key[when][k].value != b->key[when][k].value)
+                fail_msg("%s: %s %s: %s %llu, %s %llu", what, a->key[when][k].name,
+                         when ? "after all frees" : "at the end", model,
+                         (unsigned long long)a->key[when][k].value, ours,
+                         (unsigned long long)b->key[when][k].value);
         }
     }
 }
@@ -112,21 +130,23 @@ static void test_vector(void **state)
         {"heap.bytes_arena_alignment", 26 * 16384},
     };
     struct trace t = {0};
-    struct side_script s = {
-        .origin = crossing, .arena_bytes = arena_bytes, .stride = arena_bytes + SIDE_POOL_BYTES};
+    struct side_script s = {.origin = crossing,
+                            .pool_bytes = layout_3_10.pool_bytes,
+                            .arena_bytes = layout_3_10.arena_bytes,
+                            .stride = layout_3_10.arena_bytes + SIDE_POOL_BYTES};
     for (size_t i = 1; i < SIDE_ARENAS_MAX; i++)
         s.shift[i] = 4096; /* the first one aligned, 26 not: as the kernel gave them */
     trace_vector(&t);
-    compare(&t, &s, "vector", true);
+    compare(&t, &s, "vector", judge_3_10, layout_3_10.spec);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-        if (key_value(clone, 0, expected[i].key) != expected[i].value)
+        if (key_value(result[1], 0, expected[i].key) != expected[i].value)
             fail_msg("%s is %llu, not %llu", expected[i].key,
-                     (unsigned long long)key_value(clone, 0, expected[i].key),
+                     (unsigned long long)key_value(result[1], 0, expected[i].key),
                      (unsigned long long)expected[i].value);
-    assert_int_equal(key_value(clone, 1, "heap.arenas_reclaimed"), 26);
-    assert_int_equal(key_value(clone, 1, "heap.arenas_current"), 1);
+    assert_int_equal(key_value(result[1], 1, "heap.arenas_reclaimed"), 26);
+    assert_int_equal(key_value(result[1], 1, "heap.arenas_current"), 1);
     /* The realloc stayed, then moved: the log begins with the arena and these three. */
-    assert_true(clone->log[1] == clone->log[2] && clone->log[2] != clone->log[3]);
+    assert_true(result[1]->log[1] == result[1]->log[2] && result[1]->log[2] != result[1]->log[3]);
     trace_free(&t);
 }
 
@@ -134,42 +154,65 @@ static void test_two_pools(void **state)
 {
     (void)state;
     struct trace t = {0};
-    struct side_script s = {.origin = crossing, .arena_bytes = arena_bytes, .stride = arena_bytes};
+    struct side_script s = {.origin = crossing,
+                            .pool_bytes = layout_3_10.pool_bytes,
+                            .arena_bytes = layout_3_10.arena_bytes,
+                            .stride = layout_3_10.arena_bytes};
     trace_two_pools(&t);
-    compare(&t, &s, "two pools", true);
+    compare(&t, &s, "two pools", judge_3_10, layout_3_10.spec);
     trace_free(&t);
 }
 
-static void test_random(void **state)
+static void random_traces(const struct layout *layout, unsigned traces, const char *model, const char *ours)
 {
-    (void)state;
     uint64_t given_back = 0, refused = 0, misaligned = 0, most = 0, entries = 0;
-    for (uint64_t seed = 1; seed <= TRACES; seed++) {
+    for (uint64_t seed = 1; seed <= traces; seed++) {
         struct trace t = {0};
         struct side_script s;
         char what[64];
         snprintf(what, sizeof what, "random trace %llu", (unsigned long long)seed);
         trace_make(&t, seed);
-        script_make(&s, seed);
-        compare(&t, &s, what, true);
-        entries += clone->entries;
-        for (size_t i = 0; i < clone->entries; i++) {
-            given_back += clone->log[i] >> 60 == SIDE_GIVEN >> 60;
-            refused += clone->log[i] >> 60 == SIDE_REFUSED >> 60;
+        script_make(&s, layout, seed);
+        compare(&t, &s, what, model, ours);
+        const struct side_result *r = result[1];
+        entries += r->entries;
+        for (size_t i = 0; i < r->entries; i++) {
+            given_back += r->log[i] >> 60 == SIDE_GIVEN >> 60;
+            refused += r->log[i] >> 60 == SIDE_REFUSED >> 60;
         }
-        misaligned += key_value(clone, 0, "heap.bytes_arena_alignment") > 0;
-        if (key_value(clone, 0, "heap.arenas_highwater") > most)
-            most = key_value(clone, 0, "heap.arenas_highwater");
+        misaligned += key_value(r, 0, "heap.bytes_arena_alignment") > 0;
+        if (key_value(r, 0, "heap.arenas_highwater") > most)
+            most = key_value(r, 0, "heap.arenas_highwater");
         trace_free(&t);
     }
-    /* The traces must reach what they are for. */
-    assert_true(given_back > TRACES && refused > TRACES / 8 && most > 20);
-    assert_true(misaligned > TRACES / 4 || arena_bytes < (size_t)1
-                                                             << 20); /* a 4 KiB pool is aligned on any page */
-    print_message("# %d traces, %llu entries, %llu arenas given back, %llu refused, %llu traces misaligned, "
-                  "at most %llu arenas\n",
-                  TRACES, (unsigned long long)entries, (unsigned long long)given_back,
-                  (unsigned long long)refused, (unsigned long long)misaligned, (unsigned long long)most);
+    print_message(
+        "# %s: %u traces, %llu entries, %llu arenas given back, %llu refused, %llu traces misaligned, "
+        "at most %llu arenas\n",
+        ours, traces, (unsigned long long)entries, (unsigned long long)given_back,
+        (unsigned long long)refused, (unsigned long long)misaligned, (unsigned long long)most);
+    /* The traces must reach what they are for. On 4 KiB pages a 4 KiB pool is always aligned. */
+    assert_true(given_back > traces && refused > traces / 8 && most > 10);
+    assert_true(misaligned > traces / 4 || layout->pool_bytes <= 4096);
+}
+
+static void test_random(void **state)
+{
+    (void)state;
+    random_traces(real_layout, TRACES, "cpython", real_layout->spec);
+}
+
+static void test_model(void **state)
+{
+    (void)state;
+    random_traces(real_layout, MODEL_TRACES, "cpython", "model");
+}
+
+static void test_layouts(void **state)
+{
+    (void)state;
+    random_traces(&layout_3_9, MODEL_TRACES, "model", layout_3_9.spec);
+    random_traces(&layout_3_10, MODEL_TRACES, "model", layout_3_10.spec);
+    random_traces(&layout_huge, MODEL_TRACES, "model", layout_huge.spec);
 }
 
 static void test_files(void **state)
@@ -185,29 +228,21 @@ static void test_files(void **state)
         fclose(f);
         if (line)
             fail_msg("%s: line %zu is no operation", file[i], line);
-        script_make(&s, (uint64_t)i);
+        script_make(&s, real_layout, (uint64_t)i);
         s.refuse_every = 0;
-        compare(&t, &s, file[i], false);
+        compare(&t, &s, file[i], "cpython", real_layout->spec);
         print_message("# %s: %zu operations, %llu arenas\n", file[i], t.count,
-                      (unsigned long long)key_value(clone, 0, "heap.arenas_highwater"));
+                      (unsigned long long)key_value(result[1], 0, "heap.arenas_highwater"));
         trace_free(&t);
     }
 }
 
-/* Which layout the real one has is asked in a child: this process stays free of it. */
-static const char *set_up(void)
+/* Which libpython there is is asked in a child: this process stays free of it. */
+static int installed_minor(void)
 {
-    real = side_result_new();
-    clone = side_result_new();
-    void *space = os_map(&os_harness, 2 * SIDE_CROSSING, 0, OS_RESERVE);
-    if (!real || !clone || !space)
-        return "no address space";
-    crossing = ((uintptr_t)space + SIDE_CROSSING - 1) & ~(SIDE_CROSSING - 1);
-    if (crossing - (uintptr_t)space < SIDE_CROSSING / 16)
-        crossing += SIDE_CROSSING; /* room on both sides */
-    int pipe_fd[2], minor = 0;
-    if (pipe(pipe_fd) != 0)
-        return "no pipe";
+    int fd[2], minor = 0;
+    if (pipe(fd) != 0)
+        return 0;
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
@@ -215,33 +250,49 @@ static const char *set_up(void)
         struct alloc_stack stack;
         if (spec_parse(&spec, "cpython", NULL) == 0 && alloc_open(&stack, &spec, NULL) == 0)
             minor = cpython_minor_version();
-        _exit(write(pipe_fd[1], &minor, sizeof minor) != sizeof minor);
+        _exit(write(fd[1], &minor, sizeof minor) != sizeof minor);
     }
-    close(pipe_fd[1]);
-    if (child < 0 || read(pipe_fd[0], &minor, sizeof minor) != sizeof minor)
+    close(fd[1]);
+    if (child < 0 || read(fd[0], &minor, sizeof minor) != sizeof minor)
         minor = 0;
-    close(pipe_fd[0]);
+    close(fd[0]);
     while (child > 0 && waitpid(child, NULL, 0) != child)
         ;
-    arena_bytes = minor == 9 ? (size_t)256 << 10 : (size_t)1 << 20;
-    snprintf(clone_spec, sizeof clone_spec, "pymalloc:layout=%s", minor == 9 ? "3.9" : "3.10");
-    return minor ? NULL : "no libpython 3.9, 3.10 or 3.11 here (Debian 12: package libpython3.11)";
+    return minor;
 }
 
 int main(int argc, char **argv)
 {
     files = argc - 1;
     file = argv + 1;
-    const char *why = set_up();
-    if (why) {
-        printf("1..0 # SKIP %s\n", why);
+    void *space = os_map(&os_harness, 2 * SIDE_CROSSING, 0, OS_RESERVE);
+    for (unsigned i = 0; i < 2; i++)
+        result[i] = side_result_new();
+    if (!result[0] || !result[1] || !space) {
+        printf("1..0 # SKIP no address space\n");
         return 0;
     }
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vector),
-        cmocka_unit_test(test_two_pools),
-        cmocka_unit_test(test_random),
-    };
-    const struct CMUnitTest recorded[] = {cmocka_unit_test(test_files)};
-    return files ? cmocka_run_group_tests(recorded, NULL, NULL) : cmocka_run_group_tests(tests, NULL, NULL);
+    crossing = ((uintptr_t)space + SIDE_CROSSING - 1) & ~(SIDE_CROSSING - 1);
+    if (crossing - (uintptr_t)space < SIDE_CROSSING / 16)
+        crossing += SIDE_CROSSING; /* room on both sides */
+    int minor = installed_minor();
+    real_layout = minor == 0 ? NULL : minor == 9 ? &layout_3_9 : &layout_3_10;
+    if (real_layout == &layout_3_10)
+        judge_3_10 = "cpython";
+    const struct CMUnitTest recorded[] = {cmocka_unit_test(test_files)},
+                            alone[] = {cmocka_unit_test(test_vector), cmocka_unit_test(test_two_pools),
+                                       cmocka_unit_test(test_layouts)},
+                            all[] = {cmocka_unit_test(test_vector), cmocka_unit_test(test_two_pools),
+                                     cmocka_unit_test(test_random), cmocka_unit_test(test_model),
+                                     cmocka_unit_test(test_layouts)};
+    if (files && !real_layout) {
+        printf("1..0 # SKIP no libpython 3.9 to 3.11\n");
+        return 0;
+    }
+    if (!real_layout)
+        print_message(
+            "# no libpython 3.9 to 3.11 here (Debian 12: package libpython3.11): the model stands in\n");
+    return files         ? cmocka_run_group_tests(recorded, NULL, NULL)
+           : real_layout ? cmocka_run_group_tests(all, NULL, NULL)
+                         : cmocka_run_group_tests(alone, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #ifndef HG_TESTS_CONFORMANCE_PYMALLOC_SIDE_H
 #define HG_TESTS_CONFORMANCE_PYMALLOC_SIDE_H
 
+#include "pymalloc_model.h"
 #include "pymalloc_trace.h"
 
 #include "../../alloc/alloc.h"
@@ -53,6 +54,7 @@ struct side_result {
 /* Where the arenas of a trace lie. */
 struct side_script {
     uintptr_t origin;
+    uint32_t pool_bytes; /* for the model */
     size_t arena_bytes, stride;
     uintptr_t shift[SIDE_ARENAS_MAX]; /* of each place from its aligned address, below a pool */
     uint64_t refuse_every;            /* 0: never */
@@ -168,6 +170,14 @@ static inline void side_child(const char *spec_text, const struct trace *t, cons
     struct message m = {""};
     struct spec spec;
     struct alloc_stack stack;
+    const struct pymalloc_arena_source source = {&s, side_map, side_unmap};
+    if (strcmp(spec_text, "model") == 0) {
+        struct alloc model;
+        model_open(&model, script->pool_bytes, (uint32_t)script->arena_bytes, &source);
+        side_run(&s, &model, t);
+        r->done = true;
+        return;
+    }
     int err = spec_parse(&spec, spec_text, &m);
     if (!err)
         err = alloc_open(&stack, &spec, &m);
@@ -183,7 +193,7 @@ static inline void side_child(const char *spec_text, const struct trace *t, cons
         struct side_arena_allocator arenas = {&s, side_map, side_unmap};
         set(&arenas);
     } else {
-        pymalloc_set_arena_source(a, &(struct pymalloc_arena_source){&s, side_map, side_unmap});
+        pymalloc_set_arena_source(a, &source);
     }
     side_run(&s, a, t);
     r->done = true;

@@ -1,9 +1,9 @@
 /* record_spool.c: the recorder's slow path: which process is recorded, where its words go, what a fork, a thread's end
  * and a full disk do. See spool.h for the file, record.h for the fast path.
  *
- * A process begins EARLY: its calls, from before any constructor, fill a buffer in static memory. Its constructor (or the full buffer)
- * decides: RECORDING, when it is the process of HEAPGAUGE_RECORD_PID or children are wanted, or OFF. A forked child finds
- * its states wiped and decides anew. STOPPED is for good: the disk is full, or the file cannot be reached any more.
+ * A process begins EARLY: its calls, from before any constructor, go into a buffer. Our constructor decides: RECORDING,
+ * when it is the process of HEAPGAUGE_RECORD_PID or children are wanted, or OFF. A forked child finds its states wiped
+ * and decides anew. STOPPED is for good: the disk is full, or the file cannot be reached any more.
  *
  * Locking: `lock` guards the lists of free states and segments, and the late calls of ended threads; it is held for a few
  * instructions, never over an allocation. A child begins with it open, whoever held it in the parent. */
@@ -46,7 +46,14 @@ static __thread bool
 static __thread bool thread_inside; /* in this file: a signal handler's call must not take the lock again */
 _Atomic uint64_t record_clock;
 
-static uint64_t early_words[EARLY_WORDS];
+/* What is called before our constructor, in pieces: each begins with a last address of 0, as after a MARK. */
+struct early {
+    struct early *next;
+    uint64_t *end; /* set when the piece is full */
+    uint64_t words[EARLY_WORDS];
+};
+static struct early early_first;
+static struct early *early_last = &early_first;
 
 static struct {
     _Atomic int state;
@@ -87,8 +94,10 @@ static void stop(int err)
 {
     int expected = PROCESS_RECORDING;
     if (atomic_compare_exchange_strong_explicit(&process.state, &expected, PROCESS_STOPPED,
-                                                memory_order_acq_rel, memory_order_acquire))
+                                                memory_order_acq_rel, memory_order_acquire)) {
+        process.header->stop_clock = atomic_load_explicit(&record_clock, memory_order_relaxed);
         __atomic_store_n(&process.header->stop_errno, (uint32_t)err, __ATOMIC_RELEASE);
+    }
 }
 
 static void count_dropped(void)
@@ -348,11 +357,65 @@ static void after_fork(void)
     record_self = &record_none;
 }
 
-/* Once a process, by its only thread. early: what it has called so far, or NULL. */
-static void process_decide(struct record_thread *early, bool forked)
+static struct record_thread early_thread;
+
+static void early_begin(struct early *piece)
 {
+    early_last = piece;
+    early_thread.at = piece->words;
+    early_thread.end = piece->words + EARLY_WORDS;
+    early_thread.last = 0;
+}
+
+static void process_early(void)
+{
+    early_thread.used = 1;
+    early_begin(&early_first);
+    record_self = &early_thread;
+    atomic_store_explicit(&process.state, PROCESS_EARLY, memory_order_release);
+}
+
+/* The environment cannot be read before the C library's own constructor, so calls are kept until ours. */
+static bool early_more(void)
+{
+    struct early *piece = os_map(&os_harness, sizeof *piece, 0, 0);
+    if (!piece)
+        return false;
+    early_last->end = early_thread.at;
+    early_last->next = piece;
+    early_begin(piece);
+    return true;
+}
+
+static int early_flush(void)
+{
+    struct record_thread *t = record_self;
+    early_last->end = early_thread.at;
+    for (struct early *piece = &early_first; piece; piece = piece->next) {
+        size_t words = (size_t)(piece->end - piece->words);
+        struct room room = {t->at, t->end, t->segment};
+        if ((size_t)(t->end - t->at) < words + MARK_WORDS) {
+            int err = segment_new(&room);
+            os_unmap_file(t->segment, SPOOL_SEGMENT_BYTES);
+            t->at = t->end = t->segment = NULL;
+            if (err)
+                return err;
+        }
+        mark(t, room);
+        memcpy(t->at, piece->words, words * sizeof *piece->words);
+        t->at += words;
+    }
+    t->last = early_thread.last;
+    return 0;
+}
+
+_Static_assert(EARLY_WORDS + MARK_WORDS <= SPOOL_SEGMENT_WORDS, "a piece fits a segment");
+
+/* Once a process, by its only thread. */
+static void process_decide(bool forked)
+{
+    record_self = &record_none;
     if (!wanted() || spool_open(forked) != 0) {
-        record_self = &record_none;
         atomic_store_explicit(&process.state, PROCESS_OFF, memory_order_release);
         return;
     }
@@ -364,30 +427,11 @@ static void process_decide(struct record_thread *early, bool forked)
         *process.wiped = 1;
     process.key_made = process.key_made || pthread_key_create(&process.key, thread_exit) == 0;
     atomic_store_explicit(&process.state, PROCESS_RECORDING, memory_order_release);
-    record_self = &record_none;
     int err = process.wiped ? thread_begin() : -ENOMEM;
-    struct record_thread *t = record_self;
-    if (!err && early) {
-        ptrdiff_t words = early->at - early_words;
-        memcpy(t->at, early_words, (size_t)words * sizeof *early_words);
-        t->at += words;
-        t->last = early->last;
-        /* What came early was at clock 0; the thread's own clock has moved on since. */
-        *t->at++ = t->clock << 3 | SPOOL_SEQUENCE;
-    }
+    if (!err && !forked)
+        err = early_flush();
     if (err)
         stop(-err);
-}
-
-_Static_assert(EARLY_WORDS + MARK_WORDS + 2 <= SPOOL_SEGMENT_WORDS, "early words fit the first segment");
-
-static struct record_thread early_thread;
-
-static void process_early(void)
-{
-    early_thread = (struct record_thread){.at = early_words, .end = early_words + EARLY_WORDS, .used = 1};
-    record_self = &early_thread;
-    atomic_store_explicit(&process.state, PROCESS_EARLY, memory_order_release);
 }
 
 /* A child that was forked off: all that it has is its parent's. */
@@ -407,7 +451,7 @@ static void process_forked(void)
     thread_keyed = false;
     atomic_store_explicit(&process.threads, 0, memory_order_relaxed);
     atomic_store_explicit(&record_clock, 0, memory_order_relaxed);
-    process_decide(NULL, true);
+    process_decide(true);
 }
 
 __attribute__((constructor(101))) static void record_start(void)
@@ -417,7 +461,7 @@ __attribute__((constructor(101))) static void record_start(void)
     if (state_now() == PROCESS_UNKNOWN)
         process_early();
     if (state_now() == PROCESS_EARLY)
-        process_decide(&early_thread, false);
+        process_decide(false);
     if (record_self != &record_none)
         record_self->busy = 0;
     thread_inside = false;
@@ -437,10 +481,9 @@ static bool ready(void)
         process_forked();
     if (state_now() == PROCESS_UNKNOWN)
         process_early();
-    if (state_now() == PROCESS_EARLY && early_thread.end - early_thread.at < ROOM_FOR_ONE)
-        process_decide(&early_thread, false);
-    if (state_now() == PROCESS_EARLY)
-        return true;
+    if (state_now() == PROCESS_EARLY) /* of a thread that was made before any constructor, nothing is kept */
+        return record_self == &early_thread &&
+               (early_thread.end - early_thread.at >= ROOM_FOR_ONE || early_more());
     if (state_now() != PROCESS_RECORDING)
         return false;
     struct record_thread *t = record_self;
@@ -509,7 +552,7 @@ void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align,
         put(t, kind, p, size, align, clock);
         if (thread_ended)
             thread_leave();
-    } else if (state_now() == PROCESS_STOPPED) {
+    } else if (state_now() == PROCESS_STOPPED && kind != SPOOL_REALLOC_FROM) {
         count_dropped();
     }
     t = record_self;

@@ -322,7 +322,7 @@ static int merge(struct spool *s, struct hgt_writer *w, struct tool_spool *out)
         struct stream *least = s->heap[0];
         int err = 0;
         if (least->key > stop_key)
-            out->dropped++;
+            out->dropped += least->head.kind != SPOOL_REALLOC_FROM;
         else
             err = write_event(s, least, w, out);
         if (err)

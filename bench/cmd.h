@@ -10,6 +10,8 @@
     V(record, "record", "-o F.hgt [--children] -- PROGRAM ARGS...", "record a program's allocations")       \
     V(trace, "trace", "info F.hgt [--json] | import F.txt -o F.hgt | export F.hgt [-o F.txt]",              \
       "look into a recorded trace, or turn it into text and back")                                          \
+    V(report, "report", "DIR [--baseline alloc=system]",                                                    \
+      "table, report.html, summary.csv and plots of a run")                                                 \
     V(compare, "compare", "DIR [DIR2] [options]", "a metric against a baseline, with interval and verdict") \
     V(list, "list", "[allocs|workloads|rc|gc|suites|plots] [--json]", "what there is, with every parameter")
 

@@ -136,6 +136,19 @@ static void put_work(FILE *out, const struct report_data *d, size_t index, const
     fputc('\n', out);
 }
 
+void report_table_of(FILE *out, const struct report_data *d, const struct report_comparisons *c,
+                     const struct report_baseline *baseline)
+{
+    for (size_t w = 0; w < d->works; w++)
+        put_work(out, d, w, c, baseline);
+    if (d->works)
+        fprintf(out,
+                "ratio: throughput over the baseline's in the same block (Hodges-Lehmann%s);\n"
+                "JW2: resident over live memory at the peak; ext: active pages over live blocks;\n"
+                "peak RSS: of the whole process; pause: the longest\n",
+                d->blocks < STATS_MIN ? "; a CI takes 6 blocks" : ", exact 95 % CI");
+}
+
 void report_table(FILE *out, struct record *const *sample, size_t samples, const char *baseline)
 {
     struct report_data d;
@@ -143,19 +156,11 @@ void report_table(FILE *out, struct record *const *sample, size_t samples, const
     struct report_baseline base = {0};
     if (baseline)
         report_baseline_parse(&base, baseline, NULL);
-    if (report_data_make(&d, sample, samples) || report_compare(&c, &d, &base, metric_named("throughput"))) {
-        fputs("heapgauge: no memory for the table\n", stderr);
-        report_data_free(&d);
-        return;
-    }
-    for (size_t w = 0; w < d.works; w++)
-        put_work(out, &d, w, &c, &base);
-    if (d.works)
-        fprintf(out,
-                "ratio: throughput over the baseline's in the same block (Hodges-Lehmann%s);\n"
-                "JW2: resident over live memory at the peak; ext: active pages over live blocks;\n"
-                "peak RSS: of the whole process; pause: the longest\n",
-                d.blocks < STATS_MIN ? "; a CI takes 6 blocks" : ", exact 95 % CI");
+    if (report_data_make(&d, sample, samples) == 0 &&
+        report_compare(&c, &d, &base, metric_named("throughput")) == 0)
+        report_table_of(out, &d, &c, &base);
+    else
+        fputs("heapgauge: out of memory: no table\n", stderr);
     report_comparisons_free(&c);
     report_data_free(&d);
 }

@@ -89,14 +89,6 @@ void report_put_csv_number(FILE *out, double value)
         fprintf(out, "%.9g", value);
 }
 
-void report_put_gnuplot(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (const char *p = text; *p; p++)
-        fputc(*p == '"' || *p == '\\' || *p == '`' ? '\'' : (unsigned char)*p < 0x20 ? ' ' : *p, out);
-    fputc('"', out);
-}
-
 /* Three digits and a unit. */
 static struct report_figure scaled(double value, double thousand, const char *const *units, size_t count)
 {

@@ -13,8 +13,6 @@ void report_put_html(FILE *out, const char *text);
 /* One field, quoted where it must be; text that a spreadsheet would take for a formula gets a leading quote mark. */
 void report_put_csv(FILE *out, const char *text);
 void report_put_csv_number(FILE *out, double value); /* empty for a NaN */
-/* One quoted field of a gnuplot data file: quotes and backslashes replaced, no line ends. */
-void report_put_gnuplot(FILE *out, const char *text);
 
 /* A figure in at most 8 columns, "-" for a NaN: "12.3 M", "1.23 ms", "123 MiB", "1.023". */
 struct report_figure {

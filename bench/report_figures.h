@@ -1,0 +1,23 @@
+/* report_figures.h: which pictures a run gives, and their numbers. A family is the works that differ in threads alone: one section of
+ * the report. */
+#ifndef HG_BENCH_REPORT_FIGURES_H
+#define HG_BENCH_REPORT_FIGURES_H
+
+#include "report_data.h"
+#include "report_plot.h"
+
+#define FIGURES_OVERVIEW SIZE_MAX /* the section of what is about all works */
+
+struct report_family {
+    size_t first, works; /* in report_data.work */
+};
+
+/* The family that begins at work `first`. */
+struct report_family report_family_at(const struct report_data *d, size_t first);
+
+/* Draws all. A picture's section is the index of its family's first work; of a family the largest number of threads is shown in
+ * detail. 0, or -errno with a message. */
+int report_figures(struct plots *p, const struct report_data *d, const struct report_comparisons *c,
+                   struct message *m);
+
+#endif

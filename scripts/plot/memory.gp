@@ -1,0 +1,37 @@
+# memory: peak resident memory with the live part of it, and fragmentation, a bar a configuration
+# Settings: NAME TITLE0 N XMAX FMAX LABEL[] COLOUR[] VALUE[] FVALUE[]; data, a block a configuration: place peak live jw2 external (MiB)
+do for [T in "svg pngcairo"] {
+    H = 120 + 28 * N
+    if (T eq "svg") { set terminal svg size 780,H font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
+    if (T eq "pngcairo") { set terminal pngcairo size 1560,2*H font "sans,13" fontscale 2 linewidth 2 pointscale 2 background rgb "white" noenhanced; set output NAME.".png" }
+    set multiplot title TITLE0
+    set border 1
+    set tics nomirror
+    set grid xtics lc rgb "#dddddd"
+    set yrange [N+0.6:0.4]
+    set ytics scale 0 ("" 0)
+    do for [i=1:N] { set ytics add (LABEL[i] i) }
+    set style fill solid 0.75 noborder
+    set tmargin at screen 1 - 40.0 / H
+    set bmargin at screen 62.0 / H
+    set lmargin at screen 0.2
+    set rmargin at screen 0.6
+    set xlabel "peak resident memory, MiB (bright: live)"
+    set xrange [0:XMAX]
+    set xtics autofreq
+    plot for [i=1:N] NAME.".data" index i-1 using ($2/2):1:($2/2):(0.34) with boxxyerror lc rgb COLOUR[i] notitle, \
+         for [i=1:N] NAME.".data" index i-1 using ($3/2):1:($3/2):(0.12) with boxxyerror fs solid 1 noborder lc rgb "#F0E442" notitle, \
+         for [i=1:N] NAME.".data" index i-1 using ($2 > XMAX*0.75 ? XMAX*0.74 : $2):1:(" ".VALUE[i]) with labels left font ",11" textcolor rgb "#000000" notitle
+    set lmargin at screen 0.66
+    set rmargin at screen 0.97
+    do for [i=1:N] { set ytics add ("" i) }
+    set xlabel "resident / live (dot), active / live (ring)"
+    set xrange [0:FMAX]
+    set arrow 1 from first 1, graph 0 to first 1, graph 1 nohead lc rgb "#888888" dt 2
+    plot for [i=1:N] NAME.".data" index i-1 using ($4 > FMAX ? NaN : $4):1 with points pt 7 ps 0.9 lc rgb COLOUR[i] notitle, \
+         for [i=1:N] NAME.".data" index i-1 using ($5 > FMAX ? NaN : $5):1 with points pt 6 ps 1.3 lw 2 lc rgb COLOUR[i] notitle, \
+         for [i=1:N] NAME.".data" index i-1 using (FMAX*0.78):1:(FVALUE[i]) with labels left font ",11" notitle
+    unset arrow 1
+    unset multiplot
+    set output
+}

@@ -1,0 +1,35 @@
+# timeline: resident memory and live bytes, over bytes allocated (the same for every speed) and over seconds
+# Settings: NAME TITLE0 N YMAX ALLOCATED TITLE[] COLOUR[] DASH[]; data, a block a series: seconds GiB-allocated rss live (MiB)
+do for [T in "svg pngcairo"] {
+    if (T eq "svg") { set terminal svg size 860,400 font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
+    if (T eq "pngcairo") { set terminal pngcairo size 1720,800 font "sans,13" fontscale 2 linewidth 2 background rgb "white" noenhanced; set output NAME.".png" }
+    set multiplot title TITLE0
+    set border 3
+    set tics nomirror
+    set grid lc rgb "#dddddd"
+    set yrange [0:YMAX]
+    set tmargin at screen 0.9
+    set bmargin at screen 0.15
+    set ylabel "MiB"
+    unset key
+    set xtics autofreq
+    if (ALLOCATED) {
+        set lmargin at screen 0.09
+        set rmargin at screen 0.42
+        set xlabel "GiB allocated so far"
+        plot NAME.".data" index 0 using 2:4 with filledcurves y=0 fs solid 0.15 noborder lc rgb "#000000" notitle, \
+             for [i=1:N] NAME.".data" index i-1 using 2:3 with lines lc rgb COLOUR[i] dt DASH[i] lw 2 notitle
+        set ylabel ""
+        set format y ""
+    }
+    set lmargin at screen (ALLOCATED ? 0.46 : 0.09)
+    set rmargin at screen 0.79
+    set xlabel "seconds"
+    set key at screen 0.995, screen 0.9 right top Left reverse samplen 2 spacing 1.2
+    plot for [i=1:N] NAME.".data" index i-1 using 1:3 with lines lc rgb COLOUR[i] dt DASH[i] lw 2 title TITLE[i], \
+         NAME.".data" index 0 using 1:(ALLOCATED ? NaN : $4) with filledcurves y=0 fs solid 0.15 noborder lc rgb "#000000" notitle, \
+         keyentry with filledcurves fs solid 0.15 noborder lc rgb "#000000" title "live"
+    set format y "%g"
+    unset multiplot
+    set output
+}

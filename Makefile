@@ -21,6 +21,8 @@ DESTDIR ?=
 BUILD   ?= build
 OUT     := $(BUILD)/$(MODE)
 Q       := $(if $(V),,@)
+# For sub-makes of targets that a newcomer starts without -j; a -j of the user's own counts. Only valid in recipes.
+parallel = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 WARN := -Wall -Wextra -Werror
@@ -128,7 +130,7 @@ deps:
 	@scripts/install-deps
 
 bench: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(parallel) --no-print-directory all
 	@scripts/bench $(OUT)
 
 perf: all

@@ -83,7 +83,7 @@ perf-programs: $(PERF_PROGRAMS) $(PERF_PYTHON)
 PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2
 
 test: deps
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) $(parallel) --no-print-directory check
 
 units: $(UNITS) $(CONFORMANCE) $(CONFORM) $(PRELOADS)
 

@@ -26,7 +26,7 @@ struct gc_state {
     int64_t one, track_one;
     int64_t bytes_mask;
 #if RC_GIL_HELD
-    int64_t young;
+    int64_t young, tracked;      /* objects that are tracked now */
     struct gc_head *young_list;  /* new objects are appended here */
     uintptr_t new_next_bits;     /* or-ed into next of a newly tracked object (the space bit) */
     struct gc_head default_list; /* young_list of a collector that brings none */

@@ -8,6 +8,7 @@
  * (the order of its subtractions does not matter), the second, whose order does matter, sends a scout some
  * objects ahead in the list. */
 #include "cycles.h"
+#include "../alloc/os.h"
 
 #if RC_GIL_HELD
 
@@ -44,40 +45,6 @@ int gc_list_each(struct gc_head *list, object_visit *visit, void *arg)
     return 0;
 }
 
-/* Calls visit for each reference that o holds; visit is a constant, so that it is inlined here for the kinds
- * that heaps are made of. */
-static inline __attribute__((always_inline)) void traverse(struct object *o, object_visit *visit, void *arg)
-{
-    const struct type *type = o->type;
-    switch (type->id) {
-    case TYPE_TUPLE: {
-        struct tuple_object *t = (struct tuple_object *)o;
-        for (int64_t i = t->size; --i >= 0;)
-            if (t->item[i])
-                visit(t->item[i], arg);
-        break;
-    }
-    case TYPE_LIST: {
-        struct list_object *l = (struct list_object *)o;
-        for (int64_t i = l->size; --i >= 0;)
-            if (l->item[i])
-                visit(l->item[i], arg);
-        break;
-    }
-    case TYPE_INSTANCE: {
-        struct instance_object *n = (struct instance_object *)o;
-        for (uint32_t i = 0; i < type->slots; i++)
-            if (n->slot[i])
-                visit(n->slot[i], arg);
-        if (type->flags & TYPE_HEAP)
-            visit((struct object *)type, arg);
-        break;
-    }
-    default:
-        type->traverse(o, visit, arg);
-    }
-}
-
 static inline void begin(struct gc_head *g)
 {
     g->prev = (g->prev & GC_PREV_FINALIZED) | GC_PREV_COLLECTING |
@@ -106,7 +73,7 @@ static void subtract_part(struct gc_head *set, struct cycles_count *count)
         n++;
     }
     for (struct gc_head *g = gc_next(set); g != set; g = gc_next(g))
-        traverse(gc_object_of(g), visit_subtract, &references);
+        gc_traverse(gc_object_of(g), visit_subtract, &references);
     count->examined += n;
     count->references += references;
     count->kinds |= kinds;
@@ -135,7 +102,7 @@ static void subtract_whole(struct gc_head *set, struct cycles_count *count)
         struct object *o = gc_object_of(g);
         kinds |= 1u << o->type->id;
         n++;
-        traverse(o, visit_subtract_whole, &references);
+        gc_traverse(o, visit_subtract_whole, &references);
     }
     count->examined += n;
     count->references += references;
@@ -171,7 +138,7 @@ static uint64_t park_unreachable(struct gc_head *set, struct gc_head *unreachabl
     while (g != set) {
         if (g->prev >= COLLECTING_ONE) {
             struct object *o = gc_object_of(g);
-            traverse(o, visit_reachable, set);
+            gc_traverse(o, visit_reachable, set);
             g->prev = (g->prev & GC_PREV_FINALIZED) | (uintptr_t)prev;
             prev = g;
         } else {
@@ -341,6 +308,41 @@ uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct g
     collected += count->unreachable;
     clear_garbage(unreachable, old);
     return collected;
+}
+
+/* --- what every collection tells ---------------------------------------------------------------------------- */
+
+void gc_run_begin(struct runtime *r, struct gc_run *run, int generation)
+{
+    struct thread *t = thread_self;
+    atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
+    *run = (struct gc_run){generation, os_now_ns(), t->freed, t->freed_bytes};
+    gc_tell(r, GC_PHASE_START, generation, 0, 0);
+}
+
+uint64_t gc_run_end(struct runtime *r, const struct gc_run *run, struct gc_log *log, enum pause_cause cause,
+                    const struct cycles_count *count, uint64_t collected)
+{
+    struct thread *t = thread_self;
+    uint64_t freed = t->freed - run->freed;
+    log->stats[run->generation].collections++;
+    log->stats[run->generation].collected += collected;
+    log->examined += count->examined;
+    log->references += count->references;
+    log->freed += freed;
+    runtime_pause(r, cause, run->start_ns, os_now_ns(), count->examined, freed,
+                  t->freed_bytes - run->freed_bytes);
+    gc_tell(r, GC_PHASE_STOP, run->generation, collected, 0);
+    atomic_store_explicit(&r->gc.collecting, false, memory_order_relaxed);
+    return collected;
+}
+
+void gc_log_report(const struct gc_log *log, const struct alloc_sink *sink)
+{
+    gc_report_generations(sink, log->stats, 3);
+    sink->integer(sink->arg, "gc.examined", log->examined);
+    sink->integer(sink->arg, "gc.references", log->references);
+    sink->integer(sink->arg, "gc.freed_by_gc", log->freed);
 }
 
 #else

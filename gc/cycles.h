@@ -70,6 +70,41 @@ struct cycles_count {
     uint32_t kinds;      /* 1 << type id of every object in the list */
 };
 
+/* Calls visit for each reference that o holds; visit is a constant, so that it is inlined here for the kinds
+ * that heaps are made of. */
+static inline __attribute__((always_inline)) void gc_traverse(struct object *o, object_visit *visit,
+                                                              void *arg)
+{
+    const struct type *type = o->type;
+    switch (type->id) {
+    case TYPE_TUPLE: {
+        struct tuple_object *t = (struct tuple_object *)o;
+        for (int64_t i = t->size; --i >= 0;)
+            if (t->item[i])
+                visit(t->item[i], arg);
+        break;
+    }
+    case TYPE_LIST: {
+        struct list_object *l = (struct list_object *)o;
+        for (int64_t i = l->size; --i >= 0;)
+            if (l->item[i])
+                visit(l->item[i], arg);
+        break;
+    }
+    case TYPE_INSTANCE: {
+        struct instance_object *n = (struct instance_object *)o;
+        for (uint32_t i = 0; i < type->slots; i++)
+            if (n->slot[i])
+                visit(n->slot[i], arg);
+        if (type->flags & TYPE_HEAP)
+            visit((struct object *)type, arg);
+        break;
+    }
+    default:
+        type->traverse(o, visit, arg);
+    }
+}
+
 /* Moves what no reference from outside the set reaches from set to unreachable (an empty list), adds to count.
  * whole: the set is every tracked object that there is, so that a tracked referent is known to be in it. */
 void cycles_deduce(struct gc_head *set, struct gc_head *unreachable, bool whole, struct cycles_count *count);
@@ -82,6 +117,27 @@ uint64_t cycles_untrack_dicts(struct gc_head *list);
  * Returns the number of objects that count as collected. */
 uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct gc_head *old,
                         struct cycles_count *count);
+
+/* Around every collection: sets collecting, tells the callback, logs the pause. */
+struct gc_log {
+    struct gc_stats stats[3];
+    uint64_t examined, references, freed;
+};
+struct gc_run {
+    int generation;
+    uint64_t start_ns, freed, freed_bytes;
+};
+void gc_run_begin(struct runtime *r, struct gc_run *run, int generation);
+/* Returns collected. */
+uint64_t gc_run_end(struct runtime *r, const struct gc_run *run, struct gc_log *log, enum pause_cause cause,
+                    const struct cycles_count *count, uint64_t collected);
+/* The gc.* figures of a sample. */
+void gc_log_report(const struct gc_log *log, const struct alloc_sink *sink);
+
+static inline bool gc_is_collecting(struct runtime *r)
+{
+    return atomic_load_explicit(&r->gc.collecting, memory_order_relaxed);
+}
 
 #endif
 #endif

@@ -8,7 +8,6 @@
  * collection is put off while the objects that survived a middle one since the last full one are fewer than a
  * quarter of those that survived that. Frozen objects lie on a list that nobody examines. */
 #include "cycles.h"
-#include "../alloc/os.h"
 
 #include <errno.h>
 
@@ -20,14 +19,13 @@ struct generation {
     struct gc_head list;
     int64_t count; /* of 0: gc_state.young */
     int64_t threshold;
-    uint64_t collections, collected;
 };
 
 static struct generational {
     struct generation generation[GENERATIONS];
     struct gc_head frozen;
     int64_t long_lived_total, long_lived_pending;
-    uint64_t examined, references, freed;
+    struct gc_log log;
     bool enabled, at_safepoint;
 } self;
 
@@ -67,12 +65,12 @@ static const enum pause_cause causes[GENERATIONS] = {PAUSE_YOUNG, PAUSE_MIDDLE, 
 
 static uint64_t collect_now(struct runtime *r, int g)
 {
-    uint64_t start_ns = os_now_ns(), freed = thread_self->freed, freed_bytes = thread_self->freed_bytes;
+    struct gc_run run;
     struct gc_head unreachable, *young = &self.generation[g].list;
     struct gc_head *old = g < OLDEST ? &self.generation[g + 1].list : young;
     struct cycles_count count = {0};
     gc_list_init(&unreachable);
-    gc_tell(r, GC_PHASE_START, g, 0, 0);
+    gc_run_begin(r, &run, g);
     if (g < OLDEST)
         self.generation[g + 1].count++;
     r->gc.young = 0;
@@ -99,15 +97,7 @@ static uint64_t collect_now(struct runtime *r, int g)
     uint64_t collected = cycles_reclaim(r, &unreachable, old, &count);
     if (g == OLDEST)
         freelist_clear_all(r);
-    self.generation[g].collections++;
-    self.generation[g].collected += collected;
-    self.examined += count.examined;
-    self.references += count.references;
-    self.freed += thread_self->freed - freed;
-    runtime_pause(r, causes[g], start_ns, os_now_ns(), count.examined, thread_self->freed - freed,
-                  thread_self->freed_bytes - freed_bytes);
-    gc_tell(r, GC_PHASE_STOP, g, collected, 0);
-    return collected;
+    return gc_run_end(r, &run, &self.log, causes[g], &count, collected);
 }
 
 /* The oldest generation that is due, or -1. */
@@ -125,21 +115,13 @@ static int due(const struct runtime *r)
 static void collect_due(struct runtime *r)
 {
     int g = due(r);
-    if (g < 0)
-        return;
-    atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
-    collect_now(r, g);
-    atomic_store_explicit(&r->gc.collecting, false, memory_order_relaxed);
-}
-
-static bool is_collecting(struct runtime *r)
-{
-    return atomic_load_explicit(&r->gc.collecting, memory_order_relaxed);
+    if (g >= 0)
+        collect_now(r, g);
 }
 
 static void generational_trigger(struct runtime *r)
 {
-    if (is_collecting(r))
+    if (gc_is_collecting(r))
         return;
     if (self.at_safepoint)
         thread_break(thread_self, BREAK_GC);
@@ -149,18 +131,13 @@ static void generational_trigger(struct runtime *r)
 
 static void generational_safepoint(struct runtime *r)
 {
-    if (self.at_safepoint && self.enabled && !is_collecting(r))
+    if (self.at_safepoint && self.enabled && !gc_is_collecting(r))
         collect_due(r);
 }
 
 static uint64_t generational_collect(struct runtime *r, int generation)
 {
-    if (is_collecting(r))
-        return 0;
-    atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
-    uint64_t collected = collect_now(r, generation);
-    atomic_store_explicit(&r->gc.collecting, false, memory_order_relaxed);
-    return collected;
+    return gc_is_collecting(r) ? 0 : collect_now(r, generation);
 }
 
 static void generational_enable(struct runtime *r, bool on)
@@ -190,8 +167,7 @@ static void generational_counts(struct runtime *r, int64_t count[3])
 static void generational_stats(struct runtime *r, struct gc_stats stats[3])
 {
     (void)r;
-    for (int i = 0; i < GENERATIONS; i++)
-        stats[i] = (struct gc_stats){self.generation[i].collections, self.generation[i].collected, 0};
+    memcpy(stats, self.log.stats, sizeof self.log.stats);
 }
 
 static void generational_freeze(struct runtime *r)
@@ -212,12 +188,7 @@ static void generational_unfreeze(struct runtime *r)
 static void generational_report(struct runtime *r, const struct alloc_sink *sink)
 {
     (void)r;
-    struct gc_stats stats[GENERATIONS];
-    generational_stats(r, stats);
-    gc_report_generations(sink, stats, GENERATIONS);
-    sink->integer(sink->arg, "gc.examined", self.examined);
-    sink->integer(sink->arg, "gc.references", self.references);
-    sink->integer(sink->arg, "gc.freed_by_gc", self.freed);
+    gc_log_report(&self.log, sink);
 }
 
 static int generational_each_tracked(struct runtime *r, object_visit *visit, void *arg)

@@ -168,7 +168,8 @@ _Static_assert(sizeof(struct weakref) == 56, "weakref");
 /* next == 0: not tracked. Low bits, as CPython's:
  *   prev bit 0  the finaliser has run      prev bit 1  in the set being collected
  *   prev >> 2   gc_refs while collecting (the list is then singly linked)
- *   next bit 0  tentatively unreachable (incremental: the space bit)   next bit 1  incremental: unreachable
+ *   next bit 0  incremental collectors: which of two spaces      next bit 1  tentatively unreachable
+ *   next bit 2  pep848: not old yet
  */
 struct gc_head {
     uintptr_t next, prev;
@@ -177,7 +178,7 @@ struct gc_head {
 #define GC_PREV_COLLECTING ((uintptr_t)2)
 #define GC_PREV_SHIFT      2
 #define GC_PREV_MASK       (~(uintptr_t)3)
-#define GC_NEXT_MASK       (~(uintptr_t)3)
+#define GC_NEXT_MASK       (~(uintptr_t)7)
 #define GC_HEAD_BYTES      sizeof(struct gc_head)
 #elif HG_RC != HG_RC_BIASED
 struct gc_head {

@@ -220,6 +220,7 @@ static inline void gc_track(struct object *o)
     g->prev = (g->prev & GC_PREV_FINALIZED) | (uintptr_t)last;
     g->next = (uintptr_t)list | gc->new_next_bits;
     list->prev = (uintptr_t)g;
+    gc->tracked++;
     gc->young += gc->track_one;
 }
 
@@ -234,6 +235,7 @@ static inline void gc_untrack(struct object *o)
     next->prev = (next->prev & ~GC_PREV_MASK) | (uintptr_t)prev;
     g->next = 0;
     g->prev &= GC_PREV_FINALIZED;
+    runtime_global.gc.tracked--;
     if (runtime_global.gc.young > 0)
         runtime_global.gc.young -= runtime_global.gc.track_one;
 }

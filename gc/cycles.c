@@ -345,6 +345,4 @@ void gc_log_report(const struct gc_log *log, const struct alloc_sink *sink)
     sink->integer(sink->arg, "gc.freed_by_gc", log->freed);
 }
 
-#else
-typedef int cycles_need_a_gil; /* an empty file is not C */
 #endif

@@ -217,13 +217,4 @@ const struct collector collector_generational = {
     .each_tracked = generational_each_tracked,
 };
 
-#else
-
-static int generational_open(struct runtime *r, const void *params, struct message *m)
-{
-    (void)r, (void)params;
-    return message_set(m, -ENOTSUP, "the generational collector needs a GIL (--rc gil)");
-}
-const struct collector collector_generational = {.name = "generational", .open = generational_open};
-
 #endif

@@ -40,11 +40,15 @@ int gc_thresholds_parse(const char *owner, const char *text, int64_t threshold[3
 int collector_check(const struct collector_info *collector, const void *params, struct message *m)
 {
     for (const struct param *p = collector->params; p->name; p++) {
-        int64_t unused[3];
+        int64_t value[3] = {0};
         if (strcmp(p->name, "thresholds") == 0) {
-            int err = gc_thresholds_parse(collector->name, (const char *)params + p->offset, unused, m);
+            int err = gc_thresholds_parse(collector->name, (const char *)params + p->offset, value, m);
             if (err)
                 return err;
+            if (strcmp(collector->name, "pep848") == 0 && value[1] > PEP848_HALF_SPACES_MAX)
+                return message_set(m, -EINVAL,
+                                   "pep848: thresholds '%s' is out of range: at most %d aging half-spaces",
+                                   (const char *)params + p->offset, PEP848_HALF_SPACES_MAX);
         }
     }
     return 0;

@@ -35,9 +35,31 @@ enum {
       "3.11 collects inside the allocation, 3.13 at the next safepoint") \
     P(S, TEXT, thresholds, "", "", "of the three generations, A/B/C; empty takes the version's own")
 
-#define COLLECTORS(C)                                                                        \
-    C(none, "none", 0, PARAM_NONE, "no collector: what reference counts alone leave behind") \
-    C(generational, "generational", GC_NEEDS_GIL, GENERATIONAL_PARAMS, "CPython's three generations")
+#define INCREMENTAL_PARAMS(P, S)                                                                \
+    P(S, CHOICE, version, "3.14.0", "3.14.0|3.14.1",                                            \
+      "3.14.1 counts objects when they are tracked, and skips a run that is ahead of its work") \
+    P(S, TEXT, thresholds, "", "",                                                              \
+      "A/B/C: new objects that start an increment, its scan rate, no use; empty is 2000/10/0")
+
+#define PEP848_HALF_SPACES_MAX 2048
+#define PEP848_PARAMS(P, S)                                                                             \
+    P(S, TEXT, thresholds, "", "",                                                                      \
+      "A/B/C: kB of a half-space, aging half-spaces, no use; empty is 2000/10/10")                      \
+    P(S, CHOICE, bytes, "gc", "gc|all", "which bytes start a collection: of container objects, or all") \
+    P(S, CHOICE, limit, "inside", "inside|outside",                                                     \
+      "where marking tests for work left: at each object, or as the draft's pseudocode has it")         \
+    P(S, CHOICE, aging, "filled", "filled|one",                                                         \
+      "aging spaces at the start: as many as thresholds say, or one as the draft's pseudocode has it")  \
+    P(S, CHOICE, roots, "cycle", "cycle|increment",                                                     \
+      "when roots are marked: once a cycle, or at every increment")
+
+#define COLLECTORS(C)                                                                                 \
+    C(none, "none", 0, PARAM_NONE, "no collector: what reference counts alone leave behind")          \
+    C(generational, "generational", GC_NEEDS_GIL, GENERATIONAL_PARAMS, "CPython's three generations") \
+    C(incremental, "incremental", GC_NEEDS_GIL, INCREMENTAL_PARAMS,                                   \
+      "CPython 3.14.0's to 3.14.4's: increments of the old space, no middle generation")              \
+    C(pep848, "pep848", GC_NEEDS_GIL, PEP848_PARAMS,                                                  \
+      "the generational incremental collector that PEP 848 drafts")
 
 #define COLLECTOR_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(gc_##ident##_params, PARAMS)
 COLLECTORS(COLLECTOR_PARAM_STRUCT)

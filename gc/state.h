@@ -120,7 +120,7 @@ static inline void *gc_new(struct type *type, size_t bytes)
     struct object *o = (struct object *)(block + GC_HEAD_BYTES);
     struct gc_state *gc = &runtime_global.gc;
     struct thread *t = thread_self;
-    int64_t weight = ((int64_t)bytes & gc->bytes_mask) + gc->one;
+    int64_t weight = ((int64_t)(GC_HEAD_BYTES + bytes) & gc->bytes_mask) + gc->one;
 #if RC_GIL_HELD
     *(struct gc_head *)block = (struct gc_head){0, 0};
     gc->young += weight;

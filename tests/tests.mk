@@ -59,6 +59,17 @@ $(OUT)/tests/conformance/hgo-conform: $(CONFORM_C) $(wildcard tests/conformance/
 	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) $(LDFLAGS) -o $@ $(CONFORM_C) $(CONFORM_OBJ) \
 	    -lpython3.11 -ldw -lzstd -ldl -lm
 
+# The collectors of each policy beside a tracing oracle.
+ORACLES := $(POLICIES:%=$(OUT)/tests/conformance/oracle-%)
+define oracle_rule
+$(OUT)/tests/conformance/oracle-$(1): tests/conformance/oracle.c tests/conformance/hgo_generate.c $(wildcard tests/conformance/*.h) \
+    $(call obj_rc,$(1),$(GC_C) workloads/object_objrun.c) $(call obj,$(ALLOC_C) workloads/objscript.c)
+	$$(call say,CC,$$(@:$(OUT)/%=%))
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_$(shell echo $(1) | tr a-z A-Z) $(LDFLAGS) -o $$@ $$(filter %.c %.o,$$^) -ldw -lzstd -ldl -lm
+endef
+$(foreach p,$(POLICIES),$(eval $(call oracle_rule,$(p))))
+
 # Speed of one part beside its model, in one process; "make perf" runs them. "// links:" names what is needed beside alloc/.
 PERF_C        := $(filter-out tests/perf/cpython_%,$(wildcard tests/perf/*.c))
 PERF_PROGRAMS := $(PERF_C:tests/perf/%.c=$(OUT)/tests/perf/%)
@@ -85,10 +96,10 @@ PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --time
 test: deps
 	@$(MAKE) $(parallel) --no-print-directory check
 
-units: $(UNITS) $(CONFORMANCE) $(CONFORM) $(PRELOADS)
+units: $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(PRELOADS)
 
 check: all units
-	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE) $(CONFORM) $(BATS)
+	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(BATS)
 
 check-unit: units
 	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE)

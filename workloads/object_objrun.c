@@ -1,5 +1,5 @@
 /* object_objrun.c: see objrun.h. A node of K slots is an instance of a type made for K, which can be referenced
- * weakly and carries one word beside its slots: the root that its finaliser writes. "fin" changes its type to
+ * weakly and carries two words beside its slots: the root that its finaliser writes, and whether it has run. "fin" changes its type to
  * the twin that has a finaliser, as an assignment to __class__ does in Python.
  *
  * What the collector sees at the start is nothing: objects that making the types has left are untracked, and a
@@ -31,16 +31,22 @@ static struct object *new_reference(struct object *o)
     return o;
 }
 
-static uint32_t *revive_of(struct object *node)
+struct node_words {
+    uint32_t revive, finalised;
+};
+
+static struct node_words *words_of(struct object *node)
 {
     return instance_payload(node);
 }
 
 static void node_finalize(struct object *o)
 {
+    struct node_words *words = words_of(o);
     running->finalised++;
-    if (*revive_of(o) != OBJSCRIPT_NO_ROOT)
-        root_set(running, *revive_of(o), new_reference(o));
+    running->finalised_again += words->finalised++;
+    if (words->revive != OBJSCRIPT_NO_ROOT)
+        root_set(running, words->revive, new_reference(o));
 }
 
 static void weak_called(struct weakref *w, void *arg)
@@ -76,8 +82,10 @@ static int make_types(struct objrun *run)
         uint32_t slots = s->step[i].number;
         if (s->step[i].op != OBJSCRIPT_NODE || type_of(run, slots))
             continue;
-        struct type *plain = type_new_instance_type("node", slots, sizeof(uint32_t), TYPE_WEAK, NULL);
-        struct type *fin = type_new_instance_type("node", slots, sizeof(uint32_t), TYPE_WEAK, node_finalize);
+        struct type *plain =
+            type_new_instance_type("node", slots, sizeof(struct node_words), TYPE_WEAK, NULL);
+        struct type *fin =
+            type_new_instance_type("node", slots, sizeof(struct node_words), TYPE_WEAK, node_finalize);
         if (!plain || !fin) {
             if (plain)
                 rc_dec(&plain->head);
@@ -252,7 +260,7 @@ static struct object *make_node(const struct act *a)
         return NULL;
     for (uint32_t i = 0; i < a->at->number; i++)
         ((struct instance_object *)o)->slot[i] = new_reference(&object_none);
-    *revive_of(o) = OBJSCRIPT_NO_ROOT;
+    *words_of(o) = (struct node_words){OBJSCRIPT_NO_ROOT, 0};
     return o;
 }
 
@@ -381,7 +389,7 @@ static int set_finaliser(const struct act *a)
     rc_inc(&fin->head);
     o->type = fin;
     rc_dec(&old->head);
-    *revive_of(o) = a->at->other;
+    words_of(o)->revive = a->at->other;
     return 0;
 }
 

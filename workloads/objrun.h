@@ -15,8 +15,9 @@ struct objrun {
     struct objrun_type *type; /* node types, one a number of slots */
     size_t type_count, type_bytes;
     uint64_t finalised, callbacks;
-    uint32_t next; /* step to run */
-    int err;       /* of the step that failed */
+    uint64_t finalised_again; /* must stay 0 */
+    uint32_t next;            /* step to run */
+    int err;                  /* of the step that failed */
 };
 
 typedef void objrun_emit(void *arg, const char *stat_line);

@@ -1,0 +1,376 @@
+/* oracle.c: every collector of this policy on random object scripts, beside a tracing oracle that knows nothing of
+ * collectors:
+ *   - nothing that the roots reach is ever freed: the allocator under the runtime keeps a table of live blocks, and
+ *     every few steps a walk from the roots finds each object that it meets in that table before it touches it;
+ *   - every dead cycle is freed in the end: after the script all roots are dropped, and nothing may be left;
+ *   - old garbage is found by automatic collections alone, while the program goes on;
+ *   - no finaliser runs twice.
+ *
+ *   oracle [FIRST COUNT OPERATIONS]      default 1 20 3000 */
+#include "hgo_generate.h"
+#include "../../alloc/os.h"
+#include "../../alloc/spec.h"
+#include "../../workloads/objrun.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- a table of addresses: open addressing, no removal within a probe run ---------------------------------- */
+
+struct set {
+    uintptr_t *slot; /* 0: free; 1: removed */
+    size_t used, room;
+};
+
+static uintptr_t *set_find(const struct set *s, uintptr_t p)
+{
+    uintptr_t *removed = NULL;
+    for (size_t i = (p * 0x9e3779b97f4a7c15u >> 20) & (s->room - 1);; i = (i + 1) & (s->room - 1)) {
+        if (s->slot[i] == p)
+            return &s->slot[i];
+        if (s->slot[i] == 1 && !removed)
+            removed = &s->slot[i];
+        if (s->slot[i] == 0)
+            return removed ? removed : &s->slot[i];
+    }
+}
+
+static bool set_has(const struct set *s, uintptr_t p)
+{
+    return s->room && *set_find(s, p) == p;
+}
+
+static void set_add(struct set *s, uintptr_t p)
+{
+    if (s->used * 2 >= s->room) {
+        struct set wider = {calloc(s->room * 2 + 1024, sizeof(uintptr_t)), 0, s->room ? s->room * 2 : 1024};
+        if (!wider.slot)
+            abort();
+        for (size_t i = 0; i < s->room; i++)
+            if (s->slot[i] > 1) {
+                *set_find(&wider, s->slot[i]) = s->slot[i];
+                wider.used++;
+            }
+        free(s->slot);
+        *s = wider;
+    }
+    uintptr_t *at = set_find(s, p);
+    s->used += *at == 0;
+    *at = p;
+}
+
+static void set_remove(struct set *s, uintptr_t p)
+{
+    uintptr_t *at = set_find(s, p);
+    if (*at != p) {
+        fprintf(stderr, "oracle: a block is freed that is not live\n");
+        abort();
+    }
+    *at = 1;
+}
+
+static void set_clear(struct set *s)
+{
+    free(s->slot);
+    *s = (struct set){0};
+}
+
+/* --- the allocator under the runtime ----------------------------------------------------------------------- */
+
+static struct set live;
+
+static void *live_malloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    void *p = malloc(size ? size : 1);
+    if (p)
+        set_add(&live, (uintptr_t)p);
+    return p;
+}
+
+static void *live_calloc(void *ctx, size_t count, size_t size)
+{
+    void *p = live_malloc(ctx, count * size);
+    return p ? memset(p, 0, count * size) : p;
+}
+
+static void live_free(void *ctx, void *p)
+{
+    (void)ctx;
+    if (!p)
+        return;
+    set_remove(&live, (uintptr_t)p);
+    free(p);
+}
+
+static void *live_realloc(void *ctx, void *p, size_t size)
+{
+    (void)ctx;
+    if (p)
+        set_remove(&live, (uintptr_t)p);
+    void *q = realloc(p, size ? size : 1);
+    if (q || p)
+        set_add(&live, (uintptr_t)(q ? q : p));
+    return q;
+}
+
+/* --- the walk ---------------------------------------------------------------------------------------------- */
+
+struct walk {
+    struct set seen;
+    struct object **todo;
+    size_t count, room;
+    bool freed_reached;
+};
+
+static bool is_static(const struct object *o)
+{
+    return o == &object_none || o == &type_type.head;
+}
+
+static int walk_visit(struct object *o, void *arg)
+{
+    struct walk *w = arg;
+    if (is_static(o) || set_has(&w->seen, (uintptr_t)o))
+        return 0;
+    /* the block begins at the object, or before it where there is a GC head: one of the two is live */
+    if (!set_has(&live, (uintptr_t)o) && !set_has(&live, (uintptr_t)o - GC_HEAD_BYTES)) {
+        w->freed_reached = true;
+        return 1;
+    }
+    set_add(&w->seen, (uintptr_t)o);
+    if (w->count == w->room) {
+        w->room = w->room * 2 + 256;
+        w->todo = realloc(w->todo, w->room * sizeof(struct object *));
+        if (!w->todo)
+            abort();
+    }
+    w->todo[w->count++] = o;
+    return 0;
+}
+
+static bool reachable_is_live(struct objrun *run)
+{
+    struct walk w = {0};
+    for (uint32_t i = 0; i < run->script->roots; i++)
+        walk_visit(run->root[i], &w);
+    while (w.count && !w.freed_reached) {
+        struct object *o = w.todo[--w.count];
+        if (o->type->traverse)
+            o->type->traverse(o, walk_visit, &w);
+    }
+    free(w.todo);
+    set_clear(&w.seen);
+    return !w.freed_reached;
+}
+
+/* --- scripts on a collector -------------------------------------------------------------------------------- */
+
+static struct alloc counted = {
+    .malloc = live_malloc, .calloc = live_calloc, .realloc = live_realloc, .free = live_free};
+
+static struct runtime *open_runtime(const struct collector_info *info, const char *params)
+{
+    static unsigned char values[PARAM_STRUCT_MAX];
+    struct message m = {""};
+    struct runtime *r;
+    if (param_parse(info->params, values, info->name, params, &m)) {
+        fprintf(stderr, "oracle: %s\n", m.text);
+        exit(1);
+    }
+    struct runtime_config config = {
+        .alloc = &counted, .collector = info, .collector_params = values, .threads = 1};
+    if (runtime_open(&r, &config, &m)) {
+        fprintf(stderr, "oracle: %s\n", m.text);
+        exit(1);
+    }
+    return r;
+}
+
+static void no_stat(void *arg, const char *line)
+{
+    (void)arg, (void)line;
+}
+
+/* What went wrong, or NULL. */
+static const char *run_script(const struct collector_info *info, const char *params,
+                              const struct objscript *s)
+{
+    struct message m = {""};
+    struct objrun run;
+    const char *wrong = NULL;
+    struct runtime *r = open_runtime(info, params);
+    if (objrun_open(&run, r, s, &m))
+        return "no memory";
+    while (run.next < s->step_count && !wrong) {
+        if (objrun_steps(&run, 67, no_stat, NULL, &m))
+            wrong = "a step failed";
+        else if (!reachable_is_live(&run))
+            return "a reachable object was freed"; /* and nothing of this heap can be trusted */
+    }
+    uint64_t again = 0;
+    gc_unfreeze(r);
+    gc_enable(r, true);
+    while (objrun_drop(&run) + gc_collect(r, 2) > 0)
+        ;
+    again = run.finalised_again;
+    objrun_close(&run);
+    if (!wrong && again)
+        wrong = "a finaliser ran twice";
+    if (!wrong && strcmp(info->name, "none") != 0 && runtime_live_objects(r) != 0)
+        wrong = "garbage is left";
+    runtime_close(r);
+    if (!wrong && strcmp(info->name, "none") != 0)
+        for (size_t i = 0; i < live.room; i++)
+            if (live.slot[i] > 1)
+                wrong = "a block is left";
+    return wrong;
+}
+
+/* --- old garbage is found while the program goes on --------------------------------------------------------- */
+
+static unsigned found;
+
+static void count_found(struct object *o)
+{
+    (void)o;
+    found++;
+}
+
+static void pair(struct type *type, struct object **a)
+{
+    struct object *x = instance_new(type), *y = instance_new(type);
+    instance_set(x, 0, y);
+    instance_set(y, 0, x);
+    rc_dec(y);
+    *a = x;
+}
+
+enum { PAIRS = 100, LIVE = 4000, ROUNDS_MAX = 600, ROUND = 2000 };
+
+/* 100 cycles among 4000 live ones grow old and die. The program makes 2000 cycles a round, half of which die young;
+ * its heap grows by the others. */
+static const char *old_garbage(const struct collector_info *info, const char *params, unsigned *rounds)
+{
+    struct runtime *r = open_runtime(info, params);
+    struct type *plain = type_new_instance_type("plain", 1, 0, 0, NULL);
+    struct type *last = type_new_instance_type("last", 1, 0, 0, count_found);
+    struct object *heap = list_new(0), *old = list_new(0), *o;
+    heap_root_add(r, "heap", &heap, 1);
+    heap_root_add(r, "old", &old, 1);
+    found = 0;
+    for (unsigned i = 0; i < LIVE; i++) {
+        pair(i % (LIVE / PAIRS) == 0 ? last : plain, &o);
+        list_append(i % (LIVE / PAIRS) == 0 ? old : heap, o);
+        rc_dec(o);
+        thread_safepoint();
+    }
+    for (unsigned i = 0; i < 10 * ROUND; i++) { /* until they are old */
+        rc_dec(instance_new(plain));
+        pair(plain, &o);
+        list_append(heap, o);
+        rc_dec(o);
+        thread_safepoint();
+    }
+    rc_dec(list_get(old, 0));
+    list_clear(old);
+    unsigned before = found;
+    for (*rounds = 0; *rounds < ROUNDS_MAX && found < 2 * PAIRS; ++*rounds) {
+        for (unsigned i = 0; i < ROUND; i++) {
+            pair(plain, &o);
+            if (i % 2 == 0)
+                list_append(heap, o);
+            rc_dec(o);
+            thread_safepoint();
+        }
+    }
+    unsigned all = found;
+    heap_root_remove(r, &heap);
+    heap_root_remove(r, &old);
+    rc_dec(heap);
+    rc_dec(old);
+    gc_collect(r, 2);
+    uint64_t left = runtime_live_objects(r);
+    rc_dec(&plain->head);
+    rc_dec(&last->head);
+    runtime_close(r);
+    return before            ? "live objects were finalised"
+           : all < 2 * PAIRS ? "old garbage is not found"
+           : left            ? "garbage is left"
+                             : NULL;
+}
+
+struct setting {
+    const char *collector, *params;
+};
+
+static const struct setting settings[] = {
+    {"none", ""},
+    {"generational", "version=3.11"},
+    {"generational", "version=3.11,thresholds=1/1/1"},
+    {"generational", "version=3.13,thresholds=20/3/3"},
+    {"incremental", "version=3.14.0"},
+    {"incremental", "version=3.14.0,thresholds=10/2/0"},
+    {"incremental", "version=3.14.1,thresholds=10/2/0"},
+    {"incremental", "version=3.14.1,thresholds=50/10/0"},
+    {"pep848", ""},
+    {"pep848", "thresholds=1/4/0"},
+    {"pep848", "thresholds=1/2/0,limit=outside,roots=increment"},
+    {"pep848", "thresholds=2/10/0,aging=one,bytes=all"},
+    {"pep848", "thresholds=1/0/0"},
+    {"stw", ""},
+    {"stw", "gate=rss"},
+    {"tracing", ""},
+};
+
+static const struct collector_info *find_collector(const char *name)
+{
+    for (const struct collector_info *c = collector_list; c->name; c++)
+        if (strcmp(c->name, name) == 0 && !(c->flags & (RC_GIL_HELD ? GC_NEEDS_NOGIL : GC_NEEDS_GIL)))
+            return c;
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t first = argc == 4 ? strtoull(argv[1], NULL, 10) : 1;
+    unsigned count = argc == 4 ? (unsigned)strtoul(argv[2], NULL, 10) : 20, bad = 0, test = 0;
+    unsigned operations = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : 3000;
+    for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
+        const struct collector_info *info = find_collector(settings[k].collector);
+        const char *wrong = NULL;
+        uint64_t seed = first;
+        if (!info)
+            continue;
+        for (; seed < first + count && !wrong; seed++) {
+            struct text text = {0};
+            struct objscript s;
+            struct message m = {""};
+            hgo_generate(&text, seed, operations);
+            wrong = objscript_parse(&s, text.data, text.bytes, "script", &m)
+                        ? m.text
+                        : run_script(info, settings[k].params, &s);
+            objscript_close(&s);
+            free(text.data);
+        }
+        printf("%sok %u - %s %s: reachable objects stay, dead ones go\n", wrong ? "not " : "", ++test,
+               info->name, settings[k].params);
+        if (wrong) {
+            printf("# seed %llu: %s\n1..%u\n", (unsigned long long)seed - 1, wrong, test);
+            return 1;
+        }
+        unsigned rounds = 0;
+        if (strcmp(info->name, "none") != 0) {
+            wrong = old_garbage(info, settings[k].params, &rounds);
+            printf("%sok %u - %s %s: old garbage is found in %u rounds\n", wrong ? "not " : "", ++test,
+                   info->name, settings[k].params, rounds);
+            if (wrong)
+                printf("# %s\n", wrong);
+            bad += wrong != NULL;
+        }
+        fflush(stdout);
+    }
+    set_clear(&live);
+    printf("1..%u\n", test);
+    return bad != 0;
+}

@@ -148,7 +148,7 @@ static int look_walk_blocks(const struct pymalloc_heap *h, const char *base, con
     (void)h;
     for (uint32_t i = 0; i < pool->capacity; i++)
         is_free[i] = first + (size_t)i * bytes >= pool->virgin;
-    for (char *block = pool->free; block; memcpy(&block, block, sizeof block))
+    for (char *block = pool->free; block; memcpy(&block, (const void *)block, sizeof(char *)))
         is_free[(size_t)(block - first) / bytes] = true;
     for (uint32_t i = 0; i < pool->capacity; i++) {
         struct alloc_piece piece = {.kind = ALLOC_BLOCK,

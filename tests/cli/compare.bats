@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # stderr and its lines are set by run --separate-stderr
 # compare: known truths are found, noise is not; exit statuses; hostile and broken folders.
 
 setup() {

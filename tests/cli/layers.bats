@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # stderr and its lines are set by run --separate-stderr
 # The shape of the house: direction of includes, who maps memory, who includes which library, what each program is made of.
 
 bats_require_minimum_version 1.5.0

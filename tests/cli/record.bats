@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # stderr and its lines are set by run --separate-stderr
 # heapgauge record: real programs, threads, forks, execs, kills, full disks. The recorder is not built with sanitizers: a
 # recorded program is not ours.
 

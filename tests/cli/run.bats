@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # stderr and its lines are set by run --separate-stderr
 # heapgauge run: what it prints, and what it refuses.
 
 setup() {
@@ -145,7 +146,7 @@ assert s["status"] == "ok" and s["ops"] == 60000 and s["cell"]["processes"] == 3
     status=0
     wait $front || status=$?
     [ "$status" -eq 130 ]
-    ! pgrep -P $front
+    run ! pgrep -P $front
 }
 
 @test "a run folder: created whole, refused when it exists" {

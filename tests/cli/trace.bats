@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # stderr and its lines are set by run --separate-stderr
 # heapgauge trace: text in and out, what a trace holds, what is refused; and the replay of traces.
 
 bats_require_minimum_version 1.5.0

@@ -1,6 +1,6 @@
 /* child.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started by the front
  * alone (spawn.c); its arguments are NAME=VALUE words:
- *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N seed=S cpus=0,1 latency=N library=PATH
+ *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N seed=S cpus=0,1 node=N latency=N library=PATH
  *   heapmap=FILE
  *
  * With one thread the main thread does the work and no other exists: a second thread would take the C library's malloc
@@ -9,12 +9,14 @@
 #include "protocol.h"
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../workloads/registry.h"
@@ -97,6 +99,7 @@ static void child_read_cell(int argc, char **argv)
 {
     const char *workload = "", *level = "alloc";
     child.cell.threads = 1;
+    child.cell.node = -1;
     child.cell.latency_every = UINT32_MAX;
     for (int i = 1; i < argc; i++) {
         char *value = strchr(argv[i], '=');
@@ -121,6 +124,8 @@ static void child_read_cell(int argc, char **argv)
             child.cell.seed = strtoull(value, NULL, 10);
         else if (strcmp(name, "cpus") == 0)
             child_set_cpus(value);
+        else if (strcmp(name, "node") == 0)
+            child.cell.node = (int)strtol(value, NULL, 10);
         else if (strcmp(name, "latency") == 0)
             child.cell.latency_every = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(name, "library") == 0)
@@ -150,6 +155,24 @@ static void child_bind(unsigned index)
         !CPU_EQUAL(&set, &got))
         say_fail("not-applicable",
                  "the kernel does not let this process bind to the processors of its placement");
+}
+
+/* All memory from one NUMA node, for this thread and those it starts; before anything of the sample is touched. By the system
+ * call itself: the workers link no libnuma. A kernel without NUMA has node 0 alone, and all memory is there. */
+static void child_bind_memory(void)
+{
+    unsigned long mask[CHILD_NODES_MAX / (8 * sizeof(unsigned long))] = {0};
+    unsigned bits = 8 * sizeof *mask;
+    int node = child.cell.node;
+    if (node < 0)
+        return;
+    if (node >= CHILD_NODES_MAX)
+        say_fail("not-applicable", "the NUMA node of its placement has too high a number");
+    mask[(unsigned)node / bits] = 1ul << (unsigned)node % bits;
+    if (syscall(SYS_set_mempolicy, MPOL_BIND, mask, CHILD_NODES_MAX + 1) != 0 &&
+        !(errno == ENOSYS && node == 0))
+        say_fail("not-applicable",
+                 "the kernel does not let this process bind its memory to the NUMA node of its placement");
 }
 
 /* One thread's way through the phases; the barriers hold all at the same place. Thread 0 is the main thread and
@@ -381,6 +404,7 @@ int main(int argc, char **argv)
     child_read_cell(argc, argv);
     proof_of_library(&child.cell);
     child_bind(0);
+    child_bind_memory();
     child_setup();
     pthread_t *ids = workload_scratch(child.cell.threads * sizeof *ids);
     if (!ids)

@@ -12,6 +12,7 @@
 
 #define CHILD_THREADS_MAX GAUGE_THREADS_MAX
 #define CHILD_CPUS_MAX    1024
+#define CHILD_NODES_MAX   1024
 
 struct child_cell {
     const struct workload_info *workload;
@@ -26,6 +27,7 @@ struct child_cell {
     uint64_t seed;
     uint32_t latency_every;
     unsigned cpus;
+    int node; /* NUMA node that memory comes from, or -1 */
     int cpu[CHILD_CPUS_MAX];
     char library[1024]; /* what must serve malloc; empty: the C library */
     char heapmap[1024]; /* file for the heap map; empty: none */

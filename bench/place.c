@@ -221,24 +221,6 @@ int place_plan(const struct place *p, const char *policy, unsigned threads, stru
     return err;
 }
 
-int place_check(const char *policy, struct message *m)
-{
-    static const char *const plain[] = {"none", "compact", "cores", "scatter"};
-    for (unsigned i = 0; i < sizeof plain / sizeof *plain; i++)
-        if (strcmp(policy, plain[i]) == 0)
-            return 0;
-    if (strncmp(policy, "numa:", 5) != 0)
-        return place_unknown(policy, m);
-    struct place *p;
-    struct place_plan plan;
-    int err = place_open(&p, m);
-    if (err)
-        return err;
-    err = place_plan(p, policy, 1, &plan, m);
-    place_close(p);
-    return err;
-}
-
 int place_bind_thread(const struct place *p, unsigned cpu, struct message *m)
 {
     if (!hwloc_topology_is_thissystem(p->topology))

@@ -46,9 +46,6 @@ void place_close(struct place *p);
 int place_plan(const struct place *p, const char *policy, unsigned threads, struct place_plan *plan,
                struct message *m);
 
-/* Can this policy be asked for here? The same errors as place_plan's, before anything is opened: for the command line. */
-int place_check(const char *policy, struct message *m);
-
 /* PUs that this process may use, capped by the CPU quota of its control groups (rounded up); at least 1. */
 unsigned place_default_threads(const struct place *p);
 

@@ -107,7 +107,7 @@ static char **spawn_environment(const struct spawn *s, uint64_t seed)
 
 static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
 {
-    static char text[11][8192];
+    static char text[12][8192];
     static char *argv[16];
     const struct cell *c = s->cell;
     struct place_plan plan = c->plan;
@@ -135,6 +135,10 @@ static char **spawn_arguments(const struct spawn *s, const char *worker, unsigne
         int used = snprintf(text[7], sizeof text[7], "cpus=");
         if (place_format(&plan, text[7] + used, sizeof text[7] - (size_t)used) == 0)
             argv[n++] = text[7];
+    }
+    if (plan.memory_node >= 0) {
+        snprintf(text[11], sizeof text[11], "node=%d", plan.memory_node);
+        argv[n++] = text[11];
     }
     if (s->library[0]) {
         snprintf(text[8], sizeof text[8], "library=%s", s->library);

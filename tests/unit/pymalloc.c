@@ -301,7 +301,7 @@ static void test_arenas_given_back(void **state)
     {
         struct region r;
         struct alloc *a = open_heap(l);
-        region_open(&r, a, l, l->arena_bytes, 0);
+        region_open(&r, a, l, l->arena_bytes, l->pool_bytes); /* each arena lies in two windows of the map */
         unsigned n = (unsigned)(5 * l->arena_bytes / 512);
         assert_true(n <= BLOCKS);
         for (unsigned i = 0; i < n; i++)
@@ -314,6 +314,11 @@ static void test_arenas_given_back(void **state)
         assert_int_equal(figure(a, "heap.arenas_current"), 1);
         assert_int_equal(figure(a, "heap.arenas_reclaimed"), 5);
         assert_int_equal(figure(a, "heap.bytes_unused_pools"), l->arena_bytes);
+        for (unsigned i = 0; i < 6 && l->pool_bytes > 4096; i++) {
+            const char *arena = r.base + i * r.stride + r.shift;
+            assert_int_equal(owns(a, arena), r.taken[i]);
+            assert_int_equal(owns(a, arena + l->arena_bytes - 1), r.taken[i]);
+        }
         /* The records of the others are used again. */
         for (unsigned i = 0; i < n; i++)
             block[i] = a->malloc(a->ctx, 512);
@@ -457,6 +462,13 @@ static void test_walk(void **state)
     FOR_LAYOUTS(l)
     {
         struct alloc *a = open_heap(l);
+        /* A pool that empties alone stays where it is until somebody looks: he must not see that. */
+        a->free(a->ctx, a->malloc(a->ctx, 16));
+        struct walked none = {.a = a};
+        assert_int_equal(a->backend->walk(a->ctx, walk_visit, &none, true), 0);
+        assert_true(none.blocks == 0 && none.last_arena.used == 0 && none.last_arena.capacity > 0);
+        a->free(a->ctx, a->malloc(a->ctx, 16));
+        assert_int_equal(figure(a, "heap.classes.0.pools"), 0);
         struct rng r;
         rng_seed(&r, 5);
         for (unsigned i = 0; i < BLOCKS; i++)
@@ -467,8 +479,6 @@ static void test_walk(void **state)
                 block[live++] = block[i];
             else
                 a->free(a->ctx, block[i]);
-        void *alone = a->malloc(a->ctx, 16); /* a pool that empties and stays put until somebody looks */
-        a->free(a->ctx, alone);
         qsort(block, live, sizeof *block, pointer_order);
         struct walked w = {.a = a, .live = block, .live_count = live};
         assert_int_equal(a->backend->walk(a->ctx, walk_visit, &w, true), 0);

@@ -1,8 +1,6 @@
 /* cell.c: see cell.h. */
 #include "cell.h"
 
-#include "../workloads/trace/tool.h"
-
 #include <errno.h>
 #include <string.h>
 
@@ -157,18 +155,6 @@ static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
                                 m);
 }
 
-/* A trace is read through before any work: what is wrong with it is told once, with its place. */
-static int cell_check_trace(const struct cell *cell, struct message *m)
-{
-    if (strcmp(cell->workload->ident, "alloc_trace") != 0)
-        return 0;
-    const struct alloc_trace_params *p = (const void *)cell->workload_params;
-    if (!p->file[0])
-        return message_set(m, -EINVAL,
-                           "workload trace: which trace? trace:file=F.hgt (heapgauge record makes one)");
-    return tool_check(p->file, m) ? -EINVAL : 0;
-}
-
 /* What cannot work together, with what would. */
 static int cell_check(const struct cell *cell, struct message *m)
 {
@@ -224,8 +210,6 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
         err = message_set(
             m, -EINVAL, "a collector works on objects: --gc %s needs a refcount policy, --rc gil for example",
             words->gc);
-    if (!err)
-        err = cell_check_trace(cell, m);
     if (err)
         return err;
     char text[8000];

@@ -1,6 +1,7 @@
 /* list.c: the table of list.h; of workloads/ the front links this file and what reads input files alone. */
 #include "list.h"
 #include "objscript.h"
+#include "trace/hgt.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,6 +17,13 @@ int workload_check(const struct workload_info *workload, const void *params, str
         const struct objtrace_params *p = params;
         return *p->file ? objscript_check(p->file, m)
                         : message_set(m, -EINVAL, "workload objtrace needs a script: objtrace:file=F.hgo");
+    }
+    if (strcmp(workload->ident, "alloc_trace") == 0) {
+        const struct alloc_trace_params *p = params;
+        return *p->file ? hgt_check(p->file, m)
+                        : message_set(
+                              m, -EINVAL,
+                              "workload trace: which trace? trace:file=F.hgt (heapgauge record makes one)");
     }
     return 0;
 }

@@ -103,6 +103,9 @@ void hgt_close(struct hgt_reader *r);
 /* Value of a key of META, copied with a NUL; false when it is not there (yet: more may come before the end). */
 bool hgt_meta(const struct hgt_reader *r, const char *key, char *out, size_t size);
 
+/* Reads a trace through, and remembers the last one that was found good: a suite asks once for each cell. One thread. */
+int hgt_check(const char *path, struct message *m);
+
 /* ---- writing ---- */
 
 struct hgt_writer {

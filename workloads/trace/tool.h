@@ -40,9 +40,6 @@ bool tool_spool_is(const char *path); /* by its first bytes */
 int tool_text_import(const char *path, struct tool_file *f, struct message *m);
 int tool_text_export(struct hgt_reader *r, FILE *out, struct message *m);
 
-/* tool_check.c: reads a trace through, and remembers the last one that was found good: a suite asks once for each cell. */
-int tool_check(const char *path, struct message *m);
-
 /* tool_info.c: what a trace holds. */
 #define TOOL_LOG2       64
 #define TOOL_TOP        10

@@ -1,5 +1,5 @@
-/* tool_check.c: is this a whole and sound trace? See tool.h. */
-#include "tool.h"
+/* hgt_check.c: is this a whole and sound trace? See hgt.h. */
+#include "hgt.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static struct { /* the file that was found good last; one thread plans */
     struct timespec changed;
 } good;
 
-int tool_check(const char *path, struct message *m)
+int hgt_check(const char *path, struct message *m)
 {
     struct hgt_reader r;
     struct hgt_op op;

@@ -1,0 +1,524 @@
+/* The replayer: every call of the trace reaches the backend, on the block that it was about and with its arguments, in an
+ * order that could have been, with any number of workers; contents are checked; what is left is told and then freed. */
+// links: workloads/trace/hgt.c workloads/trace/hgt_check.c workloads/trace/hgt_read.c
+// links: workloads/trace/hgt_write.c workloads/trace/replay.c workloads/trace/replay_load.c
+// links: workloads/list.c workloads/objscript.c alloc/param.c alloc/os.c
+
+#include "../../workloads/list.h"
+#include "../../workloads/rng.h"
+#include "../../workloads/trace/hgt.h"
+#include "../../workloads/workload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+extern const struct workload workload_alloc_trace;
+
+/* ---- a backend that looks at what it is told ---- */
+
+/* Each block has a head before it: alive or not, and its size. Anything that does not fit is a fault, told by main. */
+#define HEAD_BYTES 64
+#define ALIVE      0x600dc0de600dc0deu
+#define DEAD       0xdeadc0dedeadc0deu
+
+struct head {
+    _Atomic uint64_t state;
+    uint64_t size;
+    void *base;
+};
+
+static struct seen {
+    _Atomic uint64_t mallocs, callocs, reallocs, frees, aligned, faults, bytes, live, nulls, calls;
+    uint64_t fail_every; /* refuse one allocation in so many */
+    bool scribble;       /* change a byte of a block before it is freed or moved */
+} seen;
+
+static struct head *head_of(void *p)
+{
+    return (struct head *)(void *)((char *)p - HEAD_BYTES);
+}
+
+static void *take(size_t align, size_t size)
+{
+    if (seen.fail_every && (seen.calls++ % seen.fail_every) == seen.fail_every - 1)
+        return NULL;
+    char *base = malloc(size + align + HEAD_BYTES), *p = NULL;
+    if (!base)
+        return NULL;
+    p = (char *)(((uintptr_t)base + HEAD_BYTES + align - 1) & ~(uintptr_t)(align - 1));
+    struct head *h = head_of(p);
+    h->size = size;
+    h->base = base;
+    seen.bytes += size;
+    seen.live++;
+    memset(p, 0xa5, size);
+    atomic_store(&h->state, ALIVE);
+    return p;
+}
+
+static void give(void *p)
+{
+    struct head *h = head_of(p);
+    uint64_t alive = ALIVE;
+    if (!atomic_compare_exchange_strong(&h->state, &alive, DEAD)) {
+        seen.faults++;
+        return;
+    }
+    seen.live--;
+    if (seen.scribble && h->size)
+        ((char *)p)[h->size / 2] ^= 1;
+    free(h->base);
+}
+
+static void *seen_malloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    seen.mallocs++;
+    return take(16, size);
+}
+
+static void *seen_calloc(void *ctx, size_t count, size_t size)
+{
+    (void)ctx;
+    seen.callocs++;
+    void *p = take(16, count * size);
+    if (p)
+        memset(p, 0, count * size);
+    return p;
+}
+
+static void *seen_realloc(void *ctx, void *old, size_t size)
+{
+    (void)ctx;
+    seen.reallocs++;
+    void *p = take(16, size);
+    if (!p || !old)
+        return p;
+    struct head *h = head_of(old);
+    memcpy(p, old, h->size < size ? h->size : size);
+    if (seen.scribble && size && h->size)
+        ((char *)p)[0] ^= 1;
+    give(old);
+    return p;
+}
+
+static void seen_free(void *ctx, void *p)
+{
+    (void)ctx;
+    seen.frees++;
+    if (!p) {
+        seen.nulls++;
+        return;
+    }
+    give(p);
+}
+
+static void *seen_aligned(void *ctx, size_t align, size_t size)
+{
+    (void)ctx;
+    seen.aligned++;
+    return take(align < 16 ? 16 : align, size);
+}
+
+static const struct alloc backend = {.malloc = seen_malloc,
+                                     .calloc = seen_calloc,
+                                     .realloc = seen_realloc,
+                                     .free = seen_free,
+                                     .aligned = seen_aligned};
+
+/* ---- a sample, as the harness would run it ---- */
+
+struct run {
+    struct workload_sample s;
+    struct workload_thread thread[16];
+    struct gauge *gauge;
+    struct alloc_trace_params params;
+    struct message m;
+    uint64_t ops, checksum, faults, failed, left_blocks, left_bytes;
+    _Atomic uint64_t timed[OP_KINDS];
+    uint64_t trace_threads;
+};
+
+static struct run *running; /* latency() finds it */
+
+static void on_latency(struct workload_thread *t, enum op_kind op, uint64_t ns)
+{
+    (void)t;
+    (void)ns;
+    running->timed[op]++;
+}
+
+static void on_note(struct workload_sample *s, const char *key, uint64_t value)
+{
+    (void)s;
+    if (strcmp(key, "trace.threads") == 0)
+        running->trace_threads = value;
+}
+
+static void on_note_text(struct workload_sample *s, const char *key, const char *value)
+{
+    (void)s;
+    (void)key;
+    (void)value;
+}
+
+static void on_live(void *arg, const void *block, size_t bytes)
+{
+    struct run *r = arg;
+    r->left_blocks++;
+    r->left_bytes += bytes;
+    assert_int_equal(head_of((void *)block)->size, bytes);
+}
+
+static void *body(void *arg)
+{
+    struct workload_thread *t = arg;
+    t->sample->workload->run(t);
+    return NULL;
+}
+
+static char path[] = "/tmp/replay-XXXXXX";
+
+/* Replays the file; everything but assertions, so that threads need none. */
+static int replay(struct run *r, unsigned threads, const char *words, uint32_t latency_every)
+{
+    char text[256];
+    pthread_t ids[16];
+    const struct workload_info *info = workload_list;
+    memset(&seen, 0, offsetof(struct seen, fail_every));
+    memset(r, 0, sizeof *r);
+    running = r;
+    r->gauge = workload_scratch(sizeof *r->gauge);
+    while (strcmp(info->ident, "alloc_trace") != 0)
+        info++;
+    snprintf(text, sizeof text, "file=%s%s%s", path, *words ? "," : "", words);
+    assert_int_equal(param_parse(info->params, &r->params, "trace", text, &r->m), 0);
+    r->s = (struct workload_sample){.workload = &workload_alloc_trace,
+                                    .params = &r->params,
+                                    .alloc = &backend,
+                                    .threads = threads,
+                                    .latency_every = latency_every,
+                                    .thread = r->thread,
+                                    .latency = on_latency,
+                                    .note = on_note,
+                                    .note_text = on_note_text,
+                                    .message = &r->m};
+    for (unsigned i = 0; i < threads; i++)
+        r->thread[i] = (struct workload_thread){.sample = &r->s,
+                                                .alloc = &backend,
+                                                .gauge = &r->gauge->thread[i],
+                                                .index = i,
+                                                .until_latency = latency_every};
+    int err = r->s.workload->setup(&r->s);
+    if (err)
+        return err;
+    for (unsigned i = 1; i < threads; i++)
+        pthread_create(&ids[i], NULL, body, &r->thread[i]);
+    body(&r->thread[0]);
+    for (unsigned i = 1; i < threads; i++)
+        pthread_join(ids[i], NULL);
+    r->s.workload->live(&r->s, on_live, r);
+    for (unsigned i = 0; i < threads; i++) {
+        r->s.workload->drain(&r->thread[i]);
+        r->ops += r->thread[i].ops;
+        r->checksum += r->thread[i].checksum;
+        r->faults += r->thread[i].faults;
+        r->failed += r->thread[i].failed_allocs;
+    }
+    r->s.workload->finish(&r->s);
+    return 0;
+}
+
+static void finished(struct run *r)
+{
+    os_unmap(&os_harness, r->gauge, sizeof *r->gauge);
+}
+
+/* ---- a trace ---- */
+
+struct totals {
+    uint64_t ops[HGT_KINDS], bytes, left_blocks, left_bytes, all;
+};
+
+static struct totals write_trace(uint64_t seed, size_t count, uint32_t threads, bool large)
+{
+    struct totals sum = {0};
+    struct hgt_writer w;
+    struct rng rng;
+    uint32_t *live = calloc(count, sizeof *live), lives = 0;
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    rng_seed(&rng, seed);
+    assert_int_equal(hgt_write_open(&w, fd, "", 0), 0);
+    for (size_t i = 0; i < count; i++) {
+        struct hgt_op op = {.kind = (enum hgt_kind)rng_below(&rng, HGT_KINDS),
+                            .thread = (uint32_t)rng_below(&rng, threads)};
+        if (rng_below(&rng, 3) == 0 || lives > 300)
+            op.kind = HGT_FREE;
+        bool gives = op.kind == HGT_FREE || op.kind == HGT_REALLOC;
+        if (gives && !lives) {
+            op.kind = HGT_CALLOC;
+            gives = false;
+        }
+        uint32_t pick = gives ? (uint32_t)rng_below(&rng, lives) : 0;
+        if (gives)
+            op.id = live[pick];
+        if (op.kind != HGT_FREE)
+            op.size = rng_below(&rng, large ? 20000 : 200);
+        if (op.kind == HGT_ALIGNED)
+            op.align = UINT64_C(1) << rng_below(&rng, 13);
+        assert_int_equal(hgt_write_op(&w, &op), 0);
+        if (op.kind == HGT_FREE)
+            live[pick] = live[--lives];
+        else if (!gives)
+            live[lives++] = op.id;
+        sum.ops[op.kind]++;
+        sum.all++;
+        sum.bytes += op.size;
+    }
+    sum.left_blocks = w.ids.live_blocks;
+    sum.left_bytes = w.ids.live_bytes;
+    assert_int_equal(hgt_write_end(&w), 0);
+    hgt_write_close(&w);
+    close(fd);
+    free(live);
+    return sum;
+}
+
+static struct run r;
+
+static void test_every_call(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"touch=none", "touch=first", "touch=page", "touch=all", "verify=1"};
+    for (uint32_t threads = 1; threads <= 5; threads += 2) {
+        struct totals sum = write_trace(threads, 6000, threads, true);
+        for (unsigned workers = 1; workers <= 5; workers++) {
+            uint64_t checksum = 0;
+            for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+                assert_int_equal(replay(&r, workers, words[i], UINT32_MAX), 0);
+                assert_int_equal(seen.faults, 0);
+                assert_int_equal(r.faults, 0);
+                assert_int_equal(r.failed, 0);
+                assert_int_equal(r.ops, sum.all);
+                assert_int_equal(seen.mallocs, sum.ops[HGT_MALLOC]);
+                assert_int_equal(seen.callocs, sum.ops[HGT_CALLOC]);
+                assert_int_equal(seen.reallocs, sum.ops[HGT_REALLOC]);
+                assert_int_equal(seen.aligned, sum.ops[HGT_ALIGNED]);
+                assert_int_equal(seen.frees, sum.ops[HGT_FREE] + sum.left_blocks);
+                assert_int_equal(seen.nulls, 0);
+                assert_int_equal(seen.bytes, sum.bytes);
+                assert_int_equal(seen.live, 0);
+                assert_int_equal(r.left_blocks, sum.left_blocks);
+                assert_int_equal(r.left_bytes, sum.left_bytes);
+                assert_int_equal(r.trace_threads, threads);
+                assert_true(i == 0 || r.checksum == checksum);
+                checksum = r.checksum;
+                finished(&r);
+            }
+        }
+    }
+}
+
+static void test_gauge(void **state)
+{
+    (void)state;
+    struct totals sum = write_trace(3, 5000, 3, false);
+    assert_int_equal(replay(&r, 3, "", UINT32_MAX), 0);
+    uint64_t live = 0, ops = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        live += r.gauge->thread[i].live_bytes;
+        ops += r.gauge->thread[i].ops;
+    }
+    assert_int_equal(live, 0);
+    assert_int_equal(ops, sum.all);
+    finished(&r);
+}
+
+/* The program again and again: what it left is freed before it starts over. */
+static void test_repeat(void **state)
+{
+    (void)state;
+    struct totals sum = write_trace(11, 4000, 4, false);
+    for (unsigned workers = 1; workers <= 4; workers += 3) {
+        assert_int_equal(replay(&r, workers, "repeat=7,verify=1", UINT32_MAX), 0);
+        assert_int_equal(seen.faults, 0);
+        assert_int_equal(r.faults, 0);
+        assert_int_equal(seen.mallocs, 7 * sum.ops[HGT_MALLOC]);
+        assert_int_equal(seen.frees, 7 * (sum.ops[HGT_FREE] + sum.left_blocks));
+        assert_int_equal(r.ops, 7 * sum.all + 6 * sum.left_blocks);
+        assert_int_equal(r.left_blocks, sum.left_blocks);
+        assert_int_equal(seen.live, 0);
+        finished(&r);
+    }
+}
+
+/* Timing one call in n takes nothing away, and every kind comes to be timed. */
+static void test_latency(void **state)
+{
+    (void)state;
+    struct totals sum = write_trace(12, 5000, 2, false);
+    assert_int_equal(replay(&r, 2, "", UINT32_MAX), 0);
+    uint64_t checksum = r.checksum;
+    finished(&r);
+    for (uint32_t every = 1; every <= 100; every = every * 3 + 1) {
+        uint64_t timed = 0;
+        assert_int_equal(replay(&r, 2, "", every), 0);
+        for (unsigned k = 0; k < OP_KINDS; k++)
+            timed += r.timed[k];
+        assert_int_equal(r.ops, sum.all);
+        assert_true(r.checksum == checksum);
+        assert_true(timed <= sum.all && timed * every * 2 >= sum.all);
+        if (every == 1) {
+            assert_int_equal(timed, sum.all);
+            assert_int_equal(r.timed[OP_REALLOC], sum.ops[HGT_REALLOC]);
+            assert_int_equal(r.timed[OP_FREE] + r.timed[OP_FREE_REMOTE], sum.ops[HGT_FREE]);
+            assert_true(r.timed[OP_FREE_REMOTE] > sum.ops[HGT_FREE] / 4);
+        }
+        finished(&r);
+    }
+}
+
+static void test_faults_are_found(void **state)
+{
+    (void)state;
+    write_trace(13, 3000, 2, false);
+    seen.scribble = true;
+    /* Blocks change while they are moved: each realloc that kept something. (A change before the memory is given back
+     * comes after the replayer has looked.) */
+    assert_int_equal(replay(&r, 2, "verify=1", UINT32_MAX), 0);
+    seen.scribble = false;
+    assert_true(r.faults > 100);
+    finished(&r);
+}
+
+static void test_refusals_are_counted(void **state)
+{
+    (void)state;
+    struct totals sum = write_trace(14, 3000, 3, false);
+    seen.fail_every = 10;
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        assert_int_equal(replay(&r, workers, "verify=1", UINT32_MAX), 0);
+        uint64_t takes =
+            sum.ops[HGT_MALLOC] + sum.ops[HGT_CALLOC] + sum.ops[HGT_REALLOC] + sum.ops[HGT_ALIGNED];
+        assert_int_equal(r.failed, takes / 10);
+        assert_int_equal(seen.live, 0);
+        assert_int_equal(seen.faults, 0);
+        finished(&r);
+    }
+    seen.fail_every = 0;
+}
+
+/* A producer that is slow to start: who frees must wait, not fail. Every block goes from thread 0 to thread 1, and each
+ * is touched by both in turn. */
+static void test_waits(void **state)
+{
+    (void)state;
+    struct hgt_writer w;
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_int_equal(hgt_write_open(&w, fd, "", 0), 0);
+    for (unsigned i = 0; i < 4000; i++) {
+        struct hgt_op op = {.kind = HGT_MALLOC, .thread = i & 1, .size = 10 + i % 90};
+        assert_int_equal(hgt_write_op(&w, &op), 0);
+        for (unsigned j = 0; j < i % 5; j++) {
+            op.kind = HGT_REALLOC;
+            op.thread = (i + j + 1) & 1;
+            op.size = 20 + i % 70;
+            assert_int_equal(hgt_write_op(&w, &op), 0);
+        }
+        op.kind = HGT_FREE;
+        op.thread = (i + 1) & 1;
+        assert_int_equal(hgt_write_op(&w, &op), 0);
+    }
+    assert_int_equal(hgt_write_end(&w), 0);
+    hgt_write_close(&w);
+    close(fd);
+    assert_int_equal(replay(&r, 2, "verify=1,repeat=3", UINT32_MAX), 0);
+    assert_int_equal(seen.faults, 0);
+    assert_int_equal(r.faults, 0);
+    assert_int_equal(seen.mallocs, 12000);
+    assert_int_equal(seen.live, 0);
+    finished(&r);
+}
+
+static void test_large_sizes(void **state)
+{
+    (void)state;
+    struct hgt_writer w;
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_int_equal(hgt_write_open(&w, fd, "", 0), 0);
+    struct hgt_op op = {.kind = HGT_MALLOC, .size = UINT64_C(5) << 30};
+    assert_int_equal(hgt_write_op(&w, &op), 0);
+    op = (struct hgt_op){.kind = HGT_REALLOC, .size = 100};
+    assert_int_equal(hgt_write_op(&w, &op), 0);
+    op = (struct hgt_op){.kind = HGT_REALLOC, .size = UINT64_C(6) << 30};
+    assert_int_equal(hgt_write_op(&w, &op), 0);
+    op = (struct hgt_op){.kind = HGT_FREE};
+    assert_int_equal(hgt_write_op(&w, &op), 0);
+    assert_int_equal(hgt_write_end(&w), 0);
+    hgt_write_close(&w);
+    close(fd);
+    seen.fail_every = 1; /* nobody has 5 GiB to spare here: what counts is what is asked for */
+    assert_int_equal(replay(&r, 1, "touch=none", UINT32_MAX), 0);
+    seen.fail_every = 0;
+    assert_int_equal(r.ops, 4);
+    assert_int_equal(r.gauge->thread[0].live_bytes, 0);
+    assert_int_equal(r.gauge->thread[0].allocated_bytes, (UINT64_C(11) << 30) - 100);
+    finished(&r);
+}
+
+static void test_bad_file(void **state)
+{
+    (void)state;
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    close(fd);
+    assert_int_equal(replay(&r, 2, "", UINT32_MAX), -EBADMSG);
+    assert_non_null(strstr(r.m.text, "at byte 0"));
+    finished(&r);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    write_trace(15, 3000, 3, false);
+    uint64_t n = 2; /* the first is the gauge */
+    for (int err = -ENOMEM; err; n++) {
+        os_fail_maps_after(n);
+        err = replay(&r, 2, "", UINT32_MAX);
+        os_fail_maps_after(0);
+        assert_true(err == 0 || err == -ENOMEM);
+        assert_true(err == 0 || r.m.text[0]);
+        finished(&r);
+    }
+    assert_true(n > 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_call),
+        cmocka_unit_test(test_gauge),
+        cmocka_unit_test(test_repeat),
+        cmocka_unit_test(test_latency),
+        cmocka_unit_test(test_faults_are_found),
+        cmocka_unit_test(test_refusals_are_counted),
+        cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_large_sizes),
+        cmocka_unit_test(test_bad_file),
+        cmocka_unit_test(test_no_memory),
+    };
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return 1;
+    close(fd);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(path);
+    return failed;
+}

@@ -2,7 +2,7 @@
  * order that could have been, with any number of workers; contents are checked; what is left is told and then freed. */
 // links: workloads/trace/hgt.c workloads/trace/hgt_check.c workloads/trace/hgt_read.c
 // links: workloads/trace/hgt_write.c workloads/trace/replay.c workloads/trace/replay_load.c
-// links: workloads/list.c workloads/objscript.c alloc/param.c alloc/os.c
+// links: workloads/list.c workloads/objscript.c workloads/objmodel.c alloc/param.c alloc/os.c
 
 #include "../../workloads/list.h"
 #include "../../workloads/rng.h"

@@ -136,8 +136,10 @@ static inline __attribute__((always_inline)) void *block_resized(struct replay_s
     if (size > size_then)
         s->allocated += size - size_then;
     if (__builtin_expect(!p, 0)) {
+        /* The trace goes on with a size that the block does not have: better none. The sample is void anyway. */
         s->t->failed_allocs++;
-        return old;
+        s->a.free(s->a.ctx, old);
+        return NULL;
     }
     uint64_t kept = !old ? 0 : size < size_then ? size : size_then;
     if (contents == CONTENTS_VERIFY && !pattern_holds(p, kept, seed))

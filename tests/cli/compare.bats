@@ -21,7 +21,7 @@ made() {
     [ "$status" -eq 0 ]
     grep -Eq '^  pools +1\.[01].* faster$' <<< "$output"
     grep -Eq '^  pymalloc +0\.[89].* slower$' <<< "$output"
-    ! grep -Eq '^  bump .*(faster|slower)$' <<< "$output"
+    ! grep -Eq '^  bump .*(faster|slower)$' <<< "$output" || false
     grep -Eq '^  A/A system ' <<< "$output"
     grep -q 'A/A includes 1' <<< "$output"
     [ "$(awk '{ if (length > m) m = length } END { print m }' <<< "$output")" -le 80 ]
@@ -84,7 +84,7 @@ made() {
     run "$hg" compare "$dir" "$dir.2" --fail-above 5%
     [ "$status" -eq 1 ]
     grep -Eq '^  pools .* slower !$' <<< "$output"
-    ! grep -Eq '^  system .* (slower|faster)' <<< "$output"
+    ! grep -Eq '^  system .* (slower|faster)' <<< "$output" || false
     run "$hg" compare "$dir" "$dir.2" --baseline alloc=system
     [ "$status" -eq 2 ]
 }
@@ -135,7 +135,7 @@ P
     run "$hg" compare "$dir"
     [ "$status" -eq 0 ]
     grep -q 'po?\[31mols?' <<< "$output"
-    ! grep -q $'\x1b' <<< "$output"
+    ! grep -q $'\x1b' <<< "$output" || false
     sed -i '3s/.*/{"block":}/' "$dir/samples.jsonl"
     run "$hg" compare "$dir"
     [ "$status" -eq 2 ]

@@ -44,7 +44,7 @@ for _ in range(3):
 print("done"); print("and said", file=sys.stderr); sys.exit(7)
 EOF
     PYTHONMALLOC=malloc run -0 --separate-stderr "$hg" record -o j.hgt -- python3 j.py
-    [ "$output" = done ]
+    [ "$output" = "done" ]
     [[ "$stderr" == *"and said"*"heapgauge: recorded "*" calls of "*" to j.hgt ("*" bytes); it ended with exit 7"* ]]
     whole j.hgt
     info j.hgt 'i["ops"]["malloc"] > 50000 and i["end"] == "exit 7" and "j.py" in i["command"] and "python" in i["program"]'
@@ -270,7 +270,8 @@ EOF
     "$hg" record --children -o g.hgt -- ./forks
     whole g.hgt
     [ "$(count g.hgt 3333)" -eq 60 ]
-    [ "$(ls g.*.hgt | wc -l)" -eq 4 ]
+    set -- g.*.hgt
+    [ $# -eq 4 ]
     for f in g.*.hgt; do
         [ "$(count "$f" 2222)" -eq 100 ]
         info "$f" 'i["forked"] == 1 and i["unmatched"] == 1'

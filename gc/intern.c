@@ -97,6 +97,7 @@ struct object *str_intern(struct object *o)
     if (__atomic_load_n(&s->interned, __ATOMIC_ACQUIRE))
         return o;
     str_hash(o);
+    rc_mark_shared(o); /* the table may be asked for a reference to it when it has none */
     intern_lock(t);
     size_t at = intern_home(t, s);
     for (; t->slot[at]; at = (at + 1) & (t->room - 1)) {

@@ -17,10 +17,22 @@ enum {
     P(S, FLAG, freelists, "1", "", "keep dead objects for the next of their kind") \
     P(S, FLAG, immortal, "1", "", "None, small ints and interned strings are never counted")
 
-#define POLICIES(R)                                                                \
-    R(gil, "gil", RC_GIL, RC_GIL_PARAMS,                                           \
-      "plain counts under a global interpreter lock, handed over as CPython does") \
-    R(atomic, "atomic", 0, RC_NOGIL_PARAMS, "atomic counts, a mutex an object for its contents")
+#define RC_BIASED_PARAMS(P, S)    \
+    RC_NOGIL_PARAMS(P, S)         \
+    P(S, FLAG, deferred, "1", "", \
+      "classes and other long-lived shared objects are not counted from stacks and instances")
+
+#define POLICIES(R)                                                                                  \
+    R(gil, "gil", RC_GIL, RC_GIL_PARAMS,                                                             \
+      "plain counts under a global interpreter lock, handed over as CPython does")                   \
+    R(gil312, "gil312", RC_GIL, RC_GIL_PARAMS,                                                       \
+      "gil with immortal objects as CPython 3.12 and 3.13 have them")                                \
+    R(gil314, "gil314", RC_GIL, RC_GIL_PARAMS, "gil with immortal objects as CPython 3.14 has them") \
+    R(objlock, "objlock", 0, RC_NOGIL_PARAMS,                                                        \
+      "a one-byte mutex an object guards its count and its contents")                                \
+    R(atomic, "atomic", 0, RC_NOGIL_PARAMS, "atomic counts, a mutex an object for its contents")     \
+    R(biased, "biased", 0, RC_BIASED_PARAMS,                                                         \
+      "PEP 703: the owner counts plainly, others atomically; readers without locks")
 
 #define POLICY_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(rc_##ident##_params, PARAMS)
 POLICIES(POLICY_PARAM_STRUCT)

@@ -191,21 +191,6 @@ struct gc_head {
 #define GC_HEAD_BYTES ((size_t)0)
 #endif
 
-#if !RC_GIL_HELD
-/* object.gc_bits; written by the owner of the only reference, under the object's mutex, or with the world
- * stopped. */
-enum {
-    GC_TRACKED = 1,
-    GC_FINALIZED = 2,
-    GC_UNREACHABLE = 4,
-    GC_FROZEN = 8,
-    GC_SHARED = 16, /* a container that a second thread has touched: its old arrays go through qsbr */
-    GC_FREE = 32,   /* on a free list: not an object now */
-    GC_DEFERRED = 64,
-    GC_ALIVE = 128
-};
-#endif
-
 static inline void *object_block(struct object *o)
 {
     return (char *)o - (o->type->flags & TYPE_GC ? GC_HEAD_BYTES : 0);

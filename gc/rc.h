@@ -6,7 +6,8 @@
  *   rc_init(o)                count 1, owned by the calling thread
  *   rc_inc(o)  rc_dec(o)      a reference more or less; the last one calls object_dealloc(o)
  *   rc_try_inc(o)             false when o may be dying: for readers that hold no lock
- *   rc_mark_shared(o)         from now on rc_try_inc may succeed on o, and its memory outlives every reader
+ *   rc_try_inc_dying(o)       the same through a weakref or a table that does not count, in its lock
+ *   rc_mark_shared(o)         from now on others may try so: called before o is put where they find it
  *   rc_count(o)               references now; exact at quiescence
  *   rc_set_count(o, n)        at quiescence or with the object unreachable for others
  *   rc_is_immortal(o)  rc_set_immortal(o)
@@ -40,6 +41,20 @@ struct type;
 
 /* The last reference is gone: types' dealloc, through the trashcan. */
 void object_dealloc(struct object *o);
+
+#if HG_RC != HG_RC_GIL && HG_RC != HG_RC_GIL312 && HG_RC != HG_RC_GIL314
+/* object.gc_bits of the policies without a GIL. */
+enum {
+    GC_TRACKED = 1,
+    GC_FINALIZED = 2,
+    GC_UNREACHABLE = 4,
+    GC_FROZEN = 8,
+    GC_SHARED = 16,  /* biased: a container that a thread other than its owner has used (list.c) */
+    GC_READERS = 32, /* biased: readers without a lock may look at it even when it is dead (qsbr.h) */
+    GC_DEFERRED = 64,
+    GC_ALIVE = 128
+};
+#endif
 
 #if HG_RC == HG_RC_GIL || HG_RC == HG_RC_GIL312 || HG_RC == HG_RC_GIL314
 #include "rc_gil.h"

@@ -127,12 +127,10 @@ static inline int rc_thread_open(struct thread *t)
     (void)t;
     return 0;
 }
-#define rc_thread_close(t)   ((void)(t))
-#define rc_thread_attach(t)  ((void)(t))
-#define rc_thread_detach(t)  ((void)(t))
-#define rc_thread_online(t)  ((void)(t))
-#define rc_thread_offline(t) ((void)(t))
-#define rc_thread_merge(t)   ((void)(t))
-#define rc_runtime_close(r)  ((void)(r))
+#define rc_thread_close(t)  ((void)(t))
+#define rc_thread_attach(t) ((void)(t))
+#define rc_thread_detach(t) ((void)(t))
+#define rc_thread_merge(t)  ((void)(t))
+#define rc_runtime_close(r) ((void)(r))
 
 #endif

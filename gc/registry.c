@@ -65,7 +65,7 @@ int registry_each(struct runtime *r, object_visit *visit, void *arg)
             if (v & 1)
                 continue;
             struct object *o = (struct object *)v;
-            if (atomic_load_explicit(&o->gc_bits, memory_order_relaxed) & GC_FREE)
+            if (!o->type) /* on a free list */
                 continue;
             int stop = visit(o, arg);
             if (stop)

@@ -2,7 +2,7 @@
  *
  * Each thread has a table of slots in chunks that never move; an object knows its home thread and its slot. A
  * slot holds
- *     object *                 a live object, or one on a free list (GC_FREE)
+ *     object *                 a live object, or one on a free list (its type is NULL)
  *     (index << 1) | 1         free, and the next free slot of this thread
  *     REGISTRY_LOST            emptied by another thread: the owner takes it back when it runs out
  * Only the owner adds, and links free slots; whoever frees an object stores into its slot alone. So adding and

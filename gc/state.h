@@ -126,7 +126,11 @@ static inline void *gc_new(struct type *type, size_t bytes)
     gc->young += weight;
     if (unlikely(gc->young > gc->limit))
         gc->ops->trigger(&runtime_global);
+    o->type = type;
+    rc_init(o);
 #else
+    o->type = type;
+    rc_init(o);
     if (unlikely(!registry_add(t, o))) {
         mem_free(block);
         return NULL;
@@ -134,8 +138,6 @@ static inline void *gc_new(struct type *type, size_t bytes)
     if (unlikely((t->young_delta += weight) >= GC_DELTA_MAX))
         gc_flush_young(t);
 #endif
-    o->type = type;
-    rc_init(o);
     t->made++;
     t->made_bytes += bytes + GC_HEAD_BYTES;
     return o;
@@ -166,8 +168,7 @@ static inline void object_retire(struct object *o, size_t bytes)
     t->freed++;
     t->freed_bytes += bytes;
 #if !RC_GIL_HELD
-    if (o->type->flags & TYPE_GC)
-        atomic_store_explicit(&o->gc_bits, GC_FREE, memory_order_relaxed);
+    o->type = NULL; /* the registry still lists it: a walk leaves it out */
 #else
     (void)o;
 #endif
@@ -185,14 +186,14 @@ static inline void freelist_give_back(struct object *o)
     mem_free((char *)o - GC_HEAD_BYTES);
 }
 
-static inline void object_reuse(struct object *o, size_t bytes)
+static inline void object_reuse(struct object *o, struct type *type, size_t bytes)
 {
     struct thread *t = thread_self;
 #if RC_GIL_HELD
-    if (o->type->flags & TYPE_GC)
+    if (type->flags & TYPE_GC)
         gc_head_of(o)->prev = 0;
 #else
-    atomic_store_explicit(&o->gc_bits, 0, memory_order_relaxed);
+    o->type = type;
 #endif
     rc_init(o);
     t->made++;
@@ -240,6 +241,7 @@ static inline void gc_untrack(struct object *o)
         runtime_global.gc.young -= runtime_global.gc.track_one;
 }
 #else
+/* Nobody else can see o yet, or any more. */
 static inline void gc_track(struct object *o)
 {
     uint8_t bits = atomic_load_explicit(&o->gc_bits, memory_order_relaxed);
@@ -251,6 +253,17 @@ static inline void gc_untrack(struct object *o)
     uint8_t bits = atomic_load_explicit(&o->gc_bits, memory_order_relaxed);
     atomic_store_explicit(&o->gc_bits, bits & (uint8_t)~GC_TRACKED, memory_order_relaxed);
 }
+
 #endif
+
+/* The same for an object that other threads may see: a dict that holds its first container. */
+static inline void gc_track_live(struct object *o)
+{
+#if RC_GIL_HELD
+    gc_track(o);
+#else
+    atomic_fetch_or_explicit(&o->gc_bits, GC_TRACKED, memory_order_relaxed);
+#endif
+}
 
 #endif

@@ -91,9 +91,10 @@ int thread_attach(struct runtime *r, unsigned index)
         return 0; /* attached already */
     }
     if (index < RUNTIME_THREADS_MAX && !t && (t = thread_make(r, index))) {
-        r->thread[index] = t;
+        /* Readers without the mutex (qsbr.h) find the whole thread. */
+        __atomic_store_n(&r->thread[index], t, __ATOMIC_RELEASE);
         if (index >= r->threads)
-            r->threads = index + 1;
+            __atomic_store_n(&r->threads, index + 1, __ATOMIC_RELEASE);
     }
     int err = !t ? -ENOMEM : t->in_use ? -EBUSY : 0;
     if (!err) {

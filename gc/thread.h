@@ -56,9 +56,35 @@ struct thread {
     _Atomic uint64_t slots_lost; /* emptied by other threads, not yet taken back */
 #endif
     void *policy; /* the refcount policy's own */
+#if HG_RC == HG_RC_BIASED
+    _Alignas(64) _Atomic uint64_t qsbr_seq; /* written by the owner, read by who frees (qsbr.h) */
+#endif
 };
 
 extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec")));
+
+/* Nothing read before is used after: what others gave up may go. And whether the thread takes part at all. */
+#if HG_RC == HG_RC_BIASED
+extern _Atomic uint64_t qsbr_write_seq;
+static inline void rc_thread_quiescent(struct thread *t)
+{
+    uint64_t seq = atomic_load_explicit(&qsbr_write_seq, memory_order_acquire);
+    atomic_store_explicit(&t->qsbr_seq, seq, memory_order_release);
+}
+static inline void rc_thread_online(struct thread *t)
+{
+    uint64_t seq = atomic_load_explicit(&qsbr_write_seq, memory_order_seq_cst);
+    atomic_exchange_explicit(&t->qsbr_seq, seq, memory_order_seq_cst);
+}
+static inline void rc_thread_offline(struct thread *t)
+{
+    atomic_store_explicit(&t->qsbr_seq, 0, memory_order_release);
+}
+#else
+#define rc_thread_quiescent(t) ((void)(t))
+#define rc_thread_online(t)    ((void)(t))
+#define rc_thread_offline(t)   ((void)(t))
+#endif
 
 void thread_safepoint_slow(struct thread *t);
 
@@ -66,6 +92,7 @@ void thread_safepoint_slow(struct thread *t);
 static inline void thread_safepoint(void)
 {
     struct thread *t = thread_self;
+    rc_thread_quiescent(t);
     if (__builtin_expect(atomic_load_explicit(&t->breaker, memory_order_relaxed) != 0, 0))
         thread_safepoint_slow(t);
 }

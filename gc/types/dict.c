@@ -7,10 +7,6 @@
 #include "dict.h"
 #include "../lock.h"
 
-#if HG_RC == HG_RC_BIASED
-#include "../qsbr.h"
-#endif
-
 static struct dict_object *dict_of(struct object *o)
 {
     return (struct dict_object *)o;
@@ -154,29 +150,15 @@ static void dict_keys_delete(struct dict_keys *k, bool readers)
     if (k == &dict_empty_keys)
         return;
     owned_freed(dict_keys_bytes(k));
-#if HG_RC == HG_RC_BIASED
     if (readers) {
         qsbr_free(k);
         return;
     }
-#else
-    (void)readers;
-#endif
     struct freelists *f = FREELISTS;
     if (k->log2_slots == DICT_LOG2_MIN && k->kind == KEYS_STR && f->on && f->keys < FREELIST_KEYS)
         f->key[f->keys++] = k;
     else
         mem_free(k);
-}
-
-static bool dict_has_readers(const struct dict_object *d)
-{
-#if HG_RC == HG_RC_BIASED
-    return rc_is_shared_container(&d->head);
-#else
-    (void)d;
-    return false;
-#endif
 }
 
 /* A table of so many slots with the live entries, closed up. */
@@ -199,7 +181,7 @@ static int dict_resize(struct dict_object *d, unsigned log2_slots, unsigned kind
     }
     k->usable -= k->entries;
     field_store(&d->keys, k);
-    dict_keys_delete(old, dict_has_readers(d));
+    dict_keys_delete(old, container_has_readers(&d->head));
     return 0;
 }
 
@@ -239,15 +221,8 @@ static int dict_traverse(struct object *o, object_visit *visit, void *arg)
 static void dict_keys_drop(struct dict_keys *k, bool readers)
 {
     for (int64_t i = 0; i < k->entries; i++) {
-        struct object *key = *dict_key_at(k, i), *value = *dict_value_at(k, i);
-        if (readers) {
-            if (key)
-                rc_mark_shared(key);
-            if (value)
-                rc_mark_shared(value);
-        }
-        rc_xdec(key);
-        rc_xdec(value);
+        rc_xdec(*dict_key_at(k, i));
+        rc_xdec(*dict_value_at(k, i));
     }
     dict_keys_delete(k, readers);
 }
@@ -257,12 +232,18 @@ void dict_clear(struct object *o)
     struct dict_object *d = dict_of(o);
     struct critical c;
     critical_begin(&c, o);
+    container_touch(o);
+    bool readers = container_has_readers(o);
     struct dict_keys *k = d->keys;
+    for (int64_t i = 0; readers && i < k->entries; i++) {
+        container_drops(o, *dict_key_at(k, i));
+        container_drops(o, *dict_value_at(k, i));
+    }
     field_store(&d->keys, &dict_empty_keys);
-    d->used = 0;
+    field_store(&d->used, (int64_t)0);
     d->version++;
     critical_end(&c);
-    dict_keys_drop(k, dict_has_readers(d));
+    dict_keys_drop(k, readers);
 }
 
 static void dict_dealloc(struct object *o)
@@ -271,7 +252,7 @@ static void dict_dealloc(struct object *o)
     gc_untrack(o);
     if (trash_begin(o, (uint64_t)d->used * 2))
         return;
-    dict_keys_drop(d->keys, dict_has_readers(d));
+    dict_keys_drop(d->keys, false);
     struct freelists *f = FREELISTS;
     if (f->on && f->dicts < FREELIST_DICTS && rc_can_reuse(o)) {
         object_retire(o, sizeof *d + GC_HEAD_BYTES);
@@ -297,7 +278,7 @@ struct object *dict_new(void)
     struct dict_object *d;
     if (likely(f->dicts > 0)) {
         d = f->dict[--f->dicts];
-        object_reuse(&d->head, sizeof *d + GC_HEAD_BYTES);
+        object_reuse(&d->head, &type_dict, sizeof *d + GC_HEAD_BYTES);
     } else if (!(d = gc_new(&type_dict, sizeof *d))) {
         return NULL;
     }
@@ -374,19 +355,19 @@ int dict_put(struct object *o, struct object *key, struct object *value)
     rc_inc(key);
     rc_inc(value);
     critical_begin(&c, o);
+    container_touch(o);
     int64_t at = dict_find(d->keys, key, hash, &where);
     if (at >= 0) {
         struct object **place = dict_value_at(d->keys, at);
         old = *place;
+        container_drops(o, old);
         field_store(place, value);
         d->version++;
     } else {
         err = dict_insert(d, key, value, hash);
     }
     if (!err && !gc_is_tracked(o) && (gc_may_be_tracked(key) || gc_may_be_tracked(value)))
-        gc_track(o);
-    if (old && dict_has_readers(d))
-        rc_mark_shared(old);
+        gc_track_live(o);
     critical_end(&c);
     rc_xdec(old);
     if (at >= 0 || err)
@@ -396,6 +377,31 @@ int dict_put(struct object *o, struct object *key, struct object *value)
     return err;
 }
 
+#if HG_RC == HG_RC_BIASED
+/* Without the lock: *value a new reference or NULL; false: try with it. Entries of a table are filled once and then only
+ * emptied, and keys that left live on in qsbr, so that a stale table can be searched. */
+static bool dict_get_unlocked(struct dict_object *d, struct object *key, int64_t hash, struct object **value)
+{
+    if (!rc_owned_or_shared_container(&d->head))
+        return false;
+    struct dict_keys *k = field_load(&d->keys);
+    size_t where;
+    int64_t at = dict_find(k, key, hash, &where);
+    *value = NULL;
+    if (at < 0)
+        return field_load(&d->keys) == k;
+    struct object **place = dict_value_at(k, at), *found = field_load(place);
+    if (unlikely(!found || !rc_try_inc(found)))
+        return false;
+    if (unlikely(field_load(&d->keys) != k || field_load(place) != found)) {
+        rc_dec(found);
+        return false;
+    }
+    *value = found;
+    return true;
+}
+#endif
+
 struct object *dict_get(struct object *o, struct object *key)
 {
     struct dict_object *d = dict_of(o);
@@ -403,36 +409,18 @@ struct object *dict_get(struct object *o, struct object *key)
     int64_t hash = dict_hash(key);
     size_t where;
 #if HG_RC == HG_RC_BIASED
-    if (rc_owned_or_shared_container(o)) {
-        struct dict_keys *k = field_load(&d->keys);
-        int64_t found = dict_find(k, key, hash, &where);
-        if (found >= 0) {
-            struct object **place = dict_value_at(k, found);
-            value = field_load(place);
-            if (likely(value && rc_try_inc(value))) {
-                if (likely(field_load(&d->keys) == k && field_load(place) == value))
-                    return value;
-                rc_dec(value);
-            }
-            value = NULL;
-        } else if (field_load(&d->keys) == k) {
-            return NULL;
-        }
-    }
+    if (likely(dict_get_unlocked(d, key, hash, &value)))
+        return value;
 #endif
     struct critical c;
     critical_begin(&c, o);
+    container_touch(o);
     int64_t at = dict_find(d->keys, key, hash, &where);
     if (at >= 0) {
         value = *dict_value_at(d->keys, at);
         rc_inc(value);
-#if HG_RC == HG_RC_BIASED
         rc_mark_shared(value);
-#endif
     }
-#if HG_RC == HG_RC_BIASED
-    rc_mark_shared_container(o);
-#endif
     critical_end(&c);
     return value;
 }
@@ -445,19 +433,18 @@ int dict_remove(struct object *o, struct object *key)
     size_t where;
     struct critical c;
     critical_begin(&c, o);
+    container_touch(o);
     int64_t at = dict_find(d->keys, key, hash, &where);
     if (at >= 0) {
         old_key = *dict_key_at(d->keys, at);
         old_value = *dict_value_at(d->keys, at);
+        container_drops(o, old_key);
+        container_drops(o, old_value);
         dict_set_slot(d->keys, where, SLOT_DUMMY);
         field_store(dict_value_at(d->keys, at), (struct object *)NULL);
         field_store(dict_key_at(d->keys, at), (struct object *)NULL);
         field_store(&d->used, d->used - 1);
         d->version++;
-        if (dict_has_readers(d)) {
-            rc_mark_shared(old_key);
-            rc_mark_shared(old_value);
-        }
     }
     critical_end(&c);
     rc_xdec(old_key);

@@ -1,9 +1,10 @@
 /* list.c: growth as CPython's list_resize: room for about an eighth more, in steps of 4.
  *
- * Without a GIL every change happens in a critical section on the list; what a change drops is dropped after
- * it, since a dealloc may run anything. Under biased, readers that are not the owner take the lock the first
- * time and mark the list shared; from then on items leave it marked for late freeing and old arrays go through
- * qsbr, and reads need no lock. */
+ * Without a GIL every change happens in a critical section on the list; what a change drops is dropped after it, since
+ * a dealloc may run anything. Under biased, reads need no lock (PEP 703): by the owner always, by others once the list
+ * is marked shared, which the first of them does in the lock. From then on old arrays go through qsbr, and items that
+ * leave are marked, so that their memory does too. A reader takes the array, the item, a reference, and looks again
+ * whether both are still there. */
 #include "types.h"
 #include "../lock.h"
 
@@ -14,69 +15,53 @@ static struct list_object *list_of(struct object *o)
 
 /* --- the item array ------------------------------------------------------------------------------------- */
 
+/* Under biased, eight bytes before the items tell readers how many there is room for, as in CPython's
+ * free-threaded build. */
 #if HG_RC == HG_RC_BIASED
-#include "../qsbr.h"
+#define ARRAY_HEAD 1
+#else
+#define ARRAY_HEAD 0
+#endif
 
-/* Eight bytes before the items tell readers how many there is room for, as CPython's free-threaded build. */
-static struct object **list_array_new(struct object **old, int64_t old_room, int64_t room)
+static void *list_array_block(struct object **item)
 {
-    (void)old_room;
-    int64_t *a = mem_realloc(old ? (int64_t *)old - 1 : NULL, sizeof *a + (size_t)room * 8);
+    return item ? item - ARRAY_HEAD : NULL;
+}
+
+static struct object **list_array_new(struct object **old, int64_t room)
+{
+    struct object **a = mem_realloc(list_array_block(old), 8 * ((size_t)room + ARRAY_HEAD));
     if (!a)
         return NULL;
-    a[0] = room;
-    return (struct object **)(a + 1);
+    if (ARRAY_HEAD)
+        *(int64_t *)a = room;
+    return a + ARRAY_HEAD;
 }
 
-static void list_array_free(struct object **item)
+static void list_array_free(struct object **item, bool readers)
 {
-    if (item)
-        mem_free((int64_t *)item - 1);
+    if (!item)
+        return;
+    if (readers)
+        qsbr_free(list_array_block(item));
+    else
+        mem_free(list_array_block(item));
 }
-#else
-static struct object **list_array_new(struct object **old, int64_t old_room, int64_t room)
-{
-    (void)old_room;
-    return mem_realloc(old, (size_t)room * 8);
-}
-
-static void list_array_free(struct object **item)
-{
-    if (item)
-        mem_free(item);
-}
-#endif
 
 /* In the critical section. size is set by the caller. */
 static int list_set_room(struct list_object *l, int64_t room)
 {
+    struct object **old = l->item, **fresh = NULL;
+    bool readers = container_has_readers(&l->head);
     int64_t old_room = l->allocated;
-#if HG_RC == HG_RC_BIASED
-    if (rc_is_shared_container(&l->head)) {
-        struct object **fresh = room ? list_array_new(NULL, 0, room) : NULL, **old = l->item;
-        if (room && !fresh)
-            return -ENOMEM;
-        if (fresh && old)
-            memcpy(fresh, old, 8 * (size_t)(l->size < room ? l->size : room));
-        field_store(&l->item, fresh);
-        l->allocated = room;
-        owned_made(8 * (size_t)room);
-        owned_freed(8 * (size_t)old_room);
-        if (old)
-            qsbr_free((int64_t *)old - 1);
-        return 0;
-    }
-#endif
-    if (room == 0) {
-        list_array_free(l->item);
-        l->item = NULL;
-    } else {
-        struct object **item = list_array_new(l->item, l->allocated, room);
-        if (!item)
-            return -ENOMEM;
-        field_store(&l->item, item);
-    }
+    if (room && !(fresh = list_array_new(readers ? NULL : old, room)))
+        return -ENOMEM;
+    if (readers && fresh && old)
+        memcpy(fresh, old, 8 * (size_t)(l->size < room ? l->size : room));
+    field_store(&l->item, fresh);
     l->allocated = room;
+    if (readers || !room)
+        list_array_free(old, readers);
     owned_made(8 * (size_t)room);
     owned_freed(8 * (size_t)old_room);
     return 0;
@@ -120,40 +105,28 @@ static int list_traverse(struct object *o, object_visit *visit, void *arg)
     return 0;
 }
 
-static void list_drop(struct list_object *l, struct object **item, int64_t size)
-{
-    (void)l;
-    for (int64_t i = size; i-- > 0;) {
-#if HG_RC == HG_RC_BIASED
-        if (item[i] && rc_is_shared_container(&l->head))
-            rc_mark_shared(item[i]);
-#endif
-        rc_xdec(item[i]);
-    }
-}
-
 static void list_clear_items(struct object *o)
 {
     struct list_object *l = list_of(o);
     struct critical c;
     critical_begin(&c, o);
+    container_touch(o);
+    bool readers = container_has_readers(o);
     struct object **item = l->item;
     int64_t size = l->size;
     owned_freed(8 * (size_t)l->allocated);
+    for (int64_t i = 0; readers && i < size; i++)
+        container_drops(o, item[i]);
     field_store(&l->size, (int64_t)0);
     field_store(&l->item, (struct object **)NULL);
     l->allocated = 0;
     critical_end(&c);
-    list_drop(l, item, size);
-#if HG_RC == HG_RC_BIASED
-    if (item && rc_is_shared_container(o)) {
-        qsbr_free((int64_t *)item - 1);
-        return;
-    }
-#endif
-    list_array_free(item);
+    for (int64_t i = size; i-- > 0;)
+        rc_xdec(item[i]);
+    list_array_free(item, readers);
 }
 
+/* Who reads l without its lock has a reference to it: there are none now. */
 static void list_dealloc(struct object *o)
 {
     struct list_object *l = list_of(o);
@@ -161,14 +134,10 @@ static void list_dealloc(struct object *o)
     if (trash_begin(o, (uint64_t)l->size))
         return;
     if (l->item) {
-        list_drop(l, l->item, l->size);
+        for (int64_t i = l->size; i-- > 0;)
+            rc_xdec(l->item[i]);
+        list_array_free(l->item, false);
         owned_freed(8 * (size_t)l->allocated);
-#if HG_RC == HG_RC_BIASED
-        if (rc_is_shared_container(o))
-            qsbr_free((int64_t *)l->item - 1);
-        else
-#endif
-            list_array_free(l->item);
     }
     struct freelists *f = FREELISTS;
     if (f->on && f->lists < FREELIST_LISTS && rc_can_reuse(o)) {
@@ -197,7 +166,7 @@ struct object *list_new(size_t size)
         return NULL;
     if (likely(f->lists > 0)) {
         l = f->list[--f->lists];
-        object_reuse(&l->head, sizeof *l + GC_HEAD_BYTES);
+        object_reuse(&l->head, &type_list, sizeof *l + GC_HEAD_BYTES);
     } else if (!(l = gc_new(&type_list, sizeof *l))) {
         return NULL;
     }
@@ -229,13 +198,16 @@ int list_append(struct object *o, struct object *item)
     struct critical c;
     rc_inc(item);
     critical_begin(&c, o);
+    container_touch(o);
     int64_t n = l->size;
     int err = 0;
-    if (likely(n < l->allocated)) {
+    if (unlikely(n >= l->allocated)) {
+        int64_t room = ((n + 1) + ((n + 1) >> 3) + 6) & ~(int64_t)3;
+        err = list_set_room(l, room);
+    }
+    if (likely(!err)) {
         field_store(&l->item[n], item);
         field_store(&l->size, n + 1);
-    } else if (!(err = list_resize(l, n + 1))) {
-        field_store(&l->item[n], item);
     }
     critical_end(&c);
     if (unlikely(err))
@@ -250,15 +222,13 @@ int list_set(struct object *o, size_t i, struct object *item)
     struct critical c;
     rc_inc(item);
     critical_begin(&c, o);
+    container_touch(o);
     bool in_range = i < (size_t)l->size;
     if (likely(in_range)) {
         old = l->item[i];
+        container_drops(o, old);
         field_store(&l->item[i], item);
     }
-#if HG_RC == HG_RC_BIASED
-    if (old && rc_is_shared_container(o))
-        rc_mark_shared(old);
-#endif
     critical_end(&c);
     if (unlikely(!in_range)) {
         rc_dec(item);
@@ -268,38 +238,46 @@ int list_set(struct object *o, size_t i, struct object *item)
     return 0;
 }
 
+#if HG_RC == HG_RC_BIASED
+/* Without the lock: *item a new reference; false: try with it. The size is read after the array, and bounded by what
+ * the array itself says. */
+static bool list_get_unlocked(struct list_object *l, size_t i, struct object **item)
+{
+    if (!rc_owned_or_shared_container(&l->head))
+        return false;
+    struct object **array = field_load(&l->item);
+    *item = NULL;
+    if (i >= (size_t)field_load(&l->size) || !array || i >= (size_t)((int64_t *)array)[-1])
+        return true;
+    struct object *found = field_load(&array[i]);
+    if (unlikely(!found || !rc_try_inc(found)))
+        return false;
+    if (unlikely(field_load(&l->item) != array || field_load(&array[i]) != found)) {
+        rc_dec(found);
+        return false;
+    }
+    *item = found;
+    return true;
+}
+#endif
+
 struct object *list_get(struct object *o, size_t i)
 {
     struct list_object *l = list_of(o);
     struct object *item = NULL;
 #if HG_RC == HG_RC_BIASED
-    if (rc_owned_or_shared_container(o)) {
-        struct object **array = field_load(&l->item);
-        if (i >= (size_t)field_load(&l->size) || !array || i >= (size_t)((int64_t *)array)[-1])
-            return NULL;
-        item = field_load(&array[i]);
-        if (likely(item && rc_try_inc(item))) {
-            if (likely(field_load(&l->item) == array && field_load(&array[i]) == item))
-                return item;
-            rc_dec(item);
-        }
-        item = NULL;
-    }
+    if (likely(list_get_unlocked(l, i, &item)))
+        return item;
 #endif
     struct critical c;
     critical_begin(&c, o);
-    if (likely(i < (size_t)l->size)) {
+    container_touch(o);
+    if (likely(i < (size_t)l->size))
         item = l->item[i];
-        if (likely(item != NULL)) {
-            rc_inc(item);
-#if HG_RC == HG_RC_BIASED
-            rc_mark_shared(item);
-#endif
-        }
+    if (likely(item != NULL)) {
+        rc_inc(item);
+        rc_mark_shared(item);
     }
-#if HG_RC == HG_RC_BIASED
-    rc_mark_shared_container(o);
-#endif
     critical_end(&c);
     return item;
 }
@@ -310,16 +288,14 @@ struct object *list_pop(struct object *o)
     struct object *item = NULL;
     struct critical c;
     critical_begin(&c, o);
+    container_touch(o);
     if (l->size > 0) {
         int64_t n = l->size - 1;
         item = l->item[n];
+        container_drops(o, item);
         field_store(&l->item[n], (struct object *)NULL);
         if (list_resize(l, n) != 0)
             field_store(&l->size, n); /* could not shrink: the room stays */
-#if HG_RC == HG_RC_BIASED
-        if (item && rc_is_shared_container(o))
-            rc_mark_shared(item);
-#endif
     }
     critical_end(&c);
     return item;

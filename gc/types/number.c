@@ -146,7 +146,7 @@ struct object *float_new(double value)
     if (likely(o != NULL)) {
         f->float_head = *float_link(o);
         f->floats--;
-        object_reuse(o, sizeof(struct float_object));
+        object_reuse(o, &type_float, sizeof(struct float_object));
     } else if (!(o = object_new(&type_float, sizeof(struct float_object)))) {
         return NULL;
     }

@@ -60,7 +60,7 @@ struct object *tuple_new(size_t size)
     if (likely(size < FREELIST_TUPLE_SIZES) && (t = f->tuple_head[size - 1])) {
         f->tuple_head[size - 1] = (struct tuple_object *)t->item[0];
         f->tuples[size - 1]--;
-        object_reuse(&t->head, offsetof(struct tuple_object, item) + 8 * size + GC_HEAD_BYTES);
+        object_reuse(&t->head, &type_tuple, offsetof(struct tuple_object, item) + 8 * size + GC_HEAD_BYTES);
     } else {
         if (unlikely(size > PTRDIFF_MAX / 16))
             return NULL;

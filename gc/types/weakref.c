@@ -131,6 +131,8 @@ struct object *weakref_new(struct object *o, weakref_callback *callback, void *a
     struct weakref *w = gc_new(&type_weakref, sizeof *w);
     if (unlikely(!w))
         return NULL;
+    rc_mark_shared(o); /* both may be asked for a reference by who has none */
+    rc_mark_shared(&w->head);
     w->referent = o;
     w->callback = callback;
     w->arg = arg;

@@ -1,7 +1,7 @@
 /* objects.c: every kind of object, its size in bytes, its growth and its death, under every policy.
  * Sizes are those that CPython 3.11 reports (sys.getsizeof, which leaves out the 16 bytes of the GC head).
  */
-// policies: gil atomic
+// policies: gil gil312 gil314 objlock atomic biased
 #include "runtime.h"
 
 /* What the 16-byte header of 3.11 becomes under biased: 32 bytes, with no GC head in front. */

@@ -4,6 +4,7 @@
 
 #include "../../alloc/spec.h"
 #include "../../gc/heap.h"
+#include "../../alloc/os.h"
 #include "../../gc/lock.h"
 
 #include <setjmp.h>

@@ -112,7 +112,26 @@ static bool is_default(const struct param *table, const char *name, const char *
     return false;
 }
 
-/* "churn:live=1000": with all parameters it tells works apart, with those that are not defaults people read it. A file
+/* 50000 as "50k", as people write it. Only whole multiples: nothing is rounded. */
+static void shorten_number(const struct param *table, const char *name, char *value, size_t size)
+{
+    static const char suffix[] = " kMG";
+    const struct param *row = table;
+    while (row && row->name && strcmp(row->name, name) != 0)
+        row++;
+    if (!row || !row->name || (row->type != PARAM_COUNT && row->type != PARAM_BYTES))
+        return;
+    uint64_t thousand = row->type == PARAM_BYTES ? 1024 : 1000, n;
+    unsigned u = 0;
+    if (param_number(value, (unsigned)thousand, &n))
+        return;
+    for (; u < 3 && n && n % thousand == 0; u++)
+        n /= thousand;
+    if (u)
+        snprintf(value, size, "%llu%c", (unsigned long long)n, suffix[u]);
+}
+
+/* "churn:live=1k": with all parameters it tells works apart, with those that are not defaults people read it. A file
  * is shown without its folder. */
 static char *work_text(const struct record *r, bool all)
 {
@@ -132,6 +151,8 @@ static char *work_text(const struct record *r, bool all)
         param_text(r, names[i], value, sizeof value);
         if (!all && is_default(table, names[i], value))
             continue;
+        if (!all)
+            shorten_number(table, names[i], value, sizeof value);
         const char *slash = all ? NULL : strrchr(value, '/');
         if (!all && strcmp(names[i], "file") == 0)
             fprintf(f, "%c%s", separator, slash ? slash + 1 : value);

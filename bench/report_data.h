@@ -45,7 +45,7 @@ struct report_cell {
 };
 
 struct report_work {
-    char *name;   /* "churn:live=1000": parameters that differ from their defaults */
+    char *name;   /* "churn:live=1k": parameters that differ from their defaults */
     char *family; /* the same for works that differ in threads alone */
     char *
         common; /* "gil generational": what its cells have in common and `shown` leaves out; "" when nothing */

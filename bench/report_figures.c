@@ -60,6 +60,15 @@ static size_t pick_cells(const struct report_data *d, const struct report_work *
     return n;
 }
 
+/* In a picture there is little room: "jemalloc" for "preload:jemalloc", and of a path the file. */
+static const char *short_label(const char *shown)
+{
+    const char *slash = strrchr(shown, '/');
+    if (strncmp(shown, "preload:", 8) != 0)
+        return shown;
+    return slash ? slash + 1 : shown + 8;
+}
+
 static void put_series_style(struct plot *p, const struct report_cell *const *cell, size_t n,
                              const char *label)
 {
@@ -70,7 +79,7 @@ static void put_series_style(struct plot *p, const struct report_cell *const *ce
     plot_array(p, "DASH", n);
     for (size_t i = 0; i < n; i++) {
         struct report_style s = report_style_of_cell(cell[i]->alloc, cell[i]->rc, cell[i]->gc);
-        plot_array_text(p, label, i + 1, cell[i]->shown);
+        plot_array_text(p, label, i + 1, short_label(cell[i]->shown));
         plot_array_number(p, "COLOUR", i + 1, s.colour);
         plot_array_number(p, "MARK", i + 1, s.marker);
         plot_array_number(p, "DASH", i + 1, s.dash);
@@ -161,7 +170,7 @@ static int figure_ratios(struct plots *plots, const struct report_data *d, size_
     const struct report_comparison *row[FIGURES_BARS];
     const struct report_cell *cell[FIGURES_BARS];
     size_t n = 0, blocks = 0;
-    double lowest = INFINITY, highest = 0;
+    double lowest = 1, highest = 1;
     for (size_t i = 0; i < c->rows && n < FIGURES_BARS; i++)
         if (c->row[i].cell >= &d->cell[w->first] && c->row[i].cell < &d->cell[w->first] + w->cells &&
             !c->row[i].control && c->row[i].n) {
@@ -200,13 +209,17 @@ static int figure_ratios(struct plots *plots, const struct report_data *d, size_
         fprintf(p->csv, ",%zu,", row[i]->n);
         report_put_csv_number(p->csv, known ? row[i]->p_adjusted : NAN);
         fprintf(p->csv, ",%s\n", report_verdict(c, row[i]));
-        lowest = fmin(lowest, exp(ci.estimate));
-        highest = fmax(highest, exp(ci.estimate));
+        lowest = fmin(lowest, exp(known ? ci.lo : ci.estimate));
+        highest = fmax(highest, exp(known ? ci.hi : ci.estimate));
         blocks = row[i]->n > blocks ? row[i]->n : blocks;
         if (!is_floor(cell[i]) && (is_floor(cell[best]) || ci.estimate > row[best]->log_ratio.estimate))
             best = i;
     }
-    plot_number(p, "LOGX", highest > 5 || highest > 8 * lowest);
+    bool log_axis = highest > 5 * lowest;
+    double span = log_axis ? log(highest / lowest) : highest - lowest;
+    plot_number(p, "LOGX", log_axis);
+    plot_number(p, "XMIN", log_axis ? lowest * exp(-0.05 * span) : fmax(0, lowest - 0.1 * span - 0.01));
+    plot_number(p, "XMAX", log_axis ? highest * exp(0.18 * span) : highest + 0.2 * span + 0.01);
     snprintf(p->finding, sizeof p->finding, "%.100s does %s times the work of %.100s in the same time (%s).",
              cell[best]->shown, report_ratio(exp(row[best]->log_ratio.estimate)).text, row[best]->base->shown,
              report_verdict(c, row[best]));
@@ -237,7 +250,7 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
     plot_array(p, "FVALUE", n);
     fputs("workload,threads,configuration,peak_rss_bytes,peak_live_requested_bytes,jw2,external,samples\n",
           p->csv);
-    double most = 0, most_floor = 0, ratio = 1.2, lowest = INFINITY;
+    double most = 0, most_floor = 0, ratio = 1.2, least_ratio = 0.9, lowest = INFINITY;
     for (size_t i = 0; i < n; i++) {
         double rss = report_median(cell[i], metric_named("peak-rss")),
                live = report_median(cell[i], &live_metric);
@@ -261,6 +274,7 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
         }
         most = fmax(most, rss);
         ratio = fmax(ratio, fmax(jw2, external)); /* fmax leaves NaN out */
+        least_ratio = fmin(least_ratio, 0.98 * fmin(jw2, external));
         if (rss < lowest) {
             lowest = rss;
             least = i;
@@ -270,7 +284,8 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
         most = most_floor;
     /* Floors keep everything or nothing: their bars may run out of the picture, their figures are still told. */
     plot_number(p, "XMAX", 1.35 * fmin(fmax(most, most_floor), 1.5 * most) / MIB);
-    plot_number(p, "FMAX", 1.5 * fmin(ratio, 10));
+    plot_number(p, "FMIN", least_ratio);
+    plot_number(p, "FMAX", least_ratio + (1.05 * fmin(ratio, 10) - least_ratio) / 0.6);
     snprintf(p->finding, sizeof p->finding, "%.100s needs least memory at its peak: %s.", cell[least]->shown,
              report_figure(report_median(cell[least], metric_named("peak-rss")), UNIT_BYTES).text);
     snprintf(p->caption, sizeof p->caption,
@@ -330,8 +345,8 @@ static int figure_percentiles(struct plots *plots, const struct report_data *d, 
         if (report_maximum(cell[i], &metric[count - 1]) < report_maximum(cell[best], &metric[count - 1]))
             best = i;
     }
-    snprintf(p->finding, sizeof p->finding, "The longest of %.100s is the shortest among all: %s.",
-             cell[best]->shown, report_figure(report_maximum(cell[best], &metric[count - 1]), UNIT_NS).text);
+    snprintf(p->finding, sizeof p->finding, "Shortest maximum: %.100s with %s.", cell[best]->shown,
+             report_figure(report_maximum(cell[best], &metric[count - 1]), UNIT_NS).text);
     snprintf(p->caption, sizeof p->caption,
              "percentiles: median of %zu samples; maximum: of all samples (comparable at equal work only)",
              cell[0]->ok);
@@ -370,13 +385,17 @@ static double timeline_value(const struct record *r, const char *name, size_t i)
     return record_number(r, key, &value) ? value : NAN;
 }
 
-/* Of each stretch of points the one with most resident memory: a peak is never lost. Returns that peak. */
-static double put_timeline(struct plot *p, const struct report_work *w, const struct report_cell *c,
-                           const struct record *r, bool *allocated)
+struct timeline_span {
+    double peak, seconds, gib;
+    bool allocated; /* every point says how many bytes were allocated so far */
+};
+
+/* Of each stretch of points the one with most resident memory: a peak is never lost. */
+static void put_timeline(struct plot *p, const struct report_work *w, const struct report_cell *c,
+                         const struct record *r, struct timeline_span *span)
 {
     size_t points = record_array_size(r, "timeline.rss_bytes");
     size_t stretch = (points + FIGURES_POINTS - 1) / FIGURES_POINTS;
-    double peak = 0;
     for (size_t i = 0; i < points; i += stretch) {
         size_t at = i;
         for (size_t k = i; k < i + stretch && k < points; k++)
@@ -395,12 +414,13 @@ static double put_timeline(struct plot *p, const struct report_work *w, const st
         fprintf(p->csv, ",%.9g,%.9g,%.9g,", t, rss, live);
         report_put_csv_number(p->csv, total);
         fputc('\n', p->csv);
-        peak = fmax(peak, rss);
+        span->peak = fmax(span->peak, rss);
+        span->seconds = fmax(span->seconds, t / 1e9);
+        span->gib = fmax(span->gib, total / MIB / 1024);
         if (!isfinite(total))
-            *allocated = false;
+            span->allocated = false;
     }
     fputs("\n\n", p->data);
-    return peak;
 }
 
 static int figure_timeline(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
@@ -421,16 +441,17 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
     put_title(p, w, "memory over time", true);
     put_series_style(p, cell, n, "TITLE");
     fputs("workload,threads,configuration,t_ns,rss_bytes,live_bytes,allocated_bytes\n", p->csv);
-    bool allocated = true;
-    double peak = 0;
+    struct timeline_span span = {0, 0, 0, true};
     for (size_t i = 0; i < n; i++)
-        peak = fmax(peak, put_timeline(p, w, cell[i], record[i], &allocated));
-    plot_number(p, "YMAX", peak > 0 ? 1.08 * peak / MIB : 1);
-    plot_number(p, "ALLOCATED", allocated);
+        put_timeline(p, w, cell[i], record[i], &span);
+    plot_number(p, "YMAX", span.peak > 0 ? 1.08 * span.peak / MIB : 1);
+    plot_number(p, "TMAX", span.seconds > 0 ? span.seconds : 1);
+    plot_number(p, "GMAX", span.gib > 0 ? span.gib : 1);
+    plot_number(p, "ALLOCATED", span.allocated && span.gib > 0);
     snprintf(
         p->finding, sizeof p->finding,
         "Resident memory of %zu configurations over the same work, up to %s, above the bytes that are live.",
-        n, report_figure(peak, UNIT_BYTES).text);
+        n, report_figure(span.peak, UNIT_BYTES).text);
     snprintf(p->caption, sizeof p->caption,
              "one sample each, of the first block; floors (null, bump) left out; the "
              "end of a line, where memory falls, is the drain");
@@ -474,7 +495,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
         return rows >= 2 && columns ? -EIO : 0;
     }
     p->section = FIGURES_OVERVIEW;
-    snprintf(p->title, sizeof p->title, "throughput over the baseline's");
+    snprintf(p->title, sizeof p->title, "throughput over that of the baseline");
     plot_text(p, "TITLE0", p->title);
     plot_number(p, "COLUMNS", (double)columns);
     plot_number(p, "ROWS", (double)rows);
@@ -482,10 +503,10 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
     plot_array(p, "ROW", rows);
     plot_array(p, "COLUMN", columns);
     for (size_t i = 0; i < columns; i++)
-        plot_array_text(p, "COLUMN", i + 1, column[i]);
+        plot_array_text(p, "COLUMN", i + 1, short_label(column[i]));
     for (size_t w = 0; w < d->works; w++) {
         char label[64];
-        snprintf(label, sizeof label, "%.24s x%lld", d->work[w].name, (long long)d->work[w].threads);
+        snprintf(label, sizeof label, "%.30s x%lld", d->work[w].name, (long long)d->work[w].threads);
         if (row_of_work[w])
             plot_array_text(p, "ROW", row_of_work[w], label);
     }

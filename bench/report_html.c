@@ -220,10 +220,13 @@ static void put_svg(FILE *f, const struct plots *plots, size_t number)
         free(svg);
         return;
     }
+    double width = 680;
+    sscanf(box + 9, "%*f %*f %lf", &width);
     fprintf(f,
             "<svg role=\"img\" aria-labelledby=\"t%zu d%zu\" xmlns=\"http://www.w3.org/2000/svg\" "
-            "xmlns:xlink=\"http://www.w3.org/1999/xlink\" viewBox=\"%.*s\">\n<title id=\"t%zu\">",
-            number, number, (int)strcspn(box + 9, "\""), box + 9, number);
+            "xmlns:xlink=\"http://www.w3.org/1999/xlink\" viewBox=\"%.*s\" "
+            "style=\"max-width:%.0fpx\">\n<title id=\"t%zu\">",
+            number, number, (int)strcspn(box + 9, "\""), box + 9, 1.2 * width, number);
     report_put_html(f, p->title);
     fprintf(f, "</title><desc id=\"d%zu\">", number);
     report_put_html(f, p->finding);

@@ -188,6 +188,35 @@ int plot_draw(struct plots *p, struct plot *plot, struct message *m)
     return 0;
 }
 
+static bool is_made(const struct plots *p, const char *file)
+{
+    size_t stem = strcspn(file, ".");
+    for (size_t i = 0; i < p->count; i++)
+        if (strlen(p->item[i].name) == stem && memcmp(p->item[i].name, file, stem) == 0)
+            return true;
+    return false;
+}
+
+/* Pictures of an earlier report that this one has no more (a run that was resumed, say): they would be taken for its own. Only
+ * names that we give are touched. */
+static void plots_remove_stale(const struct plots *p)
+{
+    static const char *const scripts[] = {"throughput-",  "ratios-",   "memory-",
+                                          "percentiles-", "timeline-", "heatmap-"};
+    DIR *dir = opendir(p->folder);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        const char *ending = strrchr(e->d_name, '.');
+        bool ours = false;
+        for (unsigned i = 0; i < sizeof scripts / sizeof *scripts; i++)
+            ours |= strncmp(e->d_name, scripts[i], strlen(scripts[i])) == 0;
+        if (ours && ending && !is_made(p, e->d_name) &&
+            (strcmp(ending, ".svg") == 0 || strcmp(ending, ".png") == 0 || strcmp(ending, ".csv") == 0))
+            unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
+}
+
 int plots_finish(struct plots *p, struct message *m)
 {
     static const char *const kept[] = {"svg", "png", "csv"};
@@ -201,6 +230,7 @@ int plots_finish(struct plots *p, struct message *m)
             if (rename(from, to) && (k == 2 || p->item[i].drawn))
                 return message_set(m, -errno, "cannot write %s: %s", to, strerror(errno));
         }
+    plots_remove_stale(p);
     return 0;
 }
 

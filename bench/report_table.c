@@ -143,10 +143,10 @@ void report_table_of(FILE *out, const struct report_data *d, const struct report
         put_work(out, d, w, c, baseline);
     if (d->works)
         fprintf(out,
-                "ratio: throughput over the baseline's in the same block (Hodges-Lehmann%s);\n"
+                "ratio: throughput over the baseline's, same block (Hodges-Lehmann%s);\n"
                 "JW2: resident over live memory at the peak; ext: active pages over live blocks;\n"
                 "peak RSS: of the whole process; pause: the longest\n",
-                d->blocks < STATS_MIN ? "; a CI takes 6 blocks" : ", exact 95 % CI");
+                d->blocks < STATS_MIN ? "; CI: from 6 blocks on" : ", exact CI");
 }
 
 void report_table(FILE *out, struct record *const *sample, size_t samples, const char *baseline)

@@ -1,5 +1,8 @@
 # memory: peak resident memory with the live part of it, and fragmentation, a bar a configuration
-# Settings: NAME TITLE0 N XMAX FMAX LABEL[] COLOUR[] VALUE[] FVALUE[]; data, a block a configuration: place peak live jw2 external (MiB)
+# Settings: NAME TITLE0 N XMAX FMIN FMAX LABEL[] COLOUR[] VALUE[] FVALUE[]; data, a block a configuration: place peak live jw2 external (MiB)
+label_at(peak, live) = (m = live > peak ? live : peak, m > XMAX * 0.75 ? XMAX * 0.74 : m)
+shown(ratio) = ratio >= FMIN && ratio <= FMIN + 0.6 * (FMAX - FMIN) ? ratio : NaN
+nice(step) = (m = 10**floor(log10(step)), step / m < 1.5 ? m : step / m < 3 ? 2 * m : step / m < 7 ? 5 * m : 10 * m)
 do for [T in "svg pngcairo"] {
     H = 120 + 28 * N
     if (T eq "svg") { set terminal svg size 780,H font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
@@ -16,21 +19,22 @@ do for [T in "svg pngcairo"] {
     set bmargin at screen 62.0 / H
     set lmargin at screen 0.2
     set rmargin at screen 0.6
-    set xlabel "peak resident memory, MiB (bright: live)"
+    set xlabel "MiB resident at the peak (yellow: live)" font ",12"
     set xrange [0:XMAX]
-    set xtics autofreq
+    set xtics nice(XMAX / 5)
     plot for [i=1:N] NAME.".data" index i-1 using ($2/2):1:($2/2):(0.34) with boxxyerror lc rgb COLOUR[i] notitle, \
          for [i=1:N] NAME.".data" index i-1 using ($3/2):1:($3/2):(0.12) with boxxyerror fs solid 1 noborder lc rgb "#F0E442" notitle, \
-         for [i=1:N] NAME.".data" index i-1 using ($2 > XMAX*0.75 ? XMAX*0.74 : $2):1:(" ".VALUE[i]) with labels left font ",11" textcolor rgb "#000000" notitle
+         for [i=1:N] NAME.".data" index i-1 using (label_at($2, $3)):1:(" ".VALUE[i]) with labels left font ",11" textcolor rgb "#000000" notitle
     set lmargin at screen 0.66
     set rmargin at screen 0.97
     do for [i=1:N] { set ytics add ("" i) }
-    set xlabel "resident / live (dot), active / live (ring)"
-    set xrange [0:FMAX]
+    set xlabel "JW2 (dot), ext (ring)" font ",12"
+    set xrange [FMIN:FMAX]
+    set xtics nice((FMAX - FMIN) / 4)
     set arrow 1 from first 1, graph 0 to first 1, graph 1 nohead lc rgb "#888888" dt 2
-    plot for [i=1:N] NAME.".data" index i-1 using ($4 > FMAX ? NaN : $4):1 with points pt 7 ps 0.9 lc rgb COLOUR[i] notitle, \
-         for [i=1:N] NAME.".data" index i-1 using ($5 > FMAX ? NaN : $5):1 with points pt 6 ps 1.3 lw 2 lc rgb COLOUR[i] notitle, \
-         for [i=1:N] NAME.".data" index i-1 using (FMAX*0.78):1:(FVALUE[i]) with labels left font ",11" notitle
+    plot for [i=1:N] NAME.".data" index i-1 using (shown($4)):1 with points pt 7 ps 0.9 lc rgb COLOUR[i] notitle, \
+         for [i=1:N] NAME.".data" index i-1 using (shown($5)):1 with points pt 6 ps 1.3 lw 2 lc rgb COLOUR[i] notitle, \
+         for [i=1:N] NAME.".data" index i-1 using (FMIN + 0.64*(FMAX - FMIN)):1:(FVALUE[i]) with labels left font ",11" notitle
     unset arrow 1
     unset multiplot
     set output

@@ -1,7 +1,7 @@
 # ratios: throughput over the baseline's, a dot and a 95 % interval a configuration
-# Settings: NAME TITLE0 N LOGX XLABEL LABEL[] COLOUR[] MARK[]; data, a block a configuration: place value low high
+# Settings: NAME TITLE0 N LOGX XMIN XMAX XLABEL LABEL[] COLOUR[] MARK[]; data, a block a configuration: place value low high
 do for [T in "svg pngcairo"] {
-    H = 110 + 26 * N
+    H = 140 + 28 * N
     if (T eq "svg") { set terminal svg size 680,H font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 1360,2*H font "sans,13" fontscale 2 linewidth 2 pointscale 2 background rgb "white" noenhanced; set output NAME.".png" }
     set title TITLE0
@@ -9,13 +9,14 @@ do for [T in "svg pngcairo"] {
     set border 1
     set tics nomirror
     set grid xtics lc rgb "#dddddd"
-    if (LOGX) { set logscale x; set xrange [*:*]; set offsets graph 0.02, graph 0.15, 0, 0 } else { set xrange [0:*]; set offsets 0, graph 0.12, 0, 0 }
+    if (LOGX) { set logscale x }
+    set xrange [XMIN:XMAX]
     set yrange [N+0.6:0.4]
     unset ytics
     set ytics scale 0 ("" 0)
     do for [i=1:N] { set ytics add (LABEL[i] i) }
     set arrow 1 from first 1, graph 0 to first 1, graph 1 nohead lc rgb "#888888" dt 2
     plot for [i=1:N] NAME.".data" index i-1 using 2:1:3:4 with xerrorbars lc rgb COLOUR[i] pt MARK[i] lw 2 ps 0.9 notitle, \
-         for [i=1:N] NAME.".data" index i-1 using 4:1:(sprintf(" %.3g", $2)) with labels left font ",11" notitle
+         for [i=1:N] NAME.".data" index i-1 using 4:1:(sprintf("  %.3g", $2)) with labels left font ",11" notitle
     set output
 }

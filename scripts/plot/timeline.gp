@@ -1,5 +1,6 @@
 # timeline: resident memory and live bytes, over bytes allocated (the same for every speed) and over seconds
-# Settings: NAME TITLE0 N YMAX ALLOCATED TITLE[] COLOUR[] DASH[]; data, a block a series: seconds GiB-allocated rss live (MiB)
+# Settings: NAME TITLE0 N YMAX TMAX GMAX ALLOCATED TITLE[] COLOUR[] DASH[]; data, a block a series: seconds GiB-allocated rss live (MiB)
+nice(step) = (m = 10**floor(log10(step)), step / m < 1.5 ? m : step / m < 3 ? 2 * m : step / m < 7 ? 5 * m : 10 * m)
 do for [T in "svg pngcairo"] {
     if (T eq "svg") { set terminal svg size 860,400 font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 1720,800 font "sans,13" fontscale 2 linewidth 2 background rgb "white" noenhanced; set output NAME.".png" }
@@ -12,11 +13,11 @@ do for [T in "svg pngcairo"] {
     set bmargin at screen 0.15
     set ylabel "MiB"
     unset key
-    set xtics autofreq
     if (ALLOCATED) {
         set lmargin at screen 0.09
         set rmargin at screen 0.42
         set xlabel "GiB allocated so far"
+        set xtics nice(GMAX / 3)
         plot NAME.".data" index 0 using 2:4 with filledcurves y=0 fs solid 0.15 noborder lc rgb "#000000" notitle, \
              for [i=1:N] NAME.".data" index i-1 using 2:3 with lines lc rgb COLOUR[i] dt DASH[i] lw 2 notitle
         set ylabel ""
@@ -25,6 +26,7 @@ do for [T in "svg pngcairo"] {
     set lmargin at screen (ALLOCATED ? 0.46 : 0.09)
     set rmargin at screen 0.79
     set xlabel "seconds"
+    set xtics nice(TMAX / 4)
     set key at screen 0.995, screen 0.9 right top Left reverse samplen 2 spacing 1.2
     plot for [i=1:N] NAME.".data" index i-1 using 1:3 with lines lc rgb COLOUR[i] dt DASH[i] lw 2 title TITLE[i], \
          NAME.".data" index 0 using 1:(ALLOCATED ? NaN : $4) with filledcurves y=0 fs solid 0.15 noborder lc rgb "#000000" notitle, \

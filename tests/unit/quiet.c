@@ -77,9 +77,6 @@ static void quiet_saw(struct quiet_count *c, const struct __ptrace_syscall_info 
 
 static struct quiet_count quiet_run(const char *workload, const char *alloc, const char *threads)
 {
-#if defined(HG_ASAN) || defined(HG_TSAN)
-    skip(); /* the sanitizer's own malloc must come first */
-#endif
     struct quiet_count count = {0};
     int say[2], go[2], page = memfd_create("quiet", MFD_CLOEXEC), status;
     assert_int_equal(pipe(say), 0);
@@ -152,6 +149,10 @@ static void test_counter_hears(void **state)
 
 int main(void)
 {
+#if defined(HG_ASAN) || defined(HG_TSAN)
+    printf("1..0 # SKIP the sanitizer's own malloc must come first\n");
+    return 0;
+#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_thread),
         cmocka_unit_test(test_two_threads),

@@ -376,6 +376,38 @@ static void test_bombs(void **state)
     assert_true(atomic_load(&os_harness.peak_bytes) < before + (8 << 20));
 }
 
+/* Chunks that are each right, and together are not. */
+static void test_forged_chunks(void **state)
+{
+    (void)state;
+    static uint8_t file[4096];
+    uint8_t two[2] = {HGT_MALLOC, HGT_MALLOC}, packed[64];
+    struct message m;
+    size_t read, n = forge_begin(file);
+    n += forge_chunk(file + n, HGT_TYPE_OPS, two, 2, 2, 2, 0, 0);
+    size_t second = n;
+    n += forge_chunk(file + n, HGT_TYPE_OPS, two, 2, 2, 2, 3, 0); /* a chunk is missing before it */
+    assert_int_equal(readable(file, n, false, NULL, 0, &read, &m), -EBADMSG);
+    assert_int_equal(read, 2);
+    assert_non_null(strstr(m.text, "begins at operation 3, but 2 came before"));
+    size_t stored = ZSTD_compress(packed, sizeof packed, two, 2, 1);
+    n = second + forge_chunk(file + second, HGT_TYPE_OPS, packed, (uint32_t)stored, 3, 2, 2, HGT_ZSTD);
+    assert_int_equal(readable(file, n, false, NULL, 0, &read, &m), -EBADMSG);
+    assert_non_null(strstr(m.text, "does not unpack to the 3 bytes"));
+    uint64_t end[4] = {htole64(2), htole64(1), htole64(2), 0};
+    n = second + forge_chunk(file + second, HGT_TYPE_END, end, 32, 32, 0, 2, 0);
+    assert_int_equal(readable(file, n, false, NULL, 0, &read, &m), 0);
+    assert_int_equal(readable(file, n + 1, false, NULL, 0, &read, &m), -EBADMSG);
+    assert_non_null(strstr(m.text, "bytes follow the end"));
+    for (unsigned i = 0; i < 4; i++) {
+        end[i] ^= htole64(8);
+        n = second + forge_chunk(file + second, HGT_TYPE_END, end, 32, 32, 0, 2, 0);
+        assert_int_equal(readable(file, n, false, NULL, 0, &read, &m), -EBADMSG);
+        assert_non_null(strstr(m.text, "the totals here"));
+        end[i] ^= htole64(8);
+    }
+}
+
 static void test_foreign(void **state)
 {
     (void)state;
@@ -440,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_forged_operations),
         cmocka_unit_test(test_forged_noise),
         cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_forged_chunks),
         cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_no_memory),
     };

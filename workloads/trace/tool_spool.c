@@ -151,7 +151,8 @@ static int spool_parts(struct spool *s)
             *open = (struct part){(uint32_t)at[1], (uint32_t)at[2], at + 4, end, at[3]};
         }
     }
-    qsort(s->part, s->parts, sizeof *s->part, part_order);
+    if (s->parts)
+        qsort(s->part, s->parts, sizeof *s->part, part_order);
     return 0;
 }
 

@@ -24,14 +24,14 @@
 #define ALLOC_MIN_ALIGN 16
 
 enum {
-    ALLOC_THREADS = 1 << 0,  /* safe with several threads */
-    ALLOC_ALIASES = 1 << 1,  /* blocks overlap: contents mean nothing (the null floor) */
-    ALLOC_NO_REUSE = 1 << 2, /* never uses freed memory again (the bump floor) */
-    ALLOC_WRAPPER = 1 << 3,  /* takes another backend: name(inner) */
-    ALLOC_LIBRARY = 1 << 4,  /* name:LIBRARY, put before the program by LD_PRELOAD */
-    ALLOC_LOCKS = 1 << 5,    /* a wrapper that makes its inner backend safe with threads */
-    ALLOC_GUARDS =
-        1 << 6, /* a wrapper that owns the bytes around each block: not for ALLOC_ALIASES, ALLOC_LIBRARY */
+    ALLOC_THREADS = 1 << 0,      /* safe with several threads */
+    ALLOC_ALIASES = 1 << 1,      /* blocks overlap: contents mean nothing (the null floor) */
+    ALLOC_NO_REUSE = 1 << 2,     /* never uses freed memory again (the bump floor) */
+    ALLOC_WRAPPER = 1 << 3,      /* takes another backend: name(inner) */
+    ALLOC_LIBRARY = 1 << 4,      /* name:LIBRARY, put before the program by LD_PRELOAD */
+    ALLOC_LOCKS = 1 << 5,        /* a wrapper that makes its inner backend safe with threads */
+    ALLOC_GUARDS = 1 << 6,       /* a wrapper that owns the bytes around a block: not for ALIASES, LIBRARY */
+    ALLOC_CALLS_MALLOC = 1 << 7, /* by that name, from code not ours: cannot itself be malloc */
 };
 
 struct backend;

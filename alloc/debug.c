@@ -61,6 +61,9 @@ struct debug {
 
 static struct os_account debug_account; /* of the contexts themselves */
 
+/* Let go before abort(): a handler of the program's for SIGABRT may allocate. */
+static _Thread_local pthread_mutex_t *debug_unlock_to_die;
+
 /* --- reporting ------------------------------------------------------------------------------------------ */
 
 __attribute__((format(printf, 1, 2))) static void debug_say(const char *format, ...)
@@ -101,8 +104,13 @@ static void debug_say_site(struct symbols *symbols, const char *what, uint32_t i
 }
 
 /* The block, then both sites, then abort. here is the site of the call that found it. */
-static _Noreturn void debug_die(const struct debug_entry *e, uint32_t here, const char *found_by)
+static _Noreturn void debug_die(const struct debug_entry *entry, uint32_t here, const char *found_by)
 {
+    struct debug_entry copy, *e = entry ? &copy : NULL;
+    if (entry)
+        copy = *entry;
+    if (debug_unlock_to_die)
+        pthread_mutex_unlock(debug_unlock_to_die);
     struct symbols *symbols = symbols_of_self();
     debug_say_site(symbols, found_by, here);
     if (e) {
@@ -278,6 +286,7 @@ static void debug_release(struct debug *d, void *p, uint32_t here)
     pthread_mutex_lock(&d->mutex);
     bool kept = debug_bytes(&copy) <= d->quarantine_bytes / 4 && d->ring_count < DEBUG_QUARANTINE_BLOCKS;
     if (kept) {
+        debug_table_find(&d->table, copy.address)->quarantined = true;
         d->ring[(d->ring_head + d->ring_count++) % DEBUG_QUARANTINE_BLOCKS] = copy.address;
         d->held_bytes += debug_bytes(&copy);
     } else {
@@ -423,17 +432,21 @@ static int debug_open(struct alloc *a, const void *params, const struct alloc *i
     return 0;
 }
 
-/* Every guard of every live block and every byte in quarantine; at quiescence. */
+/* Every guard of every live block and every byte in quarantine. Other threads may go on meanwhile. */
 static int debug_verify(void *ctx, struct message *m)
 {
     (void)m; /* damage does not come back: it is reported and aborts, as everywhere here */
     struct debug *d = ctx;
     struct debug_entry *e;
+    pthread_mutex_lock(&d->mutex);
+    debug_unlock_to_die = &d->mutex;
     for (size_t i = 0; (e = debug_table_next(&d->table, &i));)
-        if (e->freed)
+        if (e->quarantined)
             debug_check_dead(e, 0, "found by the check of the whole heap");
-        else
+        else if (!e->freed)
             debug_check_guards(e, 0, "found by the check of the whole heap");
+    debug_unlock_to_die = NULL;
+    pthread_mutex_unlock(&d->mutex);
     return 0;
 }
 

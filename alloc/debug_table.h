@@ -10,7 +10,8 @@ struct debug_entry {
     size_t size;
     uint32_t site, freed_site;
     uint8_t lead_log2; /* the inner block begins 1 << lead_log2 bytes before address */
-    bool freed;        /* and in quarantine, or on its way there or out */
+    bool freed;        /* and on its way to quarantine or to X */
+    bool quarantined;  /* and filled with 0xDD */
 };
 
 struct debug_table {

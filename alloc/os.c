@@ -107,7 +107,9 @@ void *os_map(struct os_account *account, size_t bytes, size_t align, unsigned fl
 void os_unmap(struct os_account *account, void *p, size_t bytes)
 {
     bytes = os_round(bytes);
+    int before = errno; /* free() is to leave it alone, and this is where free() may end */
     munmap(p, bytes);
+    errno = before;
     atomic_fetch_add_explicit(&account->unmap_calls, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&account->mapped_bytes, bytes, memory_order_relaxed);
 }
@@ -165,8 +167,10 @@ void *os_remap_aligned(struct os_account *account, void *p, size_t old_bytes, si
 void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily)
 {
     atomic_fetch_add_explicit(&account->advise_calls, 1, memory_order_relaxed);
+    int before = errno;
     if (!lazily || madvise(p, bytes, MADV_FREE) != 0)
         madvise(p, bytes, MADV_DONTNEED);
+    errno = before;
 }
 
 void *os_map_file(int fd, size_t bytes, bool writable)

@@ -136,6 +136,34 @@ int spec_parse(struct spec *spec, const char *text, struct message *m)
     return 0;
 }
 
+int spec_check_program(const struct spec *spec, struct message *m)
+{
+    const struct backend_info *inner = spec->layer[spec->depth - 1].info;
+    if (inner->flags & ALLOC_LIBRARY)
+        return message_set(
+            m, -EINVAL,
+            spec->depth > 1
+                ? "'%s': a library takes malloc's place by itself, and no wrapper of ours sees its "
+                  "calls: write %s alone, or wrap pools, bump, system or locked(pymalloc)"
+                : "'%s' is not one of ours: it stands in malloc's place by itself: LD_PRELOAD=%s",
+            spec->text, spec->library);
+    if (inner->flags & ALLOC_ALIASES)
+        return message_set(m, -EINVAL,
+                           "%s hands out the same memory again and again: no program runs on it; the floor "
+                           "for programs is bump",
+                           inner->name);
+    if (inner->flags & ALLOC_CALLS_MALLOC)
+        return message_set(m, -EINVAL,
+                           "%s hands requests on to malloc, and cannot stand in its place: locked(pymalloc) "
+                           "is the same allocator",
+                           inner->name);
+    if (!(spec->flags & ALLOC_THREADS))
+        return message_set(m, -EINVAL,
+                           "%s has no lock, and a program may have threads: write locked(%s) in place of %s",
+                           inner->name, inner->name, inner->name);
+    return 0;
+}
+
 int spec_split(const char *text, char *buf, size_t buf_size, const char **parts, unsigned max,
                struct message *m)
 {

@@ -1,49 +1,42 @@
 /* system.c: the C library's malloc, and, with a library put before it by LD_PRELOAD, that library's. The
  * worker proves which one serves (bench/child.c); this file only calls. */
 #include "alloc.h"
-
-#include <errno.h>
-#include <malloc.h>
-#include <stdlib.h>
+#include "libc.h"
 
 static void *system_malloc(void *ctx, size_t size)
 {
     (void)ctx;
-    return malloc(size);
+    return libc_malloc(size);
 }
 
 static void *system_calloc(void *ctx, size_t count, size_t size)
 {
     (void)ctx;
-    return calloc(count, size);
+    return libc_calloc(count, size);
 }
 
 static void *system_realloc(void *ctx, void *p, size_t size)
 {
     (void)ctx;
-    return realloc(p, size ? size : 1); /* the contract: 0 bytes is a block, not a free */
+    return libc_realloc(p, size ? size : 1); /* the contract: 0 bytes is a block, not a free */
 }
 
 static void system_free(void *ctx, void *p)
 {
     (void)ctx;
-    free(p);
+    libc_free(p);
 }
 
 static void *system_aligned(void *ctx, size_t align, size_t size)
 {
     (void)ctx;
-    void *p; /* aligned_alloc would have size be a multiple of align */
-    int err = posix_memalign(&p, align < sizeof(void *) ? sizeof(void *) : align, size);
-    if (err)
-        errno = err;
-    return err ? NULL : p;
+    return libc_aligned(align, size);
 }
 
 static size_t system_usable(void *ctx, const void *p)
 {
     (void)ctx;
-    return malloc_usable_size((void *)p);
+    return libc_usable((void *)p);
 }
 
 static int system_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m)

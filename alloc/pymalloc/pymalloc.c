@@ -2,11 +2,10 @@
  * is told of a heap is look.c's. */
 #include "heap.h"
 
+#include "../libc.h"
 #include "../list.h"
 
 #include <errno.h>
-#include <malloc.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct os_account pymalloc_heaps; /* the heap structures themselves */
@@ -24,15 +23,8 @@ static void pymalloc_unmap_arena(void *arg, void *p, size_t bytes)
     os_unmap(&h->account, p, bytes);
 }
 
-/* Not aligned_alloc, which would have the size be a multiple of the alignment. */
-static void *pymalloc_libc_aligned(size_t align, size_t size)
-{
-    void *p;
-    return posix_memalign(&p, align, size) ? NULL : p;
-}
-
-static const struct pymalloc_raw pymalloc_libc = {
-    malloc, calloc, realloc, free, pymalloc_libc_aligned, malloc_usable_size};
+static const struct pymalloc_raw pymalloc_libc = {libc_malloc, libc_calloc,  libc_realloc,
+                                                  libc_free,   libc_aligned, libc_usable};
 
 static void pymalloc_close(struct alloc *a)
 {

@@ -496,8 +496,7 @@ static void debug_fork(void *ctx, enum alloc_fork phase)
     struct debug *d = ctx;
     if (phase == ALLOC_FORK_PREPARE)
         pthread_mutex_lock(&d->mutex);
-    callsite_fork(phase);
-    if (phase != ALLOC_FORK_PREPARE)
+    else
         pthread_mutex_unlock(&d->mutex);
 }
 

@@ -16,6 +16,9 @@
  * comes from a small array, the early memory, and is never given back. A second thread waits; there is none so early but
  * in a program that starts one from its own first constructor.
  *
+ * The end: at exit() debug() looks at the whole heap once more, and trace() writes its snapshot. A program that ends by
+ * _exit() (dash does) or by a signal leaves neither.
+ *
  * What cannot work is refused at the start with a message and status 2: a backend without a lock (the program's threads
  * are not ours to count), null (its blocks alias), a library (which stands in malloc's place by itself), and cpython
  * (which hands requests on to malloc, and so to us). */
@@ -156,6 +159,12 @@ void shim_want_snapshot(void)
 #define SHIM_READY                                                                                \
     (__builtin_expect(atomic_load_explicit(&shim_state, memory_order_acquire) == SHIM_OPEN, 1) || \
      shim_ready())
+
+/* A program that never allocates is to be refused, too. */
+__attribute__((constructor)) static void shim_begin(void)
+{
+    (void)!SHIM_READY;
+}
 
 /* The program ends: what debug() has not yet looked at is looked at, what trace() knows is written. */
 __attribute__((destructor)) static void shim_close(void)

@@ -1,5 +1,6 @@
 /* stack.c: opens the stack of backends that a spec names, innermost first. */
 #include "alloc.h"
+#include "callsite.h"
 #include "spec.h"
 
 #include <errno.h>
@@ -34,11 +35,15 @@ void alloc_close(struct alloc_stack *stack)
 
 void alloc_fork(struct alloc_stack *stack, enum alloc_fork phase)
 {
+    if (phase != ALLOC_FORK_PREPARE)
+        callsite_fork(phase);
     for (unsigned i = 0; i < stack->depth; i++) {
         struct alloc *a = &stack->layer[phase == ALLOC_FORK_PREPARE ? i : stack->depth - 1 - i];
         if (a->backend->fork)
             a->backend->fork(a->ctx, phase);
     }
+    if (phase == ALLOC_FORK_PREPARE)
+        callsite_fork(phase); /* all layers share it, and it is the innermost lock of all */
 }
 
 int alloc_verify(struct alloc_stack *stack, struct message *m)

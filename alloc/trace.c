@@ -490,9 +490,7 @@ static void trace_fork(void *ctx, enum alloc_fork phase)
     if (phase == ALLOC_FORK_PREPARE) {
         pthread_mutex_lock(&t->spare_mutex);
         pthread_mutex_lock(&trace_registry);
-        callsite_fork(phase);
     } else {
-        callsite_fork(phase);
         pthread_mutex_unlock(&trace_registry);
         pthread_mutex_unlock(&t->spare_mutex);
     }

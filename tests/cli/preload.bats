@@ -1,0 +1,232 @@
+#!/usr/bin/env bats
+# preload: our backends in malloc's place in programs that are not ours, which must not notice; refusals; exit statuses;
+# what trace() and debug() tell of such programs.
+
+setup_file() {
+    bats_require_minimum_version 1.5.0
+    export hg="$HEAPGAUGE_BUILD/heapgauge" programs="$BATS_FILE_TMPDIR"
+    local p
+    for p in family holds damages; do
+        "${CC:-cc}" -std=gnu17 -g -O1 -fno-builtin -fno-omit-frame-pointer -pthread \
+            -o "$programs/$p" "$BATS_TEST_DIRNAME/../programs/$p.c"
+    done
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# The sanitizers stand in malloc's place themselves: their builds have no shim.
+needs_shim() {
+    [ -e "$HEAPGAUGE_BUILD/libheapgauge-shim.so" ] || skip "this build has no libheapgauge-shim.so"
+}
+
+needs() {
+    command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
+backends=("pools" "system" "locked(pymalloc)" "locked(bump)" "trace:frames=4(debug(pools))")
+
+# The program's output is the same bare and on every backend. Its own folder each time; standard error counts.
+same_on_all() {
+    local a i=0
+    mkdir bare && (cd bare && "$@") > bare.out 2>&1
+    for a in "${backends[@]}"; do
+        i=$((i + 1))
+        mkdir "on$i" && (cd "on$i" && timeout 60 "$hg" preload "$a" -- "$@") > "on$i.out" 2>&1 || {
+            echo "$a: status $?" && tail -20 "on$i.out"
+            return 1
+        }
+        cmp bare.out "on$i.out" || {
+            echo "$a: other output"
+            return 1
+        }
+    done
+    [ -s bare.out ]
+}
+
+@test "the whole malloc family, on every backend" {
+    needs_shim
+    "$programs/family"
+    for a in "${backends[@]}" "debug(locked(pymalloc:layout=3.9))" "trace(locked(system))"; do
+        run timeout 60 "$hg" preload "$a" -- "$programs/family"
+        [ "$status" -eq 0 ] || { echo "$a: $output"; return 1; }
+        [ "$output" = "0 failures" ]
+    done
+}
+
+@test "python3 runs the same" {
+    needs_shim
+    needs python3
+    cat > p.py <<'PY'
+import hashlib, json, threading, subprocess, sys
+out = []
+def work(n):
+    d = {str(i): [i, i * 0.5, "x" * (i % 700)] for i in range(n)}
+    out.append(hashlib.sha256(json.dumps(d, sort_keys=True).encode()).hexdigest())
+threads = [threading.Thread(target=work, args=(4000,)) for _ in range(3)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print(sorted(out))
+print(subprocess.run([sys.executable, "-c", "print(sum(range(10**5)))"], capture_output=True, text=True).stdout)
+PY
+    same_on_all python3 "$PWD/p.py"
+}
+
+@test "gcc compiles to the same bytes" {
+    needs_shim
+    needs gcc
+    same_on_all sh -c "gcc -O2 -g -fdebug-prefix-map=\$PWD=. -c -o o.o '$BATS_TEST_DIRNAME/../programs/family.c' && sha256sum o.o"
+}
+
+@test "sqlite3 answers the same" {
+    needs_shim
+    needs sqlite3
+    cat > q.sql <<'SQL'
+create table t(id integer primary key, k text, v real);
+insert into t with recursive n(i) as (select 1 union all select i + 1 from n where i < 30000)
+  select i, printf('key-%05d-%s', (i * 7919) % 30011, hex(i)), i * 0.25 from n;
+create index by_k on t(k);
+select count(*), sum(v), min(k), max(k) from t;
+select substr(k, 1, 6) p, count(*), group_concat(id % 7) from t where id % 50 = 3 group by p order by p limit 20;
+SQL
+    same_on_all sh -c "sqlite3 d.db < '$PWD/q.sql'"
+}
+
+@test "zstd and xz compress the same with two threads" {
+    needs_shim
+    needs zstd
+    needs xz
+    seq 1 150000 > input
+    same_on_all sh -c "zstd -q -T2 -B1M -7 -c '$PWD/input' | sha256sum && xz -T2 -2 --block-size=300KiB -c '$PWD/input' | sha256sum"
+}
+
+@test "git does the same" {
+    needs_shim
+    needs git
+    same_on_all sh -c '
+        export GIT_AUTHOR_DATE="2020-01-01T00:00:00Z" GIT_COMMITTER_DATE="2020-01-01T00:00:00Z" HOME=$PWD GIT_CONFIG_NOSYSTEM=1
+        git init -q -b main . && git config user.name N && git config user.email e@example.org
+        for i in 1 2 3; do seq $i 20000 > f$i && git add . && git commit -qm "change $i"; done
+        git gc -q && git fsck 2>&1 && git log --stat --format=%H%s && git diff HEAD~2 | sha256sum'
+}
+
+@test "libraries, by short name and by path" {
+    lib=
+    for name in jemalloc mimalloc tcmalloc tbbmalloc; do
+        run --separate-stderr "$hg" preload "$name" -- sh -c 'echo "$LD_PRELOAD"'
+        if [ "$status" -eq 0 ]; then
+            lib=${output%%:*}
+            [[ $lib = /*.so* ]]
+        else
+            [ "$status" -eq 2 ]
+            [[ $stderr = *"apt install"* ]]
+        fi
+    done
+    [ -n "$lib" ] || skip "no library is installed"
+    [ "$("$hg" preload "$lib" -- sh -c 'echo "$LD_PRELOAD"')" = "$lib" ]
+    [ "$("$hg" preload "preload:$lib" -- sh -c 'echo "$LD_PRELOAD"')" = "$lib" ]
+    [ "$(LD_PRELOAD=$lib "$hg" preload "$lib" -- sh -c 'echo "$LD_PRELOAD"')" = "$lib:$lib" ]
+}
+
+@test "the exit status is the program's" {
+    needs_shim
+    run "$hg" preload pools -- sh -c 'exit 7'
+    [ "$status" -eq 7 ]
+    run "$hg" preload pools -- sh -c 'kill -TERM $$'
+    [ "$status" -eq 143 ]
+    run "$hg" preload --by line "trace(pools)" -- "$programs/holds"
+    [ "$status" -eq $((128 + $(kill -l USR2))) ]
+    run "$hg" preload --by file "trace(pools)" -- sh -c 'exit 9'
+    [ "$status" -eq 9 ]
+    run -127 "$hg" preload pools -- /nowhere/program
+    run -126 "$hg" preload pools -- /etc/passwd
+}
+
+@test "what cannot work is refused with what would" {
+    refused() {
+        run --separate-stderr "$hg" preload "${@:2}"
+        [ "$status" -eq 2 ] && [ -z "$output" ] && [[ $stderr = *"$1"* ]] || { echo "$stderr"; return 1; }
+    }
+    refused "locked(pymalloc)" pymalloc -- true
+    refused "locked(pymalloc)" "debug(pymalloc)" -- true
+    refused "bump" null -- true
+    refused "locked(pymalloc)" "locked(cpython)" -- true
+    refused "no wrapper of ours" "trace(preload:jemalloc)" -- true
+    refused "debug(pools)" "debug(preload:jemalloc)" -- true
+    refused "did you mean 'pools'" pool -- true
+    refused "/nowhere.so" /nowhere.so -- true
+    refused "not a shared library" /etc/passwd -- true
+    refused "usage" pools
+    refused "usage" pools --
+    refused "usage" -- true
+    refused "trace(pools)" --by line jemalloc -- true
+    refused "trace(" --snapshot s pools -- true
+    refused "not a signal" --snapshot s --signal NOSUCH "trace(pools)" -- true
+    refused "nowhere" --snapshot /nowhere/s "trace(pools)" -- true
+    needs_shim
+    # The library itself refuses too, when it is used without the command.
+    run env LD_PRELOAD="$HEAPGAUGE_BUILD/libheapgauge-shim.so" HEAPGAUGE_ALLOC="pymalloc" true
+    [ "$status" -eq 2 ]
+    [[ $output = *"locked(pymalloc)"* ]]
+}
+
+@test "trace() tells who holds memory, and what changed between two moments" {
+    needs_shim
+    run --separate-stderr "$hg" preload --snapshot s --signal USR2 --by line "trace(pools)" -- "$programs/holds"
+    [ "$status" -eq 3 ]
+    [ -z "$output" ]
+    [[ $stderr = *"holds.c:10: size=3900 B, count=13, average=300 B, ever=13"* ]]
+    [[ $stderr = *"holds.c:17: size=0 B, count=0, "*"ever=1"* ]]
+    [ -e s ] && [ -e s.1 ] && [ ! -e s.2 ]
+    run "$hg" sites s.1
+    [ "$status" -eq 0 ]
+    [[ $output = *"holds.c:17: size=7000 B, count=1, "* ]]
+    [[ $output = *"holds.c:10: size=3000 B, count=10, "* ]]
+    run "$hg" sites s s.1
+    [[ ${lines[1]} = *"holds.c:17: size=0 B (-7000 B), count=0 (-1)"* ]]
+    [[ ${lines[2]} = *"holds.c:10: size=3900 B (+900 B), count=13 (+3)"* ]]
+    run "$hg" sites --by file s
+    [[ $output = *"holds.c: size=3900 B, count=13"* ]]
+    "$hg" preload --snapshot t "trace:frames=8(debug(pools))" -- "$programs/holds" || [ $? -eq $((128 + $(kill -l USR2))) ]
+    [ ! -e t ] # it died of the signal that nobody asked for
+    "$hg" preload --snapshot t --signal 12 "trace:frames=8(debug(pools))" -- "$programs/holds" || [ $? -eq 3 ]
+    run "$hg" sites --by traceback t
+    [[ $output = *"holds.c:10 three_hundred"$'\n'*"holds.c:25 main"* ]]
+    run "$hg" sites --cumulative t
+    [[ $output = *"holds.c:25: size=3000 B, count=10"* ]]
+}
+
+@test "sites refuses what is no snapshot" {
+    echo nonsense > n
+    run "$hg" sites n
+    [ "$status" -eq 2 ]
+    [[ $output = *"n:1: not a snapshot"* ]]
+    run "$hg" sites nowhere
+    [ "$status" -eq 2 ]
+    run "$hg" sites
+    [ "$status" -eq 2 ]
+    run "$hg" sites --by traceback --cumulative n
+    [ "$status" -eq 2 ]
+}
+
+@test "children of a traced program write snapshots of their own" {
+    needs_shim
+    "$hg" preload --snapshot s "trace(pools)" -- bash -c 'ls / > /dev/null; ls / > /dev/null; :'
+    [ -e s ]
+    files=(s.[0-9]*)
+    [ "${#files[@]}" -eq 2 ]
+    run "$hg" sites "${files[0]}"
+    [ "$status" -eq 0 ]
+}
+
+@test "debug() finds damage in a program" {
+    needs_shim
+    "$hg" preload "debug(pools)" -- "$programs/damages"
+    run "$hg" preload "debug(pools)" -- "$programs/damages" twice
+    [ "$status" -eq 134 ]
+    [[ $output = *"double free: block 0x"*" of 40 bytes"* ]]
+    [[ $output = *"damages+0x"* ]]
+    run "$hg" preload "debug(pools)" -- "$programs/damages" overrun
+    [ "$status" -eq 134 ]
+    [[ $output = *"overrun: block 0x"*" of 40 bytes was written behind its end: the byte at +40 is 0x01"* ]]
+}

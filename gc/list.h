@@ -65,13 +65,21 @@ enum {
     P(S, CHOICE, roots, "cycle", "cycle|increment",                                                     \
       "when roots are marked: once a cycle, or at every increment")
 
+#define STW_PARAMS(P, S)                                                                            \
+    P(S, TEXT, thresholds, "", "",                                                                  \
+      "A/B/C: objects that start a collection, 0 = however many live, no use; empty is 2000/10/10") \
+    P(S, CHOICE, gate, "none", "none|rss", "rss: only if the process has grown, as 3.14.0 does")    \
+    P(S, FLAG, alive, "1", "", "mark what the roots reach before counting, as 3.14 does")
+
 #define COLLECTORS(C)                                                                                 \
     C(none, "none", 0, PARAM_NONE, "no collector: what reference counts alone leave behind")          \
     C(generational, "generational", GC_NEEDS_GIL, GENERATIONAL_PARAMS, "CPython's three generations") \
     C(incremental, "incremental", GC_NEEDS_GIL, INCREMENTAL_PARAMS,                                   \
       "CPython 3.14.0's to 3.14.4's: increments of the old space, no middle generation")              \
     C(pep848, "pep848", GC_NEEDS_GIL, PEP848_PARAMS,                                                  \
-      "the generational incremental collector that PEP 848 drafts")
+      "the generational incremental collector that PEP 848 drafts")                                   \
+    C(stw, "stw", GC_NEEDS_NOGIL, STW_PARAMS,                                                         \
+      "free-threaded CPython's: stops the world twice, no generations")
 
 #define COLLECTOR_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(gc_##ident##_params, PARAMS)
 COLLECTORS(COLLECTOR_PARAM_STRUCT)

@@ -319,6 +319,8 @@ static const struct setting settings[] = {
     {"pep848", "thresholds=2/10/0,aging=one,bytes=all"},
     {"pep848", "thresholds=1/0/0"},
     {"stw", ""},
+    {"stw", "thresholds=1/0/0"},
+    {"stw", "thresholds=1/0/0,alive=0"},
     {"stw", "gate=rss"},
     {"tracing", ""},
 };

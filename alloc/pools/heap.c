@@ -157,11 +157,28 @@ void pools_heap_drain(struct pools_heap *h)
     h->low = live - h->slack;
 }
 
+/* A thread that takes its turn only now and then looks idle between two. When it misses what was purged, others
+ * wait for twice as much before they do it again, for a second. */
+#define HEAP_ASLEEP     (8 * POOLS_KEEP)
+#define HEAP_ASLEEP_MAX (1024 * POOLS_KEEP)
+#define HEAP_MISSED_NS  ((uint64_t)1000000000)
+
+static void heap_missed(struct pools_heap *h)
+{
+    int64_t asleep = atomic_load_explicit(&h->asleep, memory_order_relaxed);
+    if (asleep < HEAP_ASLEEP_MAX)
+        atomic_store_explicit(&h->asleep, 2 * heap_max(asleep, HEAP_ASLEEP), memory_order_relaxed);
+    atomic_store_explicit(&h->missed_ns, os_now_ns(), memory_order_relaxed);
+}
+
 bool pools_heap_asleep(struct pools_heap *owner)
 {
-    return atomic_load_explicit(&owner->state, memory_order_relaxed) == POOLS_HEAP_LIVE &&
-           atomic_load_explicit(&owner->returned, memory_order_relaxed) >
-               heap_max(POOLS_KEEP / 2, atomic_load_explicit(&owner->held, memory_order_relaxed) / 8);
+    int64_t returned = atomic_load_explicit(&owner->returned, memory_order_relaxed);
+    if (returned <= heap_max(HEAP_ASLEEP, atomic_load_explicit(&owner->held, memory_order_relaxed) / 4) ||
+        atomic_load_explicit(&owner->state, memory_order_relaxed) != POOLS_HEAP_LIVE)
+        return false;
+    return returned > atomic_load_explicit(&owner->asleep, memory_order_relaxed) ||
+           os_now_ns() - atomic_load_explicit(&owner->missed_ns, memory_order_relaxed) > HEAP_MISSED_NS;
 }
 
 void pools_heap_whole(struct pools *in, struct pools_heap *owner, size_t bytes)
@@ -220,6 +237,8 @@ static void *heap_serve_listed(struct pools_heap *h, struct pools_page *page, un
         return NULL;
     uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
     struct pools_chain chain;
+    if (!pools_word_carved(w))
+        heap_missed(h);
     if (pools_word_carved(w) == page->capacity) {
         chain = pools_page_take(page, false);
         if (chain.listed) /* purged since we looked */
@@ -254,7 +273,7 @@ static struct pools_page *heap_steal(struct pools_heap *h, unsigned c)
             continue;
         uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
         int64_t out = (int64_t)pools_weight(c) * (pools_word_carved(w) - pools_word_home(w));
-        int64_t bytes = (int64_t)(page->slices * POOLS_SLICE);
+        int64_t bytes = (int64_t)pools_word_carved(w) * page->block_bytes;
         d->out -= out;
         d->low -= out;
         h->out += out;
@@ -489,5 +508,6 @@ void pools_heaps_close(struct pools *in)
         atomic_store_explicit(&h->returned, 0, memory_order_relaxed);
         atomic_store_explicit(&h->held, 0, memory_order_relaxed);
         atomic_store_explicit(&h->whole, 0, memory_order_relaxed);
+        atomic_store_explicit(&h->asleep, 0, memory_order_relaxed);
     }
 }

@@ -7,8 +7,8 @@
  * to a segment or more would lie where the header should: it has a record behind it instead, in a list that
  * is searched, and free() takes that way for every pointer at a segment's start.
  *
- * Freed mappings are kept for the next request of nearly the same size, up to an eighth of what is live and
- * POOLS_KEEP: such a cache is resident, so it may not be large. */
+ * Freed mappings are kept for the next request, which cuts or grows one to its size: up to an eighth of what is live
+ * and 4 MiB, and what was let go too soon before. Such a cache is resident, so it may not be large. */
 #include "pools.h"
 
 #include <stdlib.h>
@@ -105,13 +105,42 @@ void pools_aligned_free(struct pools *in, void *p)
     os_unmap(&in->account, p, bytes);
 }
 
-/* A kept mapping of at least bytes and at most an eighth more. */
+/* What may be kept. Mappings that were let go and asked for again within HUGE_REGRET_NS were let go too soon: the
+ * budget grows by as much, to a bound, and falls by half in each such time (as span.c does it). With huge_lock. */
+#define HUGE_REGRET_NS  ((uint64_t)100000000)
+#define HUGE_REGRET_MAX ((uint64_t)8 << 20)
+
+static uint64_t huge_budget(struct pools *in)
+{
+    if (in->huge_regret || in->huge_gone_lately) {
+        uint64_t now = os_now_ns(), periods = (now - in->huge_regret_ns) / HUGE_REGRET_NS;
+        if (periods) {
+            in->huge_regret = periods < 32 ? in->huge_regret >> periods : 0;
+            in->huge_gone_lately = 0;
+            in->huge_regret_ns = now;
+        }
+    }
+    return 4 * (uint64_t)POOLS_KEEP + in->huge_bytes / 8 + in->huge_regret;
+}
+
+static void huge_regret(struct pools *in, uint64_t bytes)
+{
+    if (bytes > in->huge_gone_lately)
+        bytes = in->huge_gone_lately;
+    in->huge_gone_lately -= bytes;
+    in->huge_regret += bytes;
+    if (in->huge_regret > HUGE_REGRET_MAX)
+        in->huge_regret = HUGE_REGRET_MAX;
+}
+
+/* A kept mapping: the smallest that is large enough, else the largest, which will be grown. Its size may be
+ * anything; the caller makes it fit. With huge_lock. */
 static struct pools_segment *huge_cache_take(struct pools *in, size_t bytes)
 {
     size_t best = HUGE_CACHE;
     for (size_t i = 0; i < HUGE_CACHE; i++) {
-        size_t n = in->huge_cache[i].bytes;
-        if (n >= bytes && n - bytes <= bytes / 8 && (best == HUGE_CACHE || n < in->huge_cache[best].bytes))
+        size_t n = in->huge_cache[i].bytes, b = best < HUGE_CACHE ? in->huge_cache[best].bytes : 0;
+        if (n && (n >= bytes ? b < bytes || n < b : b < bytes && n > b))
             best = i;
     }
     if (best == HUGE_CACHE)
@@ -122,6 +151,19 @@ static struct pools_segment *huge_cache_take(struct pools *in, size_t bytes)
     return s;
 }
 
+/* Brings a kept mapping to its new size; one that is at most an eighth too large stays as it is. */
+static struct pools_segment *huge_fit(struct pools *in, struct pools_segment *s, size_t bytes)
+{
+    if (s->huge_bytes >= bytes && s->huge_bytes - bytes <= bytes / 8)
+        return s;
+    struct pools_segment *fit = os_remap_aligned(&in->account, s, s->huge_bytes, bytes, POOLS_SEGMENT);
+    if (fit)
+        fit->huge_bytes = bytes;
+    else
+        os_unmap(&in->account, s, s->huge_bytes);
+    return fit;
+}
+
 void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
 {
     if (align >= POOLS_SEGMENT)
@@ -130,9 +172,13 @@ void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
     size_t bytes = huge_round(offset + size);
     pthread_mutex_lock(&in->huge_lock);
     struct pools_segment *s = offset == os_page_bytes() ? huge_cache_take(in, bytes) : NULL;
+    if (!s && in->huge_gone_lately)
+        huge_regret(in, bytes);
+    pthread_mutex_unlock(&in->huge_lock);
+    if (s)
+        s = huge_fit(in, s, bytes);
     *zero = !s;
     if (!s) {
-        pthread_mutex_unlock(&in->huge_lock);
         s = os_map(&in->account, bytes, POOLS_SEGMENT, 0);
         if (!s) {
             errno = ENOMEM;
@@ -142,8 +188,8 @@ void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
         s->huge_bytes = bytes;
         s->huge_offset = offset;
         atomic_store_explicit(&s->map[offset >> POOLS_SLICE_SHIFT], POOLS_CLASS_HUGE, memory_order_relaxed);
-        pthread_mutex_lock(&in->huge_lock);
     }
+    pthread_mutex_lock(&in->huge_lock);
     huge_link(in, s);
     pthread_mutex_unlock(&in->huge_lock);
     return (char *)s + offset;
@@ -158,7 +204,7 @@ void pools_huge_free(struct pools *in, void *p)
     } gone[HUGE_CACHE + 1];
     size_t n = 0, bytes = s->huge_bytes;
     pthread_mutex_lock(&in->huge_lock);
-    size_t budget = 2 * (size_t)POOLS_KEEP + in->huge_bytes / 8;
+    uint64_t budget = huge_budget(in);
     huge_unlink(in, s);
     size_t place = HUGE_CACHE;
     for (size_t i = 0; i < HUGE_CACHE; i++) {
@@ -179,6 +225,8 @@ void pools_huge_free(struct pools *in, void *p)
         gone[n].s = s;
         gone[n++].bytes = bytes;
     }
+    for (size_t i = 0; i < n; i++)
+        in->huge_gone_lately += gone[i].bytes;
     pthread_mutex_unlock(&in->huge_lock);
     while (n-- > 0)
         os_unmap(&in->account, gone[n].s, gone[n].bytes);
@@ -229,4 +277,5 @@ void pools_huge_close(struct pools *in)
     in->huge = NULL;
     in->aligned = NULL;
     in->huge_bytes = in->huge_count = in->huge_cached_bytes = 0;
+    in->huge_regret = in->huge_gone_lately = in->huge_regret_ns = 0;
 }

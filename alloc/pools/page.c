@@ -41,8 +41,8 @@ static void page_check_chain(const struct pools_page *page, void *head, unsigned
 struct pools_page *pools_page_new(struct pools *in, struct pools_heap *owner, unsigned class_)
 {
     unsigned slices = pools_class_slices(class_);
-    bool zero;
-    char *run = pools_run_alloc(in, slices, 1, &zero);
+    unsigned touched;
+    char *run = pools_run_alloc(in, slices, 1, &touched);
     if (!run)
         return NULL;
     struct pools_page *page = &pools_segment_of(run)->page[pools_slice_of(run)];
@@ -51,37 +51,45 @@ struct pools_page *pools_page_new(struct pools *in, struct pools_heap *owner, un
     page->capacity = (uint16_t)(slices * POOLS_SLICE / page->block_bytes);
     page->class_ = (uint8_t)class_;
     page->slices = (uint8_t)slices;
-    page->zero = zero;
+    page->touched = (uint8_t)touched;
     page->next = NULL;
     /* Relaxed: nobody else knows the page before a block of it is handed out. */
     atomic_store_explicit(&page->owner, owner, memory_order_relaxed);
     atomic_store_explicit(&page->word, POOLS_LISTED, memory_order_relaxed);
     pools_run_map(run, slices, owner->id, class_);
     page->live = true;
-    atomic_fetch_add_explicit(&owner->held, (int64_t)(slices * POOLS_SLICE), memory_order_relaxed);
     return page;
 }
 
-void pools_page_free(struct pools *in, struct pools_page *page, bool written)
+/* Books bytes that the owner's pages carve, or are rid of. Relaxed: a figure for policy. */
+static void page_hold(struct pools_page *page, int64_t bytes)
 {
     struct pools_heap *owner = atomic_load_explicit(&page->owner, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&owner->held, (int64_t)(page->slices * POOLS_SLICE), memory_order_relaxed);
-    pools_run_free(in, page->start, page->slices, 0, written);
+    atomic_fetch_add_explicit(&owner->held, bytes, memory_order_relaxed);
+}
+
+void pools_page_free(struct pools *in, struct pools_page *page, unsigned carved)
+{
+    size_t bytes = (size_t)carved * page->block_bytes;
+    unsigned touched = (unsigned)((bytes + POOLS_SLICE - 1) >> POOLS_SLICE_SHIFT);
+    page_hold(page, -(int64_t)bytes);
+    pools_run_free(in, page->start, page->slices, 0, touched > page->touched ? touched : page->touched);
 }
 
 /* BUSY is ours: gives the memory back, then the page to its owner, or the run if the owner dropped it. */
-static void page_purge(struct pools *in, struct pools_page *page)
+static void page_purge(struct pools *in, struct pools_page *page, unsigned carved)
 {
+    page_hold(page, -(int64_t)carved * page->block_bytes);
     os_purge(&in->account, page->start, page->slices * POOLS_SLICE, false);
-    page->zero = true;
+    page->touched = 0;
     uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed), to;
     do
         to = w & POOLS_LISTED;
-    /* Release: zero, and the purge itself, before the owner carves. Acquire: the owner's dropping of it. */
+    /* Release: touched, and the purge itself, before the owner carves. Acquire: the owner's dropping of it. */
     while (!atomic_compare_exchange_weak_explicit(&page->word, &w, to, memory_order_acq_rel,
                                                   memory_order_relaxed));
     if (!to)
-        pools_page_free(in, page, false);
+        pools_page_free(in, page, 0);
 }
 
 void pools_page_push(struct pools *in, struct pools_heap *self, struct pools_page *page, void *head,
@@ -116,9 +124,9 @@ void pools_page_push(struct pools *in, struct pools_heap *self, struct pools_pag
     else
         self->out -= weight;
     if (!to)
-        pools_page_free(in, page, true);
+        pools_page_free(in, page, pools_word_carved(w));
     else if (to & POOLS_BUSY)
-        page_purge(in, page);
+        page_purge(in, page, pools_word_carved(w));
     else if (!(w & POOLS_LISTED))
         pools_heap_list(page);
     else if (whole && owner != self)
@@ -167,7 +175,8 @@ struct pools_chain pools_page_carve(struct pools_page *page, bool keep_listed)
     if (w & POOLS_BUSY)
         return page_nothing;
     char *first = page->start + (size_t)carved * page->block_bytes;
-    if (n == 1 && page->zero)
+    page_hold(page, (int64_t)n * page->block_bytes);
+    if (n == 1 && (size_t)(first - page->start) >= page->touched * POOLS_SLICE)
         return (struct pools_chain){first, n, true, listed};
     char *p = first;
     for (unsigned i = 1; i < n; i++, p += page->block_bytes)
@@ -195,6 +204,6 @@ bool pools_page_retire(struct pools *in, struct pools_page *page)
         /* Acquire: all that others wrote to its blocks comes before the run's next use. */
     } while (!atomic_compare_exchange_weak_explicit(&page->word, &w, 0, memory_order_acq_rel,
                                                     memory_order_relaxed));
-    pools_page_free(in, page, pools_word_carved(w) || !page->zero);
+    pools_page_free(in, page, pools_word_carved(w));
     return true;
 }

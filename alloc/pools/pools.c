@@ -44,10 +44,12 @@ static NOINLINE void *pools_big(struct pools *in, size_t size, size_t align, boo
     if (size > POOLS_LARGE_MAX || align > POOLS_LARGE_MAX)
         return pools_huge_alloc(in, size, align, zero);
     unsigned slices = (unsigned)((size + POOLS_SLICE - 1) >> POOLS_SLICE_SHIFT);
-    char *p =
-        pools_run_alloc(in, slices, align > POOLS_SLICE ? (unsigned)(align >> POOLS_SLICE_SHIFT) : 1, zero);
+    unsigned touched;
+    char *p = pools_run_alloc(in, slices, align > POOLS_SLICE ? (unsigned)(align >> POOLS_SLICE_SHIFT) : 1,
+                              &touched);
     if (!p)
         return NULL;
+    *zero = !touched;
     struct pools_page *page = &pools_segment_of(p)->page[pools_slice_of(p)];
     page->start = p;
     page->block_bytes = (uint32_t)(slices * POOLS_SLICE);
@@ -100,7 +102,7 @@ static NOINLINE void pools_free_slow(struct pools *in, void *p, uint32_t m)
     if (c < POOLS_CLASSES)
         pools_free_remote(in, p, m);
     else if (c == POOLS_CLASS_LARGE)
-        pools_run_free(in, p, pools_page_of(p, m)->slices, 0, true);
+        pools_run_free(in, p, pools_page_of(p, m)->slices, 0, POOLS_SLICES);
     else
         pools_huge_free(in, p);
 }
@@ -178,7 +180,7 @@ static void *pools_realloc_in_place(struct pools *in, void *p, size_t old, size_
     unsigned have = (unsigned)(old >> POOLS_SLICE_SHIFT);
     unsigned want = (unsigned)((size + POOLS_SLICE - 1) >> POOLS_SLICE_SHIFT);
     if (want < have) {
-        pools_run_free(in, p, have, want, true);
+        pools_run_free(in, p, have, want, have);
     } else if (want > have) {
         if (!pools_run_extend(in, p, have, want))
             return NULL;

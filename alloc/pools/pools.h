@@ -96,7 +96,7 @@ struct pools_page {
     uint32_t block_bytes;
     uint16_t capacity;      /* blocks that fit */
     uint8_t class_, slices; /* a run of at most 64 slices */
-    bool zero;              /* what is not carved yet was never written */
+    uint8_t touched;        /* slices from the start that may have been written before the page was made */
     bool live;              /* the record describes a run in use; for walks, at quiescence */
     uint32_t cached;        /* used by walks alone */
 } __attribute__((aligned(64)));
@@ -146,8 +146,10 @@ struct pools_heap {
     struct pools_outbox outbox[POOLS_OUTBOX];
     /* Written by all. */
     _Alignas(64) _Atomic int64_t returned; /* weight that others brought home since the thread last looked */
-    _Atomic int64_t held;                  /* bytes of its pages */
-    _Atomic int64_t whole; /* bytes of listed pages that others made whole since the last sweep */
+    _Atomic int64_t held;                  /* bytes carved of its pages: what they keep resident */
+    _Atomic int64_t whole;      /* bytes of listed pages that others made whole since the last sweep */
+    _Atomic int64_t asleep;     /* weight returned beyond which the thread is taken to be idle */
+    _Atomic uint64_t missed_ns; /* when it last missed memory that was purged for that */
     _Atomic int state;
     _Alignas(64) _Atomic(struct pools_page *) avail[POOLS_CLASSES];
     /* Under dead_lock. */
@@ -176,6 +178,7 @@ struct pools {
     uint64_t segments, empty_segments;
     uint64_t active_slices, dirty_slices;
     uint64_t purged_bytes, purge_calls;
+    uint64_t purged_lately, regretted_slices, peak_slices, regret_ns; /* see span.c */
 
     pthread_mutex_t huge_lock;
     struct pools_segment *huge;
@@ -185,6 +188,7 @@ struct pools {
         size_t bytes;
     } huge_cache[16];
     uint64_t huge_cached_bytes;
+    uint64_t huge_regret, huge_gone_lately, huge_regret_ns; /* see huge.c */
     struct pools_aligned *aligned; /* blocks aligned to a segment or more, which have no header before them */
     _Atomic uint64_t aligned_count;
 };
@@ -229,11 +233,11 @@ static inline struct pools_page *pools_page_of(const void *p, uint32_t m)
 /* --- span.c: runs of slices. Any thread; takes span_lock.
  * --------------------------------------------------- */
 
-/* slices 1..64, beginning at a multiple of align slices (a power of two up to 64). Sets *zero when nothing in it
- * was ever written. NULL with ENOMEM. The map is not filled. */
-void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, bool *zero);
-/* Gives the last `slices - keep` slices back, all with keep 0. written: they may hold data. */
-void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep, bool written);
+/* slices 1..64, beginning at a multiple of align slices (a power of two up to 64). Beyond
+ * *touched slices it was never written. NULL with ENOMEM. The map is not filled. */
+void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, unsigned *touched);
+/* Gives the last `slices - keep` slices back, all with keep 0; up to the slice `touched` they have been written. */
+void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep, unsigned touched);
 /* Takes the slices after the run into it, if they are free. */
 bool pools_run_extend(struct pools *in, void *run, unsigned slices, unsigned want);
 /* Fills the map for a run: id 0 for one without an owner. */
@@ -252,8 +256,8 @@ struct pools_chain {
 };
 
 struct pools_page *pools_page_new(struct pools *in, struct pools_heap *owner, unsigned class_);
-/* A page that nobody else can know of any more. written: its blocks may hold data. */
-void pools_page_free(struct pools *in, struct pools_page *page, bool written);
+/* A page that nobody else can know of any more, with so many blocks carved. */
+void pools_page_free(struct pools *in, struct pools_page *page, unsigned carved);
 /* Brings a chain of count blocks home. self is the caller's heap, or NULL. */
 void pools_page_push(struct pools *in, struct pools_heap *self, struct pools_page *page, void *head,
                      void *tail, unsigned count);

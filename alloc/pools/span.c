@@ -179,22 +179,133 @@ static void span_use(struct pools *in, struct pools_segment *s, unsigned first, 
     span_relist(in, s);
 }
 
-static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first, unsigned n, bool dirty)
+/* The first `dirty` of the n slices have been written. */
+static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first, unsigned n, unsigned dirty)
 {
     pools_assert(span_count(s->free, first, n) == 0);
     span_set(s->free, first, n, true);
     s->free_count += n;
     in->active_slices -= n;
     if (dirty) {
-        span_set(s->dirty, first, n, true);
-        span_dirty_update(in, s, (int)n);
+        span_set(s->dirty, first, dirty, true);
+        span_dirty_update(in, s, (int)dirty);
     }
     if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES)
         in->empty_segments++;
     span_relist(in, s);
 }
 
-void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, bool *zero)
+/* --- giving memory back ------------------------------------------------------------------------------------ */
+
+static uint64_t span_budget(const struct pools *in)
+{
+    return (uint64_t)POOLS_KEEP / POOLS_SLICE + in->active_slices / 8 + in->regretted_slices;
+}
+
+/* Purged memory that is asked for again within SPAN_REGRET_NS was purged too soon: the budget grows by as much,
+ * up to what was in use at the most, and falls by half in each such time without regret. So a program that breathes
+ * faster than that keeps its memory, and one that drains for good gives it back at once. */
+#define SPAN_REGRET_NS ((uint64_t)100000000)
+
+static void span_regret_decay(struct pools *in)
+{
+    uint64_t now = os_now_ns(), periods = (now - in->regret_ns) / SPAN_REGRET_NS;
+    if (!periods)
+        return;
+    in->regret_ns = now;
+    in->regretted_slices = periods < 32 ? in->regretted_slices >> periods : 0;
+    in->purged_lately = 0;
+    in->peak_slices = in->active_slices;
+}
+
+static void span_regret(struct pools *in, uint64_t slices)
+{
+    if (slices > in->purged_lately)
+        slices = in->purged_lately;
+    in->purged_lately -= slices;
+    in->regretted_slices += slices;
+    if (in->regretted_slices > in->peak_slices)
+        in->regretted_slices = in->peak_slices;
+}
+
+/* With span_lock, which it lets go meanwhile: purges up to `need` dirty slices of the segment that is dirty
+ * longest, from its end; an empty segment is unmapped, unless it is the only one. */
+static void span_purge_some(struct pools *in, uint64_t need)
+{
+    struct pools_segment *s = in->dirty;
+    if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES && in->empty_segments > 1) {
+        in->purged_lately += s->dirty_count;
+        span_segment_remove(in, s);
+        pthread_mutex_unlock(&in->span_lock);
+        os_unmap(&in->account, s, POOLS_SEGMENT);
+        pthread_mutex_lock(&in->span_lock);
+        return;
+    }
+    struct {
+        unsigned first, n;
+    } runs[POOLS_SLICES / 2];
+    unsigned count = 0, total = 0;
+    for (unsigned i = span_next(s->dirty, 0, true); i < POOLS_SLICES;) {
+        unsigned end = span_next(s->dirty, i, false);
+        runs[count].first = i;
+        runs[count++].n = end - i;
+        i = span_next(s->dirty, end, true);
+    }
+    unsigned from = count;
+    while (from > 0 && total < need)
+        total += runs[--from].n;
+    for (unsigned i = from; i < count; i++)
+        span_use(in, s, runs[i].first, runs[i].n);
+    pthread_mutex_unlock(&in->span_lock);
+    for (unsigned i = from; i < count; i++)
+        os_purge(&in->account, (char *)s + (size_t)runs[i].first * POOLS_SLICE,
+                 (size_t)runs[i].n * POOLS_SLICE, false);
+    pthread_mutex_lock(&in->span_lock);
+    in->purged_bytes += total * POOLS_SLICE;
+    in->purge_calls += count - from;
+    in->purged_lately += total;
+    for (unsigned i = from; i < count; i++)
+        span_unuse(in, s, runs[i].first, runs[i].n, 0);
+}
+
+/* With span_lock, as above. */
+static void span_trim(struct pools *in)
+{
+    span_regret_decay(in);
+    for (uint64_t budget; in->dirty && in->dirty_slices > (budget = span_budget(in)) / 2;)
+        span_purge_some(in, in->dirty_slices - budget / 2);
+    /* Clean empty segments cost a header each. Those that are not empty can be among them: bounded tries. */
+    unsigned tries = 16;
+    for (struct pools_segment *s = in->bucket[7]; s && in->empty_segments > 1 && tries--; s = s->next)
+        if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES && !s->dirty_count) {
+            span_segment_remove(in, s);
+            pthread_mutex_unlock(&in->span_lock);
+            os_unmap(&in->account, s, POOLS_SEGMENT);
+            pthread_mutex_lock(&in->span_lock);
+            return;
+        }
+}
+
+void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep, unsigned touched)
+{
+    struct pools_segment *s = pools_segment_of(run);
+    unsigned first = pools_slice_of(run);
+    if (touched > slices)
+        touched = slices;
+    pthread_mutex_lock(&in->span_lock);
+    if (keep) {
+        s->page[first].slices = (uint8_t)keep;
+        s->page[first].block_bytes = (uint32_t)(keep * POOLS_SLICE);
+    } else {
+        s->page[first].live = false;
+    }
+    span_unuse(in, s, first + keep, slices - keep, touched > keep ? touched - keep : 0);
+    if (in->dirty_slices > span_budget(in) || in->empty_segments > 2)
+        span_trim(in);
+    pthread_mutex_unlock(&in->span_lock);
+}
+
+void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, unsigned *touched)
 {
     unsigned wide = slices + align - 1; /* a free run of so many serves, wherever it begins */
     pthread_mutex_lock(&in->span_lock);
@@ -216,79 +327,17 @@ void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, bool *z
     if (!first)
         first = span_find(s->free, slices, align);
     pools_assert(first >= POOLS_HEADER_SLICES);
-    *zero = span_count(s->dirty, first, slices) == 0;
+    *touched = 0;
+    for (unsigned i = span_next(s->dirty, first, true); i < first + slices;
+         i = span_next(s->dirty, i + 1, true))
+        *touched = i + 1 - first;
+    if (in->purged_lately && *touched < slices)
+        span_regret(in, slices - *touched);
     span_use(in, s, first, slices);
+    if (in->active_slices > in->peak_slices)
+        in->peak_slices = in->active_slices;
     pthread_mutex_unlock(&in->span_lock);
     return (char *)s + (size_t)first * POOLS_SLICE;
-}
-
-/* With span_lock, which it lets go meanwhile: purges the dirty slices of the segment that is dirty longest.
- */
-static void span_purge_one(struct pools *in)
-{
-    struct pools_segment *s = in->dirty;
-    struct {
-        unsigned first, n;
-    } runs[POOLS_SLICES / 2];
-    unsigned count = 0;
-    for (unsigned i = span_next(s->dirty, 0, true); i < POOLS_SLICES;) {
-        unsigned end = span_next(s->dirty, i, false);
-        runs[count].first = i;
-        runs[count++].n = end - i;
-        i = span_next(s->dirty, end, true);
-    }
-    for (unsigned i = 0; i < count; i++)
-        span_use(in, s, runs[i].first, runs[i].n);
-    pthread_mutex_unlock(&in->span_lock);
-    size_t bytes = 0;
-    for (unsigned i = 0; i < count; i++) {
-        os_purge(&in->account, (char *)s + (size_t)runs[i].first * POOLS_SLICE,
-                 (size_t)runs[i].n * POOLS_SLICE, false);
-        bytes += (size_t)runs[i].n * POOLS_SLICE;
-    }
-    pthread_mutex_lock(&in->span_lock);
-    in->purged_bytes += bytes;
-    in->purge_calls += count;
-    for (unsigned i = 0; i < count; i++)
-        span_unuse(in, s, runs[i].first, runs[i].n, false);
-}
-
-static uint64_t span_budget(const struct pools *in)
-{
-    return (uint64_t)POOLS_KEEP / POOLS_SLICE + in->active_slices / 8;
-}
-
-void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep, bool written)
-{
-    struct pools_segment *s = pools_segment_of(run), *gone = NULL;
-    unsigned first = pools_slice_of(run);
-    pthread_mutex_lock(&in->span_lock);
-    if (keep) {
-        s->page[first].slices = (uint8_t)keep;
-        s->page[first].block_bytes = (uint32_t)(keep * POOLS_SLICE);
-    }
-    if (!keep)
-        s->page[first].live = false;
-    span_unuse(in, s, first + keep, slices - keep, written);
-    if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES && in->empty_segments > 1) {
-        span_segment_remove(in, s);
-        gone = s;
-    } else if (in->dirty_slices > span_budget(in)) {
-        while (in->dirty && in->dirty_slices > span_budget(in) / 2)
-            span_purge_one(in);
-        /* While the lock was open, other frees may have emptied segments that were then in use by the purge.
-         */
-        for (struct pools_segment *t = in->bucket[7], *next; t && in->empty_segments > 1 && !gone; t = next) {
-            next = t->next;
-            if (t->free_count == POOLS_SLICES - POOLS_HEADER_SLICES) {
-                span_segment_remove(in, t);
-                gone = t;
-            }
-        }
-    }
-    pthread_mutex_unlock(&in->span_lock);
-    if (gone)
-        os_unmap(&in->account, gone, POOLS_SEGMENT);
 }
 
 bool pools_run_extend(struct pools *in, void *run, unsigned slices, unsigned want)
@@ -327,4 +376,5 @@ void pools_spans_close(struct pools *in)
     memset(in->bucket, 0, sizeof in->bucket);
     in->segments = in->empty_segments = in->active_slices = in->dirty_slices = 0;
     in->purged_bytes = in->purge_calls = 0;
+    in->purged_lately = in->regretted_slices = in->peak_slices = in->regret_ns = 0;
 }

@@ -1,5 +1,6 @@
 /* cmd_run.c: heapgauge run: the cells of one workload, from the command line. */
 #include "cmd.h"
+#include "report_heapmap.h"
 #include "report_table.h"
 #include "session.h"
 #include "words.h"
@@ -113,6 +114,14 @@ int cmd_run(const struct command *self, int argc, char **argv)
         }
         if (!o.json)
             report_table(stdout, s.sample, s.samples, NULL);
+    }
+    char picture[8192];
+    if (o.heapmap[0] && status == EXIT_DONE) {
+        /* The map itself is written; without gnuplot there is no picture, and it is said. */
+        if (report_heapmap(o.heapmap, plan.cell[0].cell.alloc.text, picture, sizeof picture, &m) == 0)
+            fprintf(stderr, "the heap map is in %s, drawn in %s\n", o.heapmap, picture);
+        else
+            option_refuse(&m);
     }
     store_close(s.store);
     session_free(&s);

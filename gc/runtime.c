@@ -221,6 +221,16 @@ static int runtime_hold(struct object *o, void *arg)
 
 static struct os_account runtime_account;
 
+/* A tuple has no clear, but below its items must not be dropped after they are gone. */
+static void runtime_empty_tuple(struct tuple_object *t)
+{
+    for (int64_t i = 0; i < t->size; i++) {
+        struct object *item = t->item[i];
+        t->item[i] = NULL;
+        rc_xdec(item);
+    }
+}
+
 /* Everything that is still tracked is garbage now, cyclic or held by places that are gone: breaks all of it. */
 static void runtime_free_leftovers(struct runtime *r)
 {
@@ -232,9 +242,12 @@ static void runtime_free_leftovers(struct runtime *r)
     for (size_t i = 0; i < l.count; i++)
         if (l.at[i]->type->id == TYPE_WEAKREF)
             ((struct weakref *)l.at[i])->callback = NULL;
-    for (size_t i = 0; i < l.count; i++)
+    for (size_t i = 0; i < l.count; i++) {
         if (l.at[i]->type->clear)
             l.at[i]->type->clear(l.at[i]);
+        else if (l.at[i]->type == &type_tuple)
+            runtime_empty_tuple((struct tuple_object *)l.at[i]);
+    }
     for (size_t i = 0; i < l.count; i++) {
         /* What a root held was never given back: that reference goes too. */
         if (!rc_is_immortal(l.at[i]))

@@ -21,7 +21,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TEST_SCRIPTS    300
+#if defined(HG_ASAN) || defined(HG_TSAN)
+#define TEST_SCRIPTS 40 /* a fork costs 20 times as much there */
+#else
+#define TEST_SCRIPTS 300
+#endif
 #define TEST_OPERATIONS 5000
 
 typedef int script_run(const struct objscript *s, hgo_emit *emit, void *arg, struct message *m);

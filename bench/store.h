@@ -1,6 +1,6 @@
-/* store.h: records and run folders. store.c is the only file that includes the JSON library (jansson); all
- * others see dotted keys: "memory.peak_rss_bytes", "gc.generations.0.collected", "stats.3" (a number is an
- * index of an array).
+/* store.h: records (store.c) and run folders (store_run.c). store.c is the only file that includes the JSON
+ * library (jansson); all others see dotted keys: "memory.peak_rss_bytes", "gc.generations.0.collected",
+ * "stats.3" (a number is an index of an array).
  *
  * A run folder holds run.json and samples.jsonl (DESIGN: one object a line, appended whole and fsynced). What
  * cannot be measured is null, never 0. Input is never trusted: a torn last line is dropped with a warning,
@@ -48,6 +48,8 @@ size_t record_array_size(const struct record *r, const char *key); /* 0 when it 
 const char **record_keys(const struct record *r, const char *key);
 
 int record_write(const struct record *r, FILE *out); /* one line, keys in order */
+/* The same as a text to free(), of *size bytes with the newline, without a NUL; NULL when out of memory. */
+char *record_format(const struct record *r, bool indented, size_t *size);
 struct record *record_parse(const char *text, size_t size, const char *file, unsigned line,
                             struct message *m);
 

@@ -1,5 +1,5 @@
 /* store: dotted keys and their bounds; run folders that are never half-written; files from elsewhere. */
-// links: bench/store.c
+// links: bench/store.c bench/store_run.c
 #include "../../bench/store.h"
 
 #include <errno.h>

@@ -77,7 +77,7 @@ define perf_rule
 $(OUT)/tests/perf/$(1): tests/perf/$(1).c $(call obj,$(ALLOC_C) $(shell sed -n 's,^// links: ,,p' tests/perf/$(1).c))
 	$$(call say,CC,$$(@:$(OUT)/%=%))
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -ldw -ldl -lm
+	$(Q)$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -ldw -lzstd -ldl -lm
 endef
 $(foreach p,$(PERF_C:tests/perf/%.c=%),$(eval $(call perf_rule,$(p))))
 -include $(PERF_PROGRAMS:%=%.d)

@@ -1,7 +1,7 @@
 /* From a recording to a trace: threads' words come into an order that could have been, addresses become ids, and whatever
  * a kill, a full disk or a damaged file left is taken for what it is. */
 // links: workloads/trace/hgt.c workloads/trace/hgt_read.c workloads/trace/hgt_write.c
-// links: workloads/trace/tool_spool.c workloads/trace/tool_map.c workloads/trace/tool_file.c alloc/os.c
+// links: workloads/trace/tool_spool.c workloads/trace/tool_map.c workloads/trace/tool_place.c workloads/trace/tool_file.c alloc/os.c
 
 #include "../../workloads/rng.h"
 #include "../../workloads/trace/spool.h"

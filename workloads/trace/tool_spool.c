@@ -2,12 +2,12 @@
  * and addresses become ids. The spool may end anywhere: the program may have been killed.
  *
  * A merge of k streams by a heap of their heads, keyed by (2 * clock, + 1 for a free); a thread that holds the least key
- * goes on without the heap until it passes the next one. Addresses are looked up in an open-addressing table. */
+ * stays on top. */
 #include "tool.h"
 
 #include "../../alloc/os.h"
 #include "spool.h"
-#include "tool_map.h"
+#include "tool_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,9 +26,8 @@ struct part { /* a MARK and what follows it in its segment */
 };
 
 struct event {
-    enum spool_kind kind; /* MALLOC CALLOC FREE REALLOC_FROM REALLOC_TO ALIGNED FAILED */
-    uint64_t address, size, align;
-    uint64_t key;
+    enum spool_kind kind;          /* MALLOC CALLOC FREE REALLOC_FROM REALLOC_TO ALIGNED FAILED */
+    uint64_t address, size, align; /* align: of ALIGNED alone */
 };
 
 struct stream {
@@ -70,33 +69,33 @@ static bool stream_next(struct stream *s)
             s->clock = word >> 3;
             continue;
         }
-        struct event e = {.kind = kind, .align = 0};
+        struct event *e = &s->head;
+        e->kind = kind;
         if (kind == SPOOL_LONG) {
             unsigned words = (unsigned)(word >> 8) & 255;
-            e.kind = (enum spool_kind)(word >> 3 & 31);
+            e->kind = (enum spool_kind)(word >> 3 & 31);
             if (words < 1 || words > SPOOL_LONG_MAX || words > (size_t)(s->part->end - s->at)) {
                 s->damaged = true;
                 s->at = s->part->end;
                 continue;
             }
-            e.address = e.kind == SPOOL_FAILED ? 0 : s->at[0];
-            e.size = e.kind == SPOOL_FAILED ? s->at[0] : words > 1 ? s->at[1] : 0;
-            e.align = words > 2 ? s->at[2] : 0;
+            e->address = e->kind == SPOOL_FAILED ? 0 : s->at[0];
+            e->size = e->kind == SPOOL_FAILED ? s->at[0] : words > 1 ? s->at[1] : 0;
+            e->align = words > 2 ? s->at[2] : 0;
             s->at += words;
-            if (e.kind != SPOOL_FAILED)
-                s->last = e.address;
+            if (e->kind != SPOOL_FAILED)
+                s->last = e->address;
         } else {
-            e.address = s->last + (uint64_t)((int64_t)word >> (3 + SPOOL_SIZE_BITS)) * 16;
-            e.size = word >> 3 & SPOOL_SIZE_MAX;
-            s->last = e.address;
+            e->address = s->last + (uint64_t)((int64_t)word >> (3 + SPOOL_SIZE_BITS)) * 16;
+            e->size = word >> 3 & SPOOL_SIZE_MAX;
+            s->last = e->address;
         }
-        bool gives = e.kind == SPOOL_FREE || e.kind == SPOOL_REALLOC_FROM;
+        bool gives = e->kind == SPOOL_FREE || e->kind == SPOOL_REALLOC_FROM;
         uint64_t key = s->clock * 2 + gives;
         if (gives)
-            s->clock += e.size & SPOOL_TICK;
-        /* A thread's own order stands: what it did at an earlier number, it did before. */
-        s->key = e.key = key > s->key ? key : s->key;
-        s->head = e;
+            s->clock += e->size & SPOOL_TICK;
+        /* A thread's own order stands: what it did at an earlier number, it did before-> */
+        s->key = key > s->key ? key : s->key;
         return true;
     }
 }
@@ -113,7 +112,7 @@ struct spool {
     uint32_t streams;
     struct stream **heap;
     uint32_t heap_count;
-    struct tool_map map;
+    struct tool_places places;
 };
 
 /* Words of a LONG, itself included; 1 for others; never beyond the end. */
@@ -200,7 +199,7 @@ static void spool_close(struct spool *s)
     free(s->part);
     free(s->stream);
     free(s->heap);
-    tool_map_free(&s->map);
+    tool_places_free(&s->places);
 }
 
 static void heap_down(struct spool *s, uint32_t i)
@@ -226,25 +225,24 @@ static void heap_down(struct spool *s, uint32_t i)
 static int write_block(struct spool *s, struct hgt_writer *w, const struct event *e, struct hgt_op *op,
                        struct tool_spool *out)
 {
-    struct tool_map_entry *stale = tool_map_find(&s->map, e->address);
-    if (stale) {
-        /* Handed out while we think it live: its free was not seen (in a signal handler, or by a stopped recorder). */
-        struct hgt_op gone = {.kind = HGT_FREE, .thread = op->thread, .id = (uint32_t)stale->value};
-        tool_map_remove(&s->map, stale);
+    /* Handed out while we think it live: its free was not seen (in a signal handler, or by a stopped recorder). */
+    uint32_t stale = tool_places_take(&s->places, e->address);
+    int err = 0;
+    if (stale != TOOL_PLACE_NONE) {
+        struct hgt_op gone = {.kind = HGT_FREE, .thread = op->thread, .id = stale};
         out->conflicts++;
-        int err = hgt_write_op(w, &gone);
-        if (err)
-            return err;
+        err = hgt_write_op(w, &gone);
     }
-    int err = hgt_write_op(w, op);
-    return err ? err : tool_map_add(&s->map, e->address, op->id);
+    if (!err)
+        err = hgt_write_op(w, op);
+    return err ? err : tool_places_put(&s->places, e->address, op->id, &stale);
 }
 
 static int write_event(struct spool *s, struct stream *from, struct hgt_writer *w, struct tool_spool *out)
 {
     const struct event *e = &from->head;
     struct hgt_op op = {.thread = (uint32_t)(from - s->stream), .size = e->size};
-    struct tool_map_entry *entry;
+    uint32_t stale;
     if (e->size > HGT_SIZE_MAX && e->kind != SPOOL_FAILED)
         return -EBADMSG;
     switch (e->kind) {
@@ -259,27 +257,20 @@ static int write_event(struct spool *s, struct stream *from, struct hgt_writer *
         }
         return write_block(s, w, e, &op, out);
     case SPOOL_FREE:
-        entry = tool_map_find(&s->map, e->address);
-        if (!entry) {
+        op.kind = HGT_FREE;
+        op.size = 0;
+        op.id = tool_places_take(&s->places, e->address);
+        if (op.id == TOOL_PLACE_NONE) {
             out->unmatched++;
             return 0;
         }
-        op.kind = HGT_FREE;
-        op.id = (uint32_t)entry->value;
-        op.size = 0;
-        tool_map_remove(&s->map, entry);
         return hgt_write_op(w, &op);
     case SPOOL_REALLOC_FROM:
-        entry = tool_map_find(&s->map, e->address);
         from->moving = true;
-        from->moved_known = entry != NULL;
         from->moved_address = e->address;
-        if (!entry) {
-            out->unmatched++;
-            return 0;
-        }
-        from->moved_id = (uint32_t)entry->value;
-        tool_map_remove(&s->map, entry);
+        from->moved_id = tool_places_take(&s->places, e->address);
+        from->moved_known = from->moved_id != TOOL_PLACE_NONE;
+        out->unmatched += !from->moved_known;
         return 0;
     case SPOOL_REALLOC_TO: {
         bool known = from->moving && from->moved_known;
@@ -298,7 +289,7 @@ static int write_event(struct spool *s, struct stream *from, struct hgt_writer *
         out->failed++;
         if (from->moving && from->moved_known) { /* the block stays where it was */
             from->moving = false;
-            return tool_map_add(&s->map, from->moved_address, from->moved_id);
+            return tool_places_put(&s->places, from->moved_address, from->moved_id, &stale);
         }
         from->moving = false;
         return 0;
@@ -330,7 +321,8 @@ static int merge(struct spool *s, struct hgt_writer *w, struct tool_spool *out)
             return err;
         if (!stream_next(least))
             s->heap[0] = s->heap[--s->heap_count];
-        heap_down(s, 0);
+        if (s->heap_count > 1)
+            heap_down(s, 0);
     }
     return 0;
 }

@@ -46,7 +46,7 @@ static void heapmap_box(struct plot *plot, unsigned panel, const struct heapmap_
                         const struct heapmap_row *arena)
 {
     double from = 0, to = HEAPMAP_COLUMNS, kind = -2;
-    if (r != arena) {
+    if (!r->is_arena) {
         from = (double)(r->address - arena->address) / (double)arena->bytes * HEAPMAP_COLUMNS;
         to = from + (double)r->bytes / (double)arena->bytes * HEAPMAP_COLUMNS;
         kind = r->capacity && r->used ? (double)r->used / (double)r->capacity : -1;

@@ -12,7 +12,7 @@ do for [T in "svg pngcairo"] {
     set palette defined (0 "#F4F8FB", 1 "#0072B2")
     set cbrange [0:1]
     set border 0
-    set ytics out nomirror scale 0.3
+    set ytics 0,(ROWS > 12 ? 8 : 1) out nomirror scale 0.3
     set xrange [0:64]
     set yrange [ROWS-0.5:-0.5]
     set ylabel "arena"
@@ -23,10 +23,11 @@ do for [T in "svg pngcairo"] {
         set lmargin at screen 60.0 / W
         set rmargin at screen 1 - 15.0 / W
         set title PANEL[P] offset 0,-0.6
-        plot NAME.".data" using ($1 == P-1 && $5 == -2 ? $3 : 1/0):2:3:4:($2-0.42):($2+0.42) with boxxyerror fs solid 1 noborder lc rgb "#222222", \
-             NAME.".data" using ($1 == P-1 && $5 == -1 ? $3 : 1/0):2:3:4:($2-0.42):($2+0.42) with boxxyerror fs solid 1 border lc rgb "#CCCCCC" lc rgb "#CCCCCC", \
-             NAME.".data" using ($1 == P-1 && $5 >= 0 ? $3 : 1/0):2:3:4:($2-0.42):($2+0.42):5 with boxxyerror fs solid 1 noborder lc palette, \
-             NAME.".data" using ($1 == P-1 && $5 >= -1 ? $3 : 1/0):2:3:4:($2-0.42):($2+0.42) with boxxyerror fs empty border lc rgb "#FFFFFF" lw 0.3 lc rgb "#FFFFFF"
+        only(shown, v) = shown ? v : -10
+        plot NAME.".data" using (only($1 == P-1 && $5 == -2, $3)):2:(only($1 == P-1 && $5 == -2, $3)):(only($1 == P-1 && $5 == -2, $4)):($2-0.42):($2+0.42) with boxxyerror fs solid 1 noborder lc rgb "#222222", \
+             NAME.".data" using (only($1 == P-1 && $5 == -1, $3)):2:(only($1 == P-1 && $5 == -1, $3)):(only($1 == P-1 && $5 == -1, $4)):($2-0.42):($2+0.42) with boxxyerror fs solid 1 noborder lc rgb "#CCCCCC", \
+             NAME.".data" using (only($1 == P-1 && $5 >= 0, $3)):2:(only($1 == P-1 && $5 >= 0, $3)):(only($1 == P-1 && $5 >= 0, $4)):($2-0.42):($2+0.42):5 with boxxyerror fs solid 1 noborder lc palette, \
+             NAME.".data" using (only($1 == P-1 && $5 >= -1, $3)):2:(only($1 == P-1 && $5 >= -1, $3)):(only($1 == P-1 && $5 >= -1, $4)):($2-0.42):($2+0.42) with boxxyerror fs empty lc rgb "#FFFFFF" lw 0.3
     }
     unset multiplot
     set output

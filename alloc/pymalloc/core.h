@@ -44,8 +44,9 @@ static inline struct pool *pool_state(char *records, uintptr_t address)
 }
 
 /* The state of the pool that p lies in, NULL when no arena of ours has p. */
-SLOW struct pool *owner_far(const struct pymalloc_heap *h, uintptr_t address)
+SLOW struct pool *owner_far(const struct pymalloc_heap *h, const void *p)
 {
+    uintptr_t address = (uintptr_t)p;
     struct map_leaf *leaf = map_find(&h->map, address);
     if (!leaf ||
         !map_window_owns(leaf->windows[map_window_index(address, CORE_ARENA_BITS)], address, CORE_ARENA_BITS))
@@ -53,13 +54,14 @@ SLOW struct pool *owner_far(const struct pymalloc_heap *h, uintptr_t address)
     return pool_state(leaf->records, address);
 }
 
-static inline struct pool *owner(const struct pymalloc_heap *h, const void *p)
+/* The same when p lies in the remembered leaf; NULL may mean that it does not. */
+static inline struct pool *owner_near(const struct pymalloc_heap *h, const void *p)
 {
     uintptr_t address = (uintptr_t)p;
     if (UNLIKELY(address >> MAP_LEAF_BITS != h->map.cached_key))
-        return owner_far(h, address);
-    struct map_window w = h->map.cached_windows[map_window_index(address, CORE_ARENA_BITS)];
-    return map_window_owns(w, address, CORE_ARENA_BITS) ? pool_state(h->map.cached_records, address) : NULL;
+        return NULL;
+    struct map_window w = map_cached_window(&h->map, address, CORE_ARENA_BITS);
+    return map_window_owns(w, address, CORE_ARENA_BITS) ? map_cached_record(&h->map, address) : NULL;
 }
 
 static struct pool *pool_at(const struct pymalloc_heap *h, const char *base)
@@ -80,7 +82,7 @@ foreign_arena_index(const struct pool *pool)
     return *(const volatile uint32_t *)&pool->arena;
 }
 
-static inline struct pool *owner(const struct pymalloc_heap *h, const void *p)
+static inline struct pool *owner_near(const struct pymalloc_heap *h, const void *p)
 {
     struct pool *pool = (struct pool *)((uintptr_t)p & ~(uintptr_t)(POOL_BYTES - 1));
     if (!pool)
@@ -92,12 +94,25 @@ static inline struct pool *owner(const struct pymalloc_heap *h, const void *p)
     return (uintptr_t)p - base < ARENA_BYTES && base ? pool : NULL;
 }
 
+static inline struct pool *owner_far(const struct pymalloc_heap *h, const void *p)
+{
+    (void)h;
+    (void)p;
+    return NULL;
+}
+
 static struct pool *pool_at(const struct pymalloc_heap *h, const char *base)
 {
     (void)h;
     return (struct pool *)(uintptr_t)base;
 }
 #endif
+
+static inline struct pool *owner(const struct pymalloc_heap *h, const void *p)
+{
+    struct pool *pool = owner_near(h, p);
+    return LIKELY(pool) ? pool : owner_far(h, p);
+}
 
 /* --- arenas ----------------------------------------------------------------------------------------------*/
 static void usable_remove(struct pymalloc_heap *h, struct arena *a)
@@ -304,17 +319,16 @@ static struct pool *pool_from_arena(struct pymalloc_heap *h)
 /* Links the virgin blocks that begin in the page of the first one: at least one. */
 static inline void pool_link_virgins(struct pool *pool, uint32_t bytes)
 {
-    char *block = pool->virgin;
-    uintptr_t page = (uintptr_t)block & ~(uintptr_t)4095;
-    uint32_t left = pool->virgins;
+    char *block = pool->virgin, *last = block + (size_t)(pool->virgins - 1) * bytes;
+    char *page_last = (char *)((uintptr_t)block | 4095);
+    if (last > page_last)
+        last = page_last;
     pool->free = block;
-    while (--left && ((uintptr_t)(block + bytes) & ~(uintptr_t)4095) == page) {
+    for (; block + bytes <= last; block += bytes)
         *(void **)block = block + bytes;
-        block += bytes;
-    }
     *(void **)block = NULL;
+    pool->virgins -= (uint32_t)(block + bytes - pool->virgin) / bytes;
     pool->virgin = block + bytes;
-    pool->virgins = left;
 }
 
 /* A block from a new pool; the class list is empty. NULL when there is no memory for an arena. */
@@ -428,14 +442,23 @@ static inline void core_free_inline(struct pymalloc_heap *h, struct pool *pool, 
         free_last(h, pool);
 }
 
-static void core_free(void *ctx, void *p)
+SLOW void free_far(struct pymalloc_heap *h, void *p)
 {
-    struct pymalloc_heap *h = ctx;
-    struct pool *pool = owner(h, p); /* NULL is nobody's */
-    if (LIKELY(pool))
+    struct pool *pool = owner_far(h, p); /* NULL is nobody's */
+    if (pool)
         core_free_inline(h, pool, p);
     else
         raw_free(h, p);
+}
+
+static void core_free(void *ctx, void *p)
+{
+    struct pymalloc_heap *h = ctx;
+    struct pool *pool = owner_near(h, p);
+    if (LIKELY(pool))
+        core_free_inline(h, pool, p);
+    else
+        free_far(h, p);
 }
 
 static void *core_calloc(void *ctx, size_t count, size_t size)

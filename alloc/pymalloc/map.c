@@ -94,8 +94,9 @@ bool map_mark(struct pymalloc_map *map, struct os_account *account, uintptr_t ba
         w->owned += spill;
     }
     map->cached_key = base >> MAP_LEAF_BITS;
-    map->cached_windows = first->windows;
-    map->cached_records = first->records;
+    uintptr_t low = map->cached_key << MAP_LEAF_BITS;
+    map->cached_windows = (uintptr_t)first->windows - (low >> window_bits) * sizeof(struct map_window);
+    map->cached_records = (uintptr_t)first->records - (low >> MAP_POOL_BITS) * MAP_RECORD_BYTES;
     return true;
 }
 

@@ -44,10 +44,9 @@ struct map_mid {
 };
 
 struct pymalloc_map {
-    uintptr_t cached_key; /* address >> MAP_LEAF_BITS of the remembered leaf */
-    struct map_window *cached_windows;
-    char *cached_records;
-    struct map_mid **top; /* 1 << 15, mapped with the heap when the layout has a map */
+    uintptr_t cached_key;                     /* address >> MAP_LEAF_BITS of the remembered leaf */
+    uintptr_t cached_windows, cached_records; /* of that leaf, less what the whole address would index */
+    struct map_mid **top;                     /* 1 << 15, mapped with the heap when the layout has a map */
     struct map_mid *mids;
     struct map_leaf *leaves;
     size_t leaf_count, mid_count;
@@ -72,6 +71,19 @@ static inline uintptr_t map_window_index(uintptr_t address, unsigned window_bits
 static inline uintptr_t map_pool_index(uintptr_t address)
 {
     return address >> MAP_POOL_BITS & (((uintptr_t)1 << (MAP_LEAF_BITS - MAP_POOL_BITS)) - 1);
+}
+
+/* In the remembered leaf. */
+static inline struct map_window map_cached_window(const struct pymalloc_map *map, uintptr_t address,
+                                                  unsigned window_bits)
+{
+    return *(const struct map_window *)(map->cached_windows +
+                                        (address >> window_bits) * sizeof(struct map_window));
+}
+
+static inline struct pool *map_cached_record(const struct pymalloc_map *map, uintptr_t address)
+{
+    return (struct pool *)(map->cached_records + (address >> MAP_POOL_BITS) * MAP_RECORD_BYTES);
 }
 
 static inline bool map_window_owns(struct map_window w, uintptr_t address, unsigned window_bits)

@@ -1,6 +1,6 @@
 // links: bench/stats.c
 /* pymalloc.c: our pymalloc against the real one: both behind struct alloc, in one process, turn by turn. A row is
- * the time of one operation on each and the ratio ours/real: the Hodges-Lehmann estimate over ROUNDS paired
+ * the processor time of one operation on each and the ratio ours/real: the Hodges-Lehmann estimate over ROUNDS paired
  * log ratios with its exact 95 % interval.
  *
  *   pymalloc                 pair, churn, batch
@@ -12,11 +12,11 @@
 
 #include "../../alloc/alloc.h"
 #include "../../alloc/cpython.h"
-#include "../../alloc/os.h"
 #include "../../alloc/spec.h"
 #include "../../bench/stats.h"
 
 #include <math.h>
+#include <time.h>
 
 #define ROUNDS 15
 #define LIVE   100000u
@@ -126,11 +126,19 @@ static uint64_t run_trace(const struct alloc *a, const void *arg)
     return t->count;
 }
 
+/* Of this thread, in user and kernel: what others do on the core in the meantime is not counted. */
+static uint64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static double time_one(const struct alloc *a, const struct benchmark *b)
 {
     if (b->before)
         b->before(a, b->arg);
-    uint64_t from = os_now_ns(), n = b->run(a, b->arg), ns = os_now_ns() - from;
+    uint64_t from = cpu_ns(), n = b->run(a, b->arg), ns = cpu_ns() - from;
     if (b->after)
         b->after(a);
     return (double)ns / (double)n;

@@ -12,13 +12,15 @@
 
 #include "../../alloc/alloc.h"
 #include "../../alloc/cpython.h"
+#include "../../alloc/os.h"
+#include "../../alloc/pymalloc/pymalloc.h"
 #include "../../alloc/spec.h"
 #include "../../bench/stats.h"
 
 #include <math.h>
 #include <time.h>
 
-#define ROUNDS 15
+#define ROUNDS 18
 #define LIVE   100000u
 #define BATCH  200000u
 
@@ -134,6 +136,35 @@ static uint64_t cpu_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Arenas of both come from here: from the kernel and back to it, or kept for the next one that asks. */
+static struct {
+    bool keep;
+    void *kept[1024];
+    size_t count;
+} arenas;
+
+static void *arena_map(void *arg, size_t bytes)
+{
+    (void)arg;
+    return arenas.count ? arenas.kept[--arenas.count] : os_map(&os_harness, bytes, 0, 0);
+}
+
+static void arena_unmap(void *arg, void *p, size_t bytes)
+{
+    (void)arg;
+    if (arenas.keep && arenas.count < sizeof arenas.kept / sizeof *arenas.kept)
+        arenas.kept[arenas.count++] = p;
+    else
+        os_unmap(&os_harness, p, bytes);
+}
+
+static void arenas_keep(bool keep)
+{
+    arenas.keep = keep;
+    while (!keep && arenas.count)
+        os_unmap(&os_harness, arenas.kept[--arenas.count], (size_t)1 << 20);
+}
+
 static double time_one(const struct alloc *a, const struct benchmark *b)
 {
     if (b->before)
@@ -148,8 +179,11 @@ static void compare(const struct alloc side[SIDES], const struct benchmark *b)
 {
     double ns[SIDES][ROUNDS], against[2][ROUNDS];
     for (unsigned round = 0; round < ROUNDS; round++) {
+        /* Each order in turn: who comes after whom matters to the caches and to the kernel's free pages. */
+        static const unsigned char order[6][SIDES] = {{0, 1, 2}, {2, 1, 0}, {1, 2, 0},
+                                                      {0, 2, 1}, {2, 0, 1}, {1, 0, 2}};
         for (unsigned i = 0; i < SIDES; i++) {
-            unsigned s = (i + round) % SIDES;
+            unsigned s = order[round % 6][i];
             ns[s][round] = time_one(&side[s], b);
         }
         against[0][round] = log(ns[OURS][round] / ns[REAL][round]);
@@ -177,6 +211,12 @@ static bool open_side(struct alloc *a, const char *text)
     return true;
 }
 
+struct arena_allocator { /* PyObjectArenaAllocator */
+    void *ctx;
+    void *(*alloc)(void *ctx, size_t bytes);
+    void (*free)(void *ctx, void *p, size_t bytes);
+};
+
 struct raw_allocator { /* PyMemAllocatorEx */
     void *ctx;
     void *(*malloc)(void *ctx, size_t size);
@@ -191,11 +231,19 @@ int main(int argc, char **argv)
     static const char *const pair_names[] = {"pair 16", "pair 64", "pair 256", "pair 512"},
                              *const used_names[] = {"pair 16, used heap", "pair 64, used heap",
                                                     "pair 256, used heap", "pair 512, used heap"},
-                             *const batch_names[] = {"batch 16", "batch 64", "batch 256", "batch 512"};
+                             *const batch_names[] = {"batch 16", "batch 64", "batch 256", "batch 512"},
+                             *const kept_names[] = {"batch 16, arenas kept", "batch 64, arenas kept",
+                                                    "batch 256, arenas kept", "batch 512, arenas kept"};
     struct alloc side[SIDES];
     if (!open_side(&side[REAL], "cpython") || !open_side(&side[OURS], "pymalloc"))
         return 77;
     side[BARE] = side[REAL];
+    void (*set)(struct arena_allocator *) =
+        (void (*)(struct arena_allocator *))cpython_symbol("PyObject_SetArenaAllocator");
+    if (set) {
+        set(&(struct arena_allocator){NULL, arena_map, arena_unmap});
+        pymalloc_set_arena_source(&side[OURS], &(struct pymalloc_arena_source){NULL, arena_map, arena_unmap});
+    }
     void (*get)(int domain, struct raw_allocator *) =
         (void (*)(int, struct raw_allocator *))cpython_symbol("PyMem_GetAllocator");
     if (get) {
@@ -231,5 +279,10 @@ int main(int argc, char **argv)
                       .name = "churn 100k, 16-512", .run = run_churn, .before = fill, .after = empty});
     for (unsigned i = 0; i < 4; i++)
         compare(side, &(struct benchmark){.name = batch_names[i], .run = run_batch, .arg = &sizes[i]});
+    /* The allocators' own part: no page is faulted in or given back. */
+    arenas_keep(true);
+    for (unsigned i = 0; i < 4 && set; i++)
+        compare(side, &(struct benchmark){.name = kept_names[i], .run = run_batch, .arg = &sizes[i]});
+    arenas_keep(false);
     return 0;
 }

@@ -316,19 +316,14 @@ static struct pool *pool_from_arena(struct pymalloc_heap *h)
     return pool;
 }
 
-/* Links the virgin blocks that begin in the page of the first one: at least one. */
-static inline void pool_link_virgins(struct pool *pool, uint32_t bytes)
+/* The free list has run dry: the next virgin block is all there is on it. */
+static inline void pool_link_virgin(struct pool *pool, uint32_t bytes)
 {
-    char *block = pool->virgin, *last = block + (size_t)(pool->virgins - 1) * bytes;
-    char *page_last = (char *)((uintptr_t)block | 4095);
-    if (last > page_last)
-        last = page_last;
-    pool->free = block;
-    for (; block + bytes <= last; block += bytes)
-        *(void **)block = block + bytes;
+    char *block = pool->virgin;
     *(void **)block = NULL;
-    pool->virgins -= (uint32_t)(block + bytes - pool->virgin) / bytes;
+    pool->free = block;
     pool->virgin = block + bytes;
+    pool->virgins--;
 }
 
 /* A block from a new pool; the class list is empty. NULL when there is no memory for an arena. */
@@ -344,7 +339,7 @@ SLOW void *malloc_new_pool(struct pymalloc_heap *h, uint32_t class)
     pool->until = 1;
     if (pool->class == class) {
         void *block = pool->free;
-        pool->free = *(void **)block; /* there are two: the first use linked as many */
+        pool->free = *(void **)block; /* there are two: the first use linked a second */
         return block;
     }
     char *block = pool_base(pool) + PYMALLOC_HEADER;
@@ -352,7 +347,7 @@ SLOW void *malloc_new_pool(struct pymalloc_heap *h, uint32_t class)
     pool->capacity = (uint16_t)CAPACITY(class);
     pool->virgin = block + class_bytes(class);
     pool->virgins = pool->capacity - 1u;
-    pool_link_virgins(pool, class_bytes(class));
+    pool_link_virgin(pool, class_bytes(class));
     return block;
 }
 
@@ -404,7 +399,7 @@ SLOW void *malloc_last(struct pymalloc_heap *h, size_t size, struct pool *pool, 
         return malloc_empty_class(h, size);
     if (pool->virgins) {
         pool->until++;
-        pool_link_virgins(pool, class_bytes(pool->class));
+        pool_link_virgin(pool, class_bytes(pool->class));
         return block;
     }
     list_remove(pool);

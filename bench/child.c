@@ -391,6 +391,8 @@ static void child_verify(void)
         object_report(child.sample.runtime, start, end);
     if (failed)
         say_fail("oom", SAY_KEY(text, "%llu allocations failed", (unsigned long long)failed));
+    if (child.sample.workload->verify && child.sample.workload->verify(&child.sample))
+        say_fail("check-failed", child.message.text);
     if (faults)
         say_fail("check-failed", SAY_KEY(text, "the contents of %llu blocks were changed by the allocator",
                                          (unsigned long long)faults));

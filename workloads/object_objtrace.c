@@ -69,6 +69,12 @@ static void objtrace_drain(struct workload_thread *t)
     objrun_close(&self.run);
 }
 
+/* What objscript_check could not know before. */
+static int objtrace_verify(struct workload_sample *s)
+{
+    return self.err ? message_set(s->message, self.err, "%s", self.message.text) : 0;
+}
+
 static void objtrace_finish(struct workload_sample *s)
 {
     unsigned i = 0;
@@ -77,8 +83,6 @@ static void objtrace_finish(struct workload_sample *s)
         snprintf(key, sizeof key, "stats.%u", i++);
         s->note_text(s, key, line);
     }
-    if (self.err)
-        s->note_text(s, "script_error", self.message.text);
     os_unmap(&os_harness, self.line, self.line_room);
     objscript_close(&self.script);
 }
@@ -89,5 +93,6 @@ const struct workload workload_objtrace = {
     .prepare = objtrace_prepare,
     .run = objtrace_run,
     .drain = objtrace_drain,
+    .verify = objtrace_verify,
     .finish = objtrace_finish,
 };

@@ -73,6 +73,8 @@ struct workload {
                  void *arg); /* at quiescence; NULL at object level */
     uint64_t (*kept)(
         struct workload_sample *s); /* object level: objects meant to be alive after drain (usually 0) */
+    /* After drain: 0, or -errno with s->message: the sample is check-failed. May be NULL. */
+    int (*verify)(struct workload_sample *s);
     void (*finish)(struct workload_sample *s); /* notes, unmaps; may be NULL */
 };
 

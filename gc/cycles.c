@@ -316,7 +316,7 @@ void gc_run_begin(struct runtime *r, struct gc_run *run, int generation)
 {
     struct thread *t = thread_self;
     atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
-    *run = (struct gc_run){generation, os_now_ns(), t->freed, t->freed_bytes};
+    *run = (struct gc_run){generation, os_now_ns(), objects_dead(t), t->freed_bytes};
     gc_tell(r, GC_PHASE_START, generation, 0, 0);
 }
 
@@ -324,7 +324,7 @@ uint64_t gc_run_end(struct runtime *r, const struct gc_run *run, struct gc_log *
                     const struct cycles_count *count, uint64_t collected)
 {
     struct thread *t = thread_self;
-    uint64_t freed = t->freed - run->freed;
+    uint64_t freed = objects_dead(t) - run->freed;
     log->stats[run->generation].collections++;
     log->stats[run->generation].collected += collected;
     log->examined += count->examined;

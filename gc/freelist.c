@@ -19,3 +19,11 @@ void freelist_clear_all(struct runtime *r)
             freelist_clear(&r->thread[i]->freelists);
 #endif
 }
+
+uint64_t freelist_count(const struct freelists *f)
+{
+    uint64_t count = (uint64_t)f->floats + (uint64_t)f->lists + (uint64_t)f->dicts;
+    for (size_t n = 0; n < FREELIST_TUPLE_SIZES; n++)
+        count += (uint64_t)f->tuples[n];
+    return count;
+}

@@ -30,4 +30,7 @@ struct freelists {
 /* Gives everything in f back to the allocator; the collector counts the containers as freed now. */
 void freelist_clear(struct freelists *f);
 
+/* How many dead objects it keeps. */
+uint64_t freelist_count(const struct freelists *f);
+
 #endif

@@ -3,11 +3,6 @@
 
 #include "../alloc/os.h"
 
-void object_dealloc(struct object *o)
-{
-    o->type->dealloc(o);
-}
-
 /* --- finalisers ----------------------------------------------------------------------------------------- */
 
 bool object_is_finalized(const struct object *o)
@@ -67,6 +62,7 @@ void trash_put(struct thread *t, struct object *o)
         t->trash_room = room;
     }
     t->trash[t->trash_count++] = o;
+    t->trash_pending = true;
 }
 
 static struct object *trash_take(struct thread *t)
@@ -94,6 +90,7 @@ void trash_put(struct thread *t, struct object *o)
 {
     TRASH_LINK(o) = (TRASH_LINK(o) & TRASH_KEEP) | (intptr_t)t->trash_later;
     t->trash_later = o;
+    t->trash_pending = true;
 }
 
 static struct object *trash_take(struct thread *t)
@@ -112,32 +109,38 @@ void trash_close(struct thread *t)
 }
 #endif
 
-void trash_empty(struct thread *t)
+/* --- the end of the outermost dealloc --------------------------------------------------------------------- */
+
+void cascade_begin(struct thread *t)
+{
+    if (t->cascade_start_ns)
+        return;
+    t->trash_pending = true;
+    t->cascade_start_ns = os_now_ns();
+    t->cascade_from_bytes = t->freed_bytes;
+}
+
+/* Not inside a collection, whose own pause it is part of. */
+static void cascade_end(struct thread *t)
+{
+    uint64_t start = t->cascade_start_ns, now;
+    t->cascade_start_ns = 0;
+    if (!atomic_load_explicit(&t->runtime->gc.collecting, memory_order_relaxed) &&
+        (now = os_now_ns()) - start >= CASCADE_NS)
+        runtime_pause(t->runtime, PAUSE_CASCADE, start, now, t->cascade_freed, t->cascade_freed,
+                      t->freed_bytes - t->cascade_from_bytes);
+}
+
+void trash_finish(struct thread *t)
 {
     struct object *o;
     t->trash_nesting++; /* the deallocs below are not the outermost, so this loop stays the only one */
     while ((o = trash_take(t)))
         o->type->dealloc(o);
     t->trash_nesting--;
-}
-
-/* --- cascades ------------------------------------------------------------------------------------------- */
-
-void cascade_begin(struct thread *t)
-{
-    t->cascade_start_ns = os_now_ns();
-    t->cascade_made_at = t->freed_bytes;
-}
-
-/* Not inside a collection, whose own pause it is part of. */
-void cascade_end(struct thread *t)
-{
-    if (atomic_load_explicit(&t->runtime->gc.collecting, memory_order_relaxed))
-        return;
-    uint64_t now = os_now_ns();
-    if (now - t->cascade_start_ns >= CASCADE_NS)
-        runtime_pause(t->runtime, PAUSE_CASCADE, t->cascade_start_ns, now, t->cascade_freed, t->cascade_freed,
-                      t->freed_bytes - t->cascade_made_at);
+    t->trash_pending = false;
+    if (t->cascade_start_ns)
+        cascade_end(t);
 }
 
 /* --- sizes ---------------------------------------------------------------------------------------------- */

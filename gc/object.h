@@ -72,6 +72,11 @@ struct type {
     struct type *next; /* all instance types of the runtime */
 };
 
+static inline void object_dealloc(struct object *o)
+{
+    o->type->dealloc(o);
+}
+
 extern struct type type_none, type_int, type_float, type_str, type_tuple, type_list, type_dict, type_weakref,
     type_bytes, type_type;
 

@@ -39,8 +39,8 @@
 struct object;
 struct type;
 
-/* The last reference is gone: types' dealloc, through the trashcan. */
-void object_dealloc(struct object *o);
+/* The last reference is gone: the type takes it apart (object.h). */
+static inline void object_dealloc(struct object *o);
 
 #if HG_RC != HG_RC_GIL && HG_RC != HG_RC_GIL312 && HG_RC != HG_RC_GIL314
 /* object.gc_bits of the policies without a GIL. */

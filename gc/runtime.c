@@ -302,11 +302,19 @@ void runtime_thread_detach(struct runtime *r)
 
 uint64_t runtime_live_objects(struct runtime *r)
 {
-    uint64_t live = 0;
-    for (unsigned i = 0; i < r->threads; i++)
-        if (r->thread[i])
-            live += r->thread[i]->made - r->thread[i]->freed;
-    return live - r->base_live;
+    uint64_t live = 0, kept = 0;
+    for (unsigned i = 0; i < r->threads; i++) {
+        if (!r->thread[i])
+            continue;
+        live += r->thread[i]->made - r->thread[i]->freed;
+#if !RC_GIL_HELD
+        kept += freelist_count(&r->thread[i]->freelists);
+#endif
+    }
+#if RC_GIL_HELD
+    kept = freelist_count(&r->freelists);
+#endif
+    return live - kept - r->base_live;
 }
 
 void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes)
@@ -337,11 +345,7 @@ uint64_t runtime_collect(struct runtime *r)
 
 void runtime_report(struct runtime *r, const struct alloc_sink *sink)
 {
-    uint64_t freed = 0;
-    for (unsigned i = 0; i < r->threads; i++)
-        freed += r->thread[i] ? r->thread[i]->freed : 0;
     sink->integer(sink->arg, "gc.live_objects", runtime_live_objects(r));
-    sink->integer(sink->arg, "gc.freed_objects", freed);
     if (r->gc.ops->report)
         r->gc.ops->report(r, sink);
 #if RC_GIL_HELD

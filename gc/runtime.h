@@ -52,8 +52,9 @@ void runtime_thread_detach(struct runtime *r);
 
 /* Objects alive now (at quiescence). */
 uint64_t runtime_live_objects(struct runtime *r);
-/* Their bytes, and the bytes ever asked for: by the calling thread (any time), and by all (at quiescence). A
- * thread that drops what others made goes below 0: sum modulo 2^64. */
+/* Bytes taken from the allocator and not given back (what free lists keep is in them), and the bytes ever asked for:
+ * by the calling thread (any time), and by all (at quiescence). A thread that drops what others made goes below 0:
+ * sum modulo 2^64. */
 void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes);
 uint64_t runtime_live_bytes(struct runtime *r);
 /* False for `none`: cyclic garbage stays. */

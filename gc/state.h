@@ -161,12 +161,10 @@ static inline void gc_delete(struct object *o, size_t bytes)
     rc_free_block(o, (char *)o - GC_HEAD_BYTES);
 }
 
-/* A dead object goes to a free list instead, and comes back as a new one: neither is counted by the collector. */
-static inline void object_retire(struct object *o, size_t bytes)
+/* A dead object goes to a free list, and comes back as a new one: neither is counted by the collector, nor as memory
+ * given back, which it is not; runtime_live_objects looks into the free lists. */
+static inline void object_retire(struct object *o)
 {
-    struct thread *t = thread_self;
-    t->freed++;
-    t->freed_bytes += bytes;
 #if !RC_GIL_HELD
     o->type = NULL; /* the registry still lists it: a walk leaves it out */
 #else
@@ -174,21 +172,21 @@ static inline void object_retire(struct object *o, size_t bytes)
 #endif
 }
 
-/* A container's memory leaves its free list for the allocator. */
-static inline void freelist_give_back(struct object *o)
+/* A dead container's memory leaves its free list for the allocator. */
+static inline void freelist_give_back(struct object *o, size_t bytes)
 {
-#if RC_GIL_HELD
-    if (runtime_global.gc.young > 0)
-        runtime_global.gc.young -= runtime_global.gc.one;
-#else
-    registry_remove(o);
-#endif
-    mem_free((char *)o - GC_HEAD_BYTES);
+    gc_delete(o, bytes);
 }
 
-static inline void object_reuse(struct object *o, struct type *type, size_t bytes)
+/* Objects that died on this thread, for good or into its free lists (of all threads, under a GIL): differences of it
+ * say how many died meanwhile. */
+static inline uint64_t objects_dead(const struct thread *t)
 {
-    struct thread *t = thread_self;
+    return t->freed + freelist_count(FREELISTS);
+}
+
+static inline void object_reuse(struct object *o, struct type *type)
+{
 #if RC_GIL_HELD
     if (type->flags & TYPE_GC)
         gc_head_of(o)->prev = 0;
@@ -196,11 +194,9 @@ static inline void object_reuse(struct object *o, struct type *type, size_t byte
     o->type = type;
 #endif
     rc_init(o);
-    t->made++;
-    t->made_bytes += bytes;
 }
 
-/* A table that an object owns, made or gone: what runtime_live_bytes counts beside the objects. */
+/* A table that an object owns, made or gone: what is counted beside the objects. */
 static inline void owned_made(size_t bytes)
 {
     thread_self->made_bytes += bytes;
@@ -222,7 +218,8 @@ static inline void gc_track(struct object *o)
     g->next = (uintptr_t)list | gc->new_next_bits;
     list->prev = (uintptr_t)g;
     gc->tracked++;
-    gc->young += gc->track_one;
+    if (unlikely(gc->track_one))
+        gc->young += gc->track_one;
 }
 
 static inline void gc_untrack(struct object *o)
@@ -237,7 +234,7 @@ static inline void gc_untrack(struct object *o)
     g->next = 0;
     g->prev &= GC_PREV_FINALIZED;
     runtime_global.gc.tracked--;
-    if (runtime_global.gc.young > 0)
+    if (unlikely(runtime_global.gc.track_one) && runtime_global.gc.young > 0)
         runtime_global.gc.young -= runtime_global.gc.track_one;
 }
 #else

@@ -38,16 +38,18 @@ struct thread {
     bool in_use;    /* under runtime.threads_mutex */
     struct runtime *runtime;
     /* Counted by the owner alone; read by others at quiescence. */
-    uint64_t made, freed;             /* objects */
-    uint64_t made_bytes, freed_bytes; /* of objects and of the tables they own, as the allocator was asked */
+    /* Memory taken from the allocator and given back: objects (dead ones on free lists count as not given back), and
+     * bytes, with the tables that objects own. */
+    uint64_t made, freed, made_bytes, freed_bytes;
     int64_t young_delta;
     /* Trashcan: see object_dealloc. */
     int trash_nesting;
+    bool trash_pending; /* trash_end has more to do */
     struct object *trash_later;
     struct object **trash; /* biased */
     size_t trash_count, trash_room;
     /* A cascade of frees that takes long is a pause: clock read at its 512th object, told at the end. */
-    uint64_t cascade_freed, cascade_start_ns, cascade_made_at;
+    uint64_t cascade_freed, cascade_start_ns, cascade_from_bytes;
     struct critical *critical; /* innermost section held or suspended */
 #if !RC_GIL_HELD
     struct freelists freelists;

@@ -13,23 +13,25 @@
 #define CASCADE_NS      100000 /* a cascade that takes longer is reported as a pause */
 
 void trash_put(struct thread *t, struct object *o);
-void trash_empty(struct thread *t);
 void trash_close(struct thread *t);
 void cascade_begin(struct thread *t);
-void cascade_end(struct thread *t);
+/* The outermost dealloc ends, and something was put aside or the clock was read. */
+void trash_finish(struct thread *t);
 
 static inline bool trash_begin(struct object *o, uint64_t references)
 {
     struct thread *t = thread_self;
-    if (unlikely(t->trash_nesting >= TRASH_LEVELS)) {
+    int nesting = t->trash_nesting;
+    if (likely(nesting == 0)) {
+        t->cascade_freed = references + 1;
+    } else if (unlikely(nesting >= TRASH_LEVELS)) {
         trash_put(t, o);
         return true;
+    } else {
+        t->cascade_freed += references + 1;
     }
-    if (t->trash_nesting++ == 0)
-        t->cascade_freed = 0;
-    uint64_t before = t->cascade_freed;
-    t->cascade_freed += references + 1;
-    if (unlikely(before < CASCADE_OBJECTS && t->cascade_freed >= CASCADE_OBJECTS))
+    t->trash_nesting = nesting + 1;
+    if (unlikely(t->cascade_freed >= CASCADE_OBJECTS))
         cascade_begin(t);
     return false;
 }
@@ -37,12 +39,8 @@ static inline bool trash_begin(struct object *o, uint64_t references)
 static inline void trash_end(void)
 {
     struct thread *t = thread_self;
-    if (--t->trash_nesting <= 0) {
-        if (unlikely(t->trash_later || t->trash_count))
-            trash_empty(t);
-        if (unlikely(t->cascade_freed >= CASCADE_OBJECTS && t->trash_nesting == 0))
-            cascade_end(t);
-    }
+    if (--t->trash_nesting == 0 && unlikely(t->trash_pending))
+        trash_finish(t);
 }
 
 #endif

@@ -81,6 +81,18 @@ $(OUT)/tests/perf/$(1): tests/perf/$(1).c $(call obj,$(ALLOC_C) $(shell sed -n '
 endef
 $(foreach p,$(PERF_C:tests/perf/%.c=%),$(eval $(call perf_rule,$(p))))
 -include $(PERF_PROGRAMS:%=%.d)
+# policy/NAME.c: a program for each refcount policy, which a program above runs.
+PERF_POLICY := $(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/perf/policy/*.c)),\
+    $(foreach p,$(POLICIES),$(OUT)/tests/perf/policy/$(u)-$(p)))
+define perf_policy_rule
+$(OUT)/tests/perf/policy/$(1)-$(2): tests/perf/policy/$(1).c $(call policy_objs,$(2))
+	$$(call say,CC,$$(@:$(OUT)/%=%))
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(CFLAGS) $(call policy_defs,$(2)) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -ldw -ldl -lm
+endef
+$(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/perf/policy/*.c)),$(foreach p,$(POLICIES),\
+    $(eval $(call perf_policy_rule,$(u),$(p)))))
+-include $(PERF_POLICY:%=%.d)
 # cpython_NAME.c: the object runtime beside libpython's.
 PERF_PYTHON   := $(if $(PYTHON_H),$(patsubst %.c,$(OUT)/%,$(wildcard tests/perf/cpython_*.c)))
 $(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ)
@@ -89,7 +101,7 @@ $(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ)
 	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $< $(CONFORM_OBJ) \
 	    -lpython3.11 -ldw -lzstd -ldl -lm
 -include $(PERF_PYTHON:%=%.d)
-perf-programs: $(PERF_PROGRAMS) $(PERF_PYTHON)
+perf-programs: $(PERF_PROGRAMS) $(PERF_POLICY) $(PERF_PYTHON)
 
 PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2
 

@@ -255,7 +255,7 @@ static void dict_dealloc(struct object *o)
     dict_keys_drop(d->keys, false);
     struct freelists *f = FREELISTS;
     if (f->on && f->dicts < FREELIST_DICTS && rc_can_reuse(o)) {
-        object_retire(o, sizeof *d + GC_HEAD_BYTES);
+        object_retire(o);
         f->dict[f->dicts++] = d;
     } else {
         gc_delete(o, sizeof *d);
@@ -278,7 +278,7 @@ struct object *dict_new(void)
     struct dict_object *d;
     if (likely(f->dicts > 0)) {
         d = f->dict[--f->dicts];
-        object_reuse(&d->head, &type_dict, sizeof *d + GC_HEAD_BYTES);
+        object_reuse(&d->head, &type_dict);
     } else if (!(d = gc_new(&type_dict, sizeof *d))) {
         return NULL;
     }
@@ -292,7 +292,7 @@ struct object *dict_new(void)
 void dict_clear_freelist(struct freelists *f)
 {
     while (f->dicts > 0)
-        freelist_give_back(&f->dict[--f->dicts]->head);
+        freelist_give_back(&f->dict[--f->dicts]->head, sizeof(struct dict_object));
     while (f->keys > 0)
         mem_free(f->key[--f->keys]);
 }

@@ -141,7 +141,7 @@ static void list_dealloc(struct object *o)
     }
     struct freelists *f = FREELISTS;
     if (f->on && f->lists < FREELIST_LISTS && rc_can_reuse(o)) {
-        object_retire(o, sizeof *l + GC_HEAD_BYTES);
+        object_retire(o);
         f->list[f->lists++] = l;
     } else {
         gc_delete(o, sizeof *l);
@@ -166,7 +166,7 @@ struct object *list_new(size_t size)
         return NULL;
     if (likely(f->lists > 0)) {
         l = f->list[--f->lists];
-        object_reuse(&l->head, &type_list, sizeof *l + GC_HEAD_BYTES);
+        object_reuse(&l->head, &type_list);
     } else if (!(l = gc_new(&type_list, sizeof *l))) {
         return NULL;
     }
@@ -187,7 +187,7 @@ struct object *list_new(size_t size)
 void list_clear_freelist(struct freelists *f)
 {
     while (f->lists > 0)
-        freelist_give_back(&f->list[--f->lists]->head);
+        freelist_give_back(&f->list[--f->lists]->head, sizeof(struct list_object));
 }
 
 /* --- use ------------------------------------------------------------------------------------------------ */

@@ -27,14 +27,15 @@ struct object object_none = {.type = &type_none};
 
 /* --- int ------------------------------------------------------------------------------------------------ */
 
-#define DIGIT_BITS 30
-#define DIGIT_MASK ((1u << DIGIT_BITS) - 1)
+#define DIGIT_BITS        30
+#define DIGIT_MASK        ((1u << DIGIT_BITS) - 1)
+#define INT_BYTES(digits) (offsetof(struct int_object, digit) + 4 * (size_t)(digits))
 
 static size_t int_bytes(const struct object *o)
 {
     int64_t digits = ((const struct int_object *)o)->size;
     digits = digits < 0 ? -digits : digits;
-    return offsetof(struct int_object, digit) + 4 * (size_t)(digits ? digits : 1);
+    return INT_BYTES(digits ? digits : 1);
 }
 
 static void int_dealloc(struct object *o)
@@ -48,19 +49,23 @@ struct type type_int = {.name = "int",
                         .dealloc = int_dealloc,
                         .bytes = int_bytes};
 
-static struct object *int_make(int64_t value)
+static __attribute__((noinline)) struct object *int_make(int64_t value)
 {
     uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    int64_t digits = magnitude >> DIGIT_BITS == 0         ? magnitude != 0
-                     : magnitude >> (2 * DIGIT_BITS) == 0 ? 2
-                                                          : 3;
-    size_t bytes = offsetof(struct int_object, digit) + 4 * (size_t)(digits ? digits : 1);
-    struct int_object *o = object_new(&type_int, bytes);
+    if (likely(magnitude >> DIGIT_BITS == 0)) {
+        struct int_object *o = object_new(&type_int, INT_BYTES(1));
+        if (unlikely(!o))
+            return NULL;
+        o->size = (value > 0) - (value < 0);
+        o->digit[0] = (uint32_t)magnitude;
+        return &o->head;
+    }
+    int64_t digits = magnitude >> (2 * DIGIT_BITS) == 0 ? 2 : 3;
+    struct int_object *o = object_new(&type_int, INT_BYTES(digits));
     if (unlikely(!o))
         return NULL;
     o->size = value < 0 ? -digits : digits;
-    o->digit[0] = (uint32_t)magnitude & DIGIT_MASK;
-    for (int64_t i = 1; i < digits; i++)
+    for (int64_t i = 0; i < digits; i++)
         o->digit[i] = (uint32_t)(magnitude >> (unsigned)(i * DIGIT_BITS)) & DIGIT_MASK;
     return &o->head;
 }
@@ -124,7 +129,7 @@ static void float_dealloc(struct object *o)
 {
     struct freelists *f = FREELISTS;
     if (f->on && f->floats < FREELIST_FLOATS && rc_can_reuse(o)) {
-        object_retire(o, sizeof(struct float_object));
+        object_retire(o);
         *float_link(o) = f->float_head;
         f->float_head = o;
         f->floats++;
@@ -146,7 +151,7 @@ struct object *float_new(double value)
     if (likely(o != NULL)) {
         f->float_head = *float_link(o);
         f->floats--;
-        object_reuse(o, &type_float, sizeof(struct float_object));
+        object_reuse(o, &type_float);
     } else if (!(o = object_new(&type_float, sizeof(struct float_object)))) {
         return NULL;
     }
@@ -159,7 +164,7 @@ void float_clear_freelist(struct freelists *f)
     while (f->float_head) {
         struct object *o = f->float_head;
         f->float_head = *float_link(o);
-        mem_free(o);
+        object_delete(o, sizeof(struct float_object));
     }
     f->floats = 0;
 }

@@ -31,7 +31,7 @@ static void tuple_dealloc(struct object *o)
     struct freelists *f = FREELISTS;
     if (likely(t->size > 0 && t->size <= FREELIST_TUPLE_SIZES) && f->on &&
         f->tuples[t->size - 1] < FREELIST_TUPLES && rc_can_reuse(o)) {
-        object_retire(o, tuple_bytes(o) + GC_HEAD_BYTES);
+        object_retire(o);
         t->item[0] = (struct object *)f->tuple_head[t->size - 1];
         f->tuple_head[t->size - 1] = t;
         f->tuples[t->size - 1]++;
@@ -60,7 +60,7 @@ struct object *tuple_new(size_t size)
     if (likely(size < FREELIST_TUPLE_SIZES) && (t = f->tuple_head[size - 1])) {
         f->tuple_head[size - 1] = (struct tuple_object *)t->item[0];
         f->tuples[size - 1]--;
-        object_reuse(&t->head, &type_tuple, offsetof(struct tuple_object, item) + 8 * size + GC_HEAD_BYTES);
+        object_reuse(&t->head, &type_tuple);
     } else {
         if (unlikely(size > PTRDIFF_MAX / 16))
             return NULL;
@@ -69,8 +69,10 @@ struct object *tuple_new(size_t size)
             return NULL;
         t->size = (int64_t)size;
     }
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < size; i++) {
         t->item[i] = NULL;
+        __asm__ volatile("" ::: "memory"); /* few items: a call of memset costs more than the loop */
+    }
     gc_track(&t->head);
     return &t->head;
 }
@@ -110,7 +112,7 @@ void tuple_clear_freelist(struct freelists *f)
         while (f->tuple_head[n]) {
             struct tuple_object *t = f->tuple_head[n];
             f->tuple_head[n] = (struct tuple_object *)t->item[0];
-            freelist_give_back(&t->head);
+            freelist_give_back(&t->head, tuple_bytes(&t->head));
         }
         f->tuples[n] = 0;
     }

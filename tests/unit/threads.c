@@ -166,6 +166,7 @@ static void test_shared_containers(void **state)
     rc_dec(s.list);
     rc_dec(s.dict);
     assert_int_equal(runtime_live_objects(r), 0);
+    freelist_clear_all(r);
     assert_int_equal(runtime_live_bytes(r), 0);
     test_close(r);
 }

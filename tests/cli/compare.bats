@@ -39,6 +39,12 @@ made() {
     grep -Eq '^  pools .* inconclusive \(>[0-9.]+ %\)$' <<< "$output"
 }
 
+@test "a drift within blocks does not end in the A/A ratio" {
+    made "$dir" blocks=20 noise=0.001 within=-0.02 configs="system=1 pools=1"
+    run "$hg" compare "$dir"
+    grep -q 'A/A includes 1' <<< "$output"
+}
+
 @test "smaller memory is smaller, and the words say so" {
     made "$dir" blocks=10 noise=0.01 memory=0.8 configs="system=1 pools=1"
     run "$hg" compare "$dir" --metric peak-rss

@@ -1,11 +1,12 @@
 # Writes the samples of a made-up run, with known truth: every sample of a configuration is base * factor * noise, log-normal noise.
 #   works    "churn/1 churn/2 larson/1 cycles/1"      workload/threads; cycles is object level, with pauses
 #   configs  "system=1 pools=1.1 pymalloc=0.9"        throughput over the baseline's; the first runs twice a block
+#   within: drift (a log) from one sample of a block to the next
 #   blocks, noise, seed, memory (factor of peak memory of all but the first), status ("pools=crashed": its samples failed)
 function gauss() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307179586 * rand()) }
 function sample(work, threads, alloc, factor, block, position, first,    object, rate, rss, ok, i, live) {
     object = work == "cycles" || work == "long-lived"
-    rate = 1e7 * factor * threads ^ 0.9 * exp(noise * gauss())
+    rate = 1e7 * factor * threads ^ 0.9 * exp(noise * gauss() + within * position)
     rss = int(50e6 * (first ? 1 : memory) * exp(noise * gauss() / 4))
     ok = !(alloc in bad)
     printf "{\"schema\":1,\"run_id\":\"made\",\"cell_id\":\"%s-%s-%d\",\"block\":%d,\"position\":%d,\"seed\":1,", work, alloc, threads, block, position

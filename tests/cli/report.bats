@@ -126,7 +126,7 @@ P
     ! grep -q '<script' "$dir/report.html" || false
     ! grep -q 'onload="' "$dir/report.html" || false
     grep -q '&lt;script&gt;' "$dir/report.html"
-    ! grep -q ',=cmd' "$dir/summary.csv" || false
+    ! grep -Eq ',"?=cmd' "$dir/summary.csv" || false
     ls "$dir"/plots/*.svg
 }
 

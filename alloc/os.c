@@ -94,7 +94,7 @@ void *os_map(struct os_account *account, size_t bytes, size_t align, unsigned fl
     }
     if (!p)
         return NULL;
-    if (flags & OS_HUGE)
+    if (flags & (OS_HUGE | OS_THP))
         madvise(p, bytes, MADV_HUGEPAGE);
     if ((flags & OS_WIPE) && madvise(p, bytes, MADV_WIPEONFORK) != 0) {
         munmap(p, bytes);

@@ -130,9 +130,14 @@ static void span_dirty_update(struct pools *in, struct pools_segment *s, int cha
     }
 }
 
+/* A heap that has so many asks for huge pages from then on: it misses the TLB on nearly every free, and the part
+ * of the last huge page that it may never use is small beside what it has. */
+#define SPAN_SMALL_SEGMENTS 3
+
 static struct pools_segment *span_segment_new(struct pools *in)
 {
-    struct pools_segment *s = os_map(&in->account, POOLS_SEGMENT, POOLS_SEGMENT, 0);
+    unsigned flags = in->segments >= SPAN_SMALL_SEGMENTS ? OS_THP : 0;
+    struct pools_segment *s = os_map(&in->account, POOLS_SEGMENT, POOLS_SEGMENT, flags);
     if (!s) {
         errno = ENOMEM;
         return NULL;

@@ -110,7 +110,7 @@ static void put_code(struct hgt_writer *w, unsigned code, uint64_t number)
 static uint64_t zigzag(uint32_t id, uint32_t last)
 {
     int64_t d = (int64_t)id - (int64_t)last;
-    return ((uint64_t)d << 1) ^ (uint64_t)(d >> 63);
+    return ((uint64_t)d << 1) ^ (d < 0 ? UINT64_MAX : 0);
 }
 
 int hgt_write_op(struct hgt_writer *w, struct hgt_op *op)

@@ -23,6 +23,14 @@ int replay_list_add(struct replay_list *list, const void *item)
     return 0;
 }
 
+/* An item that was added: the reader has proved that an operation's id is one of a live block. */
+static inline void *list_item(const struct replay_list *list, uint64_t index)
+{
+    if (index >= list->count || !list->at)
+        __builtin_unreachable();
+    return (char *)list->at + index * list->item_bytes;
+}
+
 void replay_list_free(struct replay_list *list)
 {
     if (list->at)
@@ -49,7 +57,7 @@ static int survey_trace(struct survey *s, const struct replay *r, const char *pa
     while ((got = hgt_next(&in, &op, m)) == 1) {
         if (op.kind == HGT_FREE || op.kind == HGT_REALLOC) {
             if (op.thread % r->workers != op.owner % r->workers)
-                ((uint8_t *)s->shared.at)[((uint64_t *)s->life.at)[op.id]] = 1;
+                *(uint8_t *)list_item(&s->shared, *(uint64_t *)list_item(&s->life, op.id)) = 1;
             continue;
         }
         uint64_t life = s->shared.count;
@@ -57,7 +65,7 @@ static int survey_trace(struct survey *s, const struct replay *r, const char *pa
         if (!err && op.id == s->life.count)
             err = replay_list_add(&s->life, &life);
         else if (!err)
-            ((uint64_t *)s->life.at)[op.id] = life;
+            *(uint64_t *)list_item(&s->life, op.id) = life;
         if (err) {
             got = err;
             break;
@@ -84,7 +92,8 @@ struct loader {
 static int slot_take(struct replay_worker *w, uint32_t *slot)
 {
     if (w->dead.count) {
-        *slot = ((uint32_t *)w->dead.at)[--w->dead.count];
+        *slot = *(uint32_t *)list_item(&w->dead, w->dead.count - 1);
+        w->dead.count--;
         return 0;
     }
     if (w->slots == REPLAY_SLOTS_MAX)
@@ -98,7 +107,7 @@ static int load_birth(struct loader *l, const struct hgt_op *op, struct loading 
     struct replay_worker *w = &l->r->worker[op->thread % l->r->workers];
     struct loading block = {.shared = REPLAY_NOT_SHARED};
     int err;
-    if (l->survey.shared.at && ((uint8_t *)l->survey.shared.at)[l->lives]) {
+    if (l->survey.shared.at && *(uint8_t *)list_item(&l->survey.shared, l->lives)) {
         if (l->r->shared_list.count >= REPLAY_NOT_SHARED)
             return -EOVERFLOW;
         block.shared = (uint32_t)l->r->shared_list.count;
@@ -111,7 +120,7 @@ static int load_birth(struct loader *l, const struct hgt_op *op, struct loading 
         err = replay_list_add(&l->blocks, &block);
     if (err)
         return err;
-    *out = (struct loading *)l->blocks.at + op->id;
+    *out = list_item(&l->blocks, op->id);
     **out = block;
     return 0;
 }
@@ -125,7 +134,7 @@ static int load_op(struct loader *l, const struct hgt_op *op)
     unsigned index = op->thread % l->r->workers;
     struct replay_worker *w = &l->r->worker[index];
     bool gives = op->kind == HGT_FREE || op->kind == HGT_REALLOC;
-    struct loading *block = gives ? (struct loading *)l->blocks.at + op->id : NULL;
+    struct loading *block = gives ? list_item(&l->blocks, op->id) : NULL;
     int err = gives ? 0 : load_birth(l, op, &block);
     if (err)
         return err;
@@ -167,7 +176,7 @@ static int load_left(struct loader *l, const struct hgt_reader *in)
         const struct hgt_block *b = &in->ids.block[id];
         if (b->next != HGT_LIVE)
             continue;
-        const struct loading *block = (struct loading *)l->blocks.at + id;
+        const struct loading *block = list_item(&l->blocks, id);
         struct replay_other other = {.size_then = b->size,
                                      .slot = block->slot,
                                      .shared = block->shared,

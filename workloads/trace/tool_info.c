@@ -60,7 +60,8 @@ static int count_op(struct reading *s, const struct hgt_op *op)
     switch (op->kind) {
     case HGT_FREE:
         info->remote_frees += op->thread != op->owner;
-        info->lifetimes[TOOL_LOG2_OF(info->allocated_bytes - s->birth[op->id])]++;
+        if (op->id < s->births) /* always: the reader gives frees of live blocks alone */
+            info->lifetimes[TOOL_LOG2_OF(info->allocated_bytes - s->birth[op->id])]++;
         return 0;
     case HGT_REALLOC:
         info->remote_reallocs += op->thread != op->owner;

@@ -160,7 +160,7 @@ static int spool_open(struct spool *s, const char *path, struct message *m)
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0) {
-        int err = -errno;
+        int err = errno ? -errno : -EIO;
         if (fd >= 0)
             close(fd);
         return message_set(m, err, "cannot read %s: %s", path, strerror(-err));
@@ -363,7 +363,7 @@ int tool_spool_convert(const char *path, const char *how, struct tool_file *f, s
     *out = (struct tool_spool){0};
     meta.bytes = 0;
     int err = spool_open(&s, path, m);
-    if (err) {
+    if (err || !s.h) {
         spool_close(&s);
         return err;
     }

@@ -50,7 +50,7 @@ static const char *shown(const char *word)
 {
     static char out[48];
     size_t n = 0;
-    for (; word[n] && n < sizeof out - 4; n++)
+    for (; n < sizeof out - 4 && word[n]; n++)
         out[n] = isprint((unsigned char)word[n]) ? word[n] : '?';
     strcpy(out + n, word[n] ? "..." : "");
     return out;
@@ -149,7 +149,7 @@ static int text_op(struct text *t, struct hgt_writer *w, unsigned at, struct mes
                  {'r', HGT_REALLOC, 3, "r ID SIZE"},
                  {'A', HGT_ALIGNED, 4, "A ID ALIGN SIZE"},
                  {'f', HGT_FREE, 2, "f ID"}};
-    const char *verb = t->word[at];
+    const char *verb = at < t->words ? t->word[at] : "";
     char **arg = &t->word[at + 1];
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (verb[0] != forms[i].letter || verb[1])
@@ -189,7 +189,8 @@ static int text_parse_line(struct text *t, struct hgt_writer *w, struct message 
         return BAD(t, m, "'%s' follows %u lines of one number: a header has %d", shown(t->word[0]),
                    t->header_lines, REP_HEADER_LINES);
     t->begun = true;
-    if (t->word[0][0] == '@') {
+    const char *first = t->words ? t->word[0] : ""; /* text_line gives at least one */
+    if (first[0] == '@') {
         if (!number(t->word[0] + 1, &value) || value >= HGT_THREADS_MAX)
             return BAD(t, m, "'%s' is not a thread: it takes @0 to @%u", shown(t->word[0]),
                        HGT_THREADS_MAX - 1);

@@ -133,7 +133,7 @@ bench: deps
 	@$(MAKE) $(parallel) --no-print-directory all
 	@scripts/bench $(OUT)
 
-perf: all
+perf: all perf-programs
 	@scripts/perf $(OUT)
 
 lint:

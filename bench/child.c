@@ -215,6 +215,7 @@ static void *child_thread(void *arg)
     child_wait(); /* drain */
     child_call(child.sample.workload->drain, index);
     child_wait(); /* all are drained */
+    child_wait(); /* the front has seen what is left: a thread that ends gives its caches back, not before that */
     return NULL;
 }
 
@@ -294,6 +295,7 @@ static void child_phases(void)
     child_report_heap("drained");
     heapmap_write(child.sample.alloc, "drained", os_now_ns() - began_ns);
     say_phase("drained", 0, 0);
+    child_wait();
 }
 
 /* --- the sample ---------------------------------------------------------------------------------------- */

@@ -340,12 +340,6 @@ static void the_checksum_depends_on_the_seed_alone(void **state)
                 struct message m = {""};
                 if (spec_parse(&spec, specs[k], &m) || alloc_open(&stack, &spec, &m))
                     fail_msg("%s: %s", specs[k], m.text);
-#ifdef HG_TSAN /* blocks that overlap are data races, and meant to be */
-                if (spec.flags & ALLOC_ALIASES && threads > 1) {
-                    alloc_close(&stack);
-                    continue;
-                }
-#endif
                 struct outcome o = run_on(i, &stack.layer[0], spec.flags, threads, 42);
                 alloc_close(&stack);
                 if (o.checksum != first.checksum || o.ops != first.ops || o.faults || o.failed)

@@ -386,9 +386,11 @@ static int set_finaliser(const struct act *a)
     if (o->type->id != TYPE_INSTANCE)
         return fault(a, a->at->root, "a node");
     struct type *old = o->type, *fin = type_of(a->run, old->slots)->fin;
-    rc_inc(&fin->head);
+    if (old->flags & TYPE_HEAP) /* else instances do not count their class */
+        rc_inc(&fin->head);
     o->type = fin;
-    rc_dec(&old->head);
+    if (old->flags & TYPE_HEAP)
+        rc_dec(&old->head);
     words_of(o)->revive = a->at->other;
     return 0;
 }

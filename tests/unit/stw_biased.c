@@ -1,0 +1,3 @@
+/* stw_biased.c: the test of stw.c on another policy. */
+// policy: biased
+#include "stw.c"

@@ -1,0 +1,3 @@
+/* stw_objlock.c: the test of stw.c on another policy. */
+// policy: objlock
+#include "stw.c"

@@ -37,13 +37,14 @@ int report_baseline_parse(struct report_baseline *b, const char *text, struct me
     return 0;
 }
 
-static bool matches_baseline(const struct report_cell *c, const struct report_baseline *b)
+/* 0: no; 1: the collector's name alone is the same; 2: to the letter. */
+static int matches_baseline(const struct report_cell *c, const struct report_baseline *b)
 {
     size_t name = strcspn(c->gc, ":");
-    bool gc =
-        !b->gc[0] || strcmp(b->gc, c->gc) == 0 || (strlen(b->gc) == name && memcmp(b->gc, c->gc, name) == 0);
-    return gc && (!b->alloc[0] || strcmp(b->alloc, c->alloc) == 0) &&
-           (!b->rc[0] || strcmp(b->rc, c->rc) == 0);
+    bool gc_name = strlen(b->gc) == name && memcmp(b->gc, c->gc, name) == 0;
+    if ((b->alloc[0] && strcmp(b->alloc, c->alloc) != 0) || (b->rc[0] && strcmp(b->rc, c->rc) != 0))
+        return 0;
+    return !b->gc[0] || strcmp(b->gc, c->gc) == 0 ? 2 : gc_name ? 1 : 0;
 }
 
 /* Whether the cell ran twice in some block. */
@@ -61,7 +62,7 @@ static bool base_allowed(const struct report_cell *c, const struct report_baseli
 {
     switch (rule) {
     case BASE_NAMED:
-        return b && (b->alloc[0] || b->rc[0] || b->gc[0]) && matches_baseline(c, b);
+        return b && (b->alloc[0] || b->rc[0] || b->gc[0]) && matches_baseline(c, b) > 0;
     case BASE_DOUBLED:
         return is_doubled(c);
     case BASE_SYSTEM:
@@ -84,6 +85,8 @@ static const struct report_cell *base_by_rule(const struct report_data *d, const
             continue;
         int score = 4 * (strcmp(at->rc, c->rc) == 0) + 2 * (strcmp(at->gc, c->gc) == 0) +
                     (strcmp(at->alloc, c->alloc) == 0);
+        if (rule == BASE_NAMED && matches_baseline(at, b) == 2)
+            score += 8;
         if (score > best_score) {
             best = at;
             best_score = score;

@@ -201,25 +201,19 @@ static void put_collector(FILE *f, const char *gc)
     }
 }
 
-/* Policy and collector: "gil generational", "" at allocator level. */
-static void put_runtime(FILE *f, const char *rc, const char *gc)
-{
-    if (strcmp(rc, "none") == 0)
-        return;
-    fprintf(f, "%s ", rc);
-    put_collector(f, gc);
-}
-
-static char *cell_label_text(const char *alloc, const char *rc, const char *gc)
+/* Those of the axes that are not NULL, with blanks between. */
+static char *label_text(const char *alloc, const char *rc, const char *gc)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f)
         return NULL;
-    if (alloc)
-        fprintf(f, "%s%s", alloc, strcmp(rc, "none") != 0 ? " " : "");
-    put_runtime(f, rc, gc);
+    bool alone = !alloc && !rc; /* "none" by itself would say nothing */
+    fprintf(f, "%s%s%s%s%s", alloc ? alloc : "", alloc && rc ? " " : "", rc ? rc : "",
+            gc && (alloc || rc) ? " " : "", gc && alone ? "gc " : "");
+    if (gc)
+        put_collector(f, gc);
     if (fclose(f)) {
         free(text);
         return NULL;
@@ -233,7 +227,7 @@ static char *cell_label_text(const char *alloc, const char *rc, const char *gc)
 struct entry {
     const struct record *record;
     char *family; /* owned */
-    int64_t threads, processes, block, position;
+    int64_t threads, processes, group, block, position;
     const char *alloc, *rc, *gc;
 };
 
@@ -247,7 +241,9 @@ static int compare_works(const struct entry *x, const struct entry *y)
     int c = strcmp(x->family, y->family);
     if (!c)
         c = compare_integers(x->processes, y->processes);
-    return c ? c : compare_integers(x->threads, y->threads);
+    if (!c)
+        c = compare_integers(x->threads, y->threads);
+    return c ? c : compare_integers(x->group, y->group);
 }
 
 static int compare_cells(const struct entry *x, const struct entry *y)
@@ -311,24 +307,35 @@ static int add_cell(struct report_data *d, const struct entry *e, size_t room)
     c->alloc = e->alloc;
     c->rc = e->rc;
     c->gc = e->gc;
-    c->label = cell_label_text(e->alloc, e->rc, e->gc);
+    bool object = strcmp(e->rc, "none") != 0;
+    c->label = label_text(e->alloc, object ? e->rc : NULL, object ? e->gc : NULL);
     c->work = d->works - 1;
     c->sample = calloc(room, sizeof *c->sample);
     d->work[c->work].cells++;
     return c->label && c->sample ? 0 : -ENOMEM;
 }
 
-/* Where only the allocator differs, that alone is shown. */
+/* A row shows the axes in which the work's cells differ; the heading says the others. */
 static int shorten_labels(struct report_data *d, struct report_work *w)
 {
-    struct report_cell *first = &d->cell[w->first];
-    bool same = true;
-    for (size_t i = 1; i < w->cells; i++)
-        same = same && strcmp(first[i].rc, first->rc) == 0 && strcmp(first[i].gc, first->gc) == 0;
-    w->common = same ? cell_label_text(NULL, first->rc, first->gc) : strdup("");
-    for (size_t i = 0; i < w->cells; i++)
-        first[i].shown = same ? first[i].alloc : first[i].label;
-    return w->common ? 0 : -ENOMEM;
+    struct report_cell *c = &d->cell[w->first];
+    bool object = strcmp(c->rc, "none") != 0, alloc = false, rc = false, gc = false;
+    for (size_t i = 1; i < w->cells; i++) {
+        alloc = alloc || strcmp(c[i].alloc, c->alloc) != 0;
+        rc = rc || strcmp(c[i].rc, c->rc) != 0;
+        gc = gc || strcmp(c[i].gc, c->gc) != 0;
+    }
+    alloc = alloc || (!rc && !gc);
+    int err = 0;
+    for (size_t i = 0; i < w->cells; i++) {
+        c[i].shown = label_text(alloc ? c[i].alloc : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL);
+        if (!c[i].shown)
+            err = -ENOMEM;
+    }
+    w->common = alloc && !object ? strdup("")
+                                 : label_text(alloc ? NULL : c->alloc, rc || !object ? NULL : c->rc,
+                                              gc || !object ? NULL : c->gc);
+    return w->common ? err : -ENOMEM;
 }
 
 static size_t count_blocks(const struct report_cell *c)
@@ -376,6 +383,7 @@ int report_data_make(struct report_data *out, struct record *const *sample, size
         e[i].family = work_text(r, true);
         e[i].threads = integer_or(r, "cell.threads", 1);
         e[i].processes = integer_or(r, "cell.processes", 1);
+        e[i].group = integer_or(r, "group", 0);
         e[i].block = integer_or(r, "block", 0);
         e[i].position = integer_or(r, "position", 0);
         e[i].alloc = text_or(r, "cell.alloc", "?");
@@ -410,6 +418,7 @@ void report_data_free(struct report_data *d)
     }
     for (size_t i = 0; i < d->cells; i++) {
         free(d->cell[i].label);
+        free(d->cell[i].shown);
         free(d->cell[i].sample);
     }
     free(d->work);

@@ -1,6 +1,7 @@
 /* report_data.h: samples put in order for reading: works, their cells, paired comparisons with verdicts. No output.
  *
- *   work   one workload with its parameters, threads, processes and placement: what cells are compared on
+ *   work   one workload with its parameters, threads, processes, placement and group of the plan: what cells are
+ *          compared on
  *   cell   a work under one allocator, refcount policy and collector: its samples by block and position
  *
  * Only samples whose status is ok are counted in figures. The order of works and cells is fixed by their names, so that
@@ -37,7 +38,7 @@ struct report_sample {
 struct report_cell {
     const char *id, *alloc, *rc, *gc; /* "" where the record has none */
     char *label;                      /* "pools" or "pymalloc gil generational" */
-    const char *shown; /* the label, or the allocator alone where the work's cells differ in nothing else */
+    char *shown;                      /* the part of it in which the work's cells differ */
     size_t work;
     struct report_sample *sample; /* by block, then position */
     size_t samples, ok;
@@ -47,8 +48,8 @@ struct report_cell {
 struct report_work {
     char *name;   /* "churn:live=1k": parameters that differ from their defaults */
     char *family; /* the same for works that differ in threads alone */
-    char *
-        common; /* "gil generational": what its cells have in common and `shown` leaves out; "" when nothing */
+    char
+        *common; /* "gil generational": what its cells have in common and shown leaves out; "" when nothing */
     const char *workload, *place;
     int64_t threads, processes;
     size_t first, cells; /* in report_data.cell */

@@ -38,12 +38,17 @@ static const struct report_cell *cell_like(const struct report_data *d, const st
     return NULL;
 }
 
-struct report_family report_family_at(const struct report_data *d, size_t first)
+static bool same_family(const struct report_work *a, const struct report_work *b)
 {
-    struct report_family f = {first, 1};
-    const struct report_work *w = &d->work[first];
-    while (first + f.works < d->works && strcmp(d->work[first + f.works].family, w->family) == 0 &&
-           d->work[first + f.works].processes == w->processes)
+    return strcmp(a->family, b->family) == 0 && a->processes == b->processes;
+}
+
+struct report_family report_family_at(const struct report_data *d, size_t work)
+{
+    struct report_family f = {work, 1};
+    for (; f.first > 0 && same_family(&d->work[f.first - 1], &d->work[work]); f.works++)
+        f.first--;
+    while (f.first + f.works < d->works && same_family(&d->work[f.first + f.works], &d->work[work]))
         f.works++;
     return f;
 }
@@ -112,7 +117,7 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
     const struct report_cell *cell[FIGURES_SERIES];
     const struct report_work *last = &d->work[f.first + f.works - 1];
     size_t n = pick_cells(d, last, metric, false, FIGURES_SERIES, cell), blocks = 0;
-    if (f.works < 2 || n == 0)
+    if (d->work[f.first].threads == last->threads || n == 0)
         return 0;
     struct plot *p = plot_begin(plots, "throughput", last->name, m);
     if (!p)
@@ -472,6 +477,13 @@ static size_t column_of(const char **column, size_t *columns, size_t most, const
     return *columns - 1;
 }
 
+/* Allocators under the same policy and collector. */
+static bool in_heatmap(const struct report_comparison *row)
+{
+    return !row->control && row->n && strcmp(row->cell->rc, row->base->rc) == 0 &&
+           strcmp(row->cell->gc, row->base->gc) == 0;
+}
+
 static int figure_heatmap(struct plots *plots, const struct report_data *d,
                           const struct report_comparisons *c, struct message *m)
 {
@@ -482,7 +494,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
         return message_set(m, -ENOMEM, "out of memory");
     for (size_t i = 0; i < c->rows; i++) {
         const struct report_comparison *row = &c->row[i];
-        if (row->control || !row->n || column_of(column, &columns, 12, row->cell->shown) == 12)
+        if (!in_heatmap(row) || column_of(column, &columns, 12, row->cell->alloc) == 12)
             continue;
         if (!row_of_work[row->cell->work] && rows < 60)
             row_of_work[row->cell->work] = ++rows;
@@ -506,7 +518,8 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
         plot_array_text(p, "COLUMN", i + 1, short_label(column[i]));
     for (size_t w = 0; w < d->works; w++) {
         char label[64];
-        snprintf(label, sizeof label, "%.30s x%lld", d->work[w].name, (long long)d->work[w].threads);
+        snprintf(label, sizeof label, "%.30s %.20s%sx%lld", d->work[w].name, d->work[w].common,
+                 *d->work[w].common ? " " : "", (long long)d->work[w].threads);
         if (row_of_work[w])
             plot_array_text(p, "ROW", row_of_work[w], label);
     }
@@ -514,7 +527,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
     size_t sure = 0, all = 0;
     for (size_t i = 0; i < c->rows; i++) {
         const struct report_comparison *row = &c->row[i];
-        size_t at = row->control || !row->n ? 12 : column_of(column, &columns, 12, row->cell->shown);
+        size_t at = in_heatmap(row) ? column_of(column, &columns, 12, row->cell->alloc) : 12;
         if (at == 12 || !row_of_work[row->cell->work])
             continue;
         bool certain =
@@ -546,22 +559,21 @@ int report_figures(struct plots *p, const struct report_data *d, const struct re
                    struct message *m)
 {
     int err = figure_heatmap(p, d, c, m);
-    for (size_t w = 0; !err && w < d->works;) {
-        struct report_family f = report_family_at(d, w);
-        size_t last = w + f.works - 1; /* of a family the largest number of threads is shown in detail */
+    for (size_t w = 0; !err && w < d->works; w++) {
         size_t before = p->count;
-        err = figure_threads(p, d, f, m);
+        struct report_family f = report_family_at(d, w);
+        if (f.first + f.works - 1 == w)
+            err = figure_threads(p, d, f, m);
         if (!err)
-            err = figure_ratios(p, d, last, c, m);
+            err = figure_ratios(p, d, w, c, m);
         if (!err)
-            err = figure_memory(p, d, last, m);
+            err = figure_memory(p, d, w, m);
         if (!err)
-            err = figures_of_pauses(p, d, last, m);
+            err = figures_of_pauses(p, d, w, m);
         if (!err)
-            err = figure_timeline(p, d, last, m);
+            err = figure_timeline(p, d, w, m);
         for (size_t i = before; i < p->count; i++)
             p->item[i].section = w;
-        w += f.works;
     }
     return err;
 }

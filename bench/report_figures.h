@@ -1,5 +1,4 @@
-/* report_figures.h: which pictures a run gives, and their numbers. A family is the works that differ in threads alone: one section of
- * the report. */
+/* report_figures.h: which pictures a run gives, and their numbers. A family is the works that differ in threads (and group) alone. */
 #ifndef HG_BENCH_REPORT_FIGURES_H
 #define HG_BENCH_REPORT_FIGURES_H
 
@@ -12,11 +11,10 @@ struct report_family {
     size_t first, works; /* in report_data.work */
 };
 
-/* The family that begins at work `first`. */
-struct report_family report_family_at(const struct report_data *d, size_t first);
+/* The family that the work belongs to. */
+struct report_family report_family_at(const struct report_data *d, size_t work);
 
-/* Draws all. A picture's section is the index of its family's first work; of a family the largest number of threads is shown in
- * detail. 0, or -errno with a message. */
+/* Draws all. A picture's section is the index of its work; a family's picture stands with its last work. */
 int report_figures(struct plots *p, const struct report_data *d, const struct report_comparisons *c,
                    struct message *m);
 

@@ -249,13 +249,10 @@ static void put_figures(FILE *f, const struct report_page *page, size_t section)
         report_put_html(f, p->caption);
         fputs("; host ", f);
         report_put_html(f, run_word(page->run, host_keys));
-        /* A section's noise is that of its last work, which the pictures show. */
-        size_t work =
-            section == FIGURES_OVERVIEW ? 0 : section + report_family_at(page->data, section).works - 1;
         struct report_noise n = {0};
-        if (page->data->works)
-            n = report_noise_of(page->data, work, page->found);
-        if (section != FIGURES_OVERVIEW && n.control && n.control->n >= STATS_MIN)
+        if (section != FIGURES_OVERVIEW)
+            n = report_noise_of(page->data, section, page->found);
+        if (n.control && n.control->n >= STATS_MIN)
             fprintf(f, "; A/A noise %s", report_interval(n.control->log_ratio).text);
         fprintf(f,
                 ". <a href=\"plots/%s.csv\">csv</a> <a href=\"plots/%s.svg\">svg</a> <a "
@@ -295,7 +292,7 @@ static void put_head(FILE *f, const struct report_page *page)
         "is the exact one of "
         "the signed-rank test (Hodges-Lehmann), verdicts are adjusted for the number of comparisons (Holm). "
         "<em>no difference</em>: the interval lies within the noise of the baseline against itself (A/A), or "
-        "within 1&nbsp;%. "
+        "within 1&nbsp;%; over 10&nbsp;% of noise it is not claimed. "
         "JW2: resident over live memory when most is live. ext: active pages over live blocks, where the "
         "allocator can tell. "
         "Peak RSS: of the whole process. "
@@ -356,16 +353,15 @@ static void put_object(FILE *f, const struct record *r, const char *key, const c
 
 static void put_sections(FILE *f, const struct report_page *page)
 {
-    for (size_t w = 0; w < page->data->works;) {
-        struct report_family family = report_family_at(page->data, w);
-        fputs("<section>\n<h2>", f);
-        report_put_html(f, page->data->work[w].name);
-        fputs("</h2>\n", f);
-        for (size_t i = w; i < w + family.works; i++)
-            put_table(f, page, i);
+    for (size_t w = 0; w < page->data->works; w++) {
+        bool first = report_family_at(page->data, w).first == w;
+        if (first) {
+            fputs("<h2>", f);
+            report_put_html(f, page->data->work[w].name);
+            fputs("</h2>\n", f);
+        }
+        put_table(f, page, w);
         put_figures(f, page, w);
-        fputs("</section>\n", f);
-        w += family.works;
     }
 }
 

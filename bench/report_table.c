@@ -147,6 +147,7 @@ void report_table_of(FILE *out, const struct report_data *d, const struct report
                 "JW2: resident over live memory at the peak; ext: active pages over live blocks;\n"
                 "peak RSS: of the whole process; pause: the longest\n",
                 d->blocks < STATS_MIN ? "; CI: from 6 blocks on" : ", exact CI");
+    fflush(out); /* what follows on standard error comes after it */
 }
 
 void report_table(FILE *out, struct record *const *sample, size_t samples, const char *baseline)

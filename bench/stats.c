@@ -415,7 +415,7 @@ enum stats_verdict stats_judge(struct stats_interval ci, double p, double margin
 {
     if (!isfinite(ci.lo) || !isfinite(ci.hi))
         return STATS_NO_INTERVAL;
-    if (ci.lo >= -margin && ci.hi <= margin)
+    if (margin <= log1p(STATS_MARGIN_MAX) && ci.lo >= -margin && ci.hi <= margin)
         return STATS_SAME;
     if (p < 0.05 && ci.lo > 0)
         return STATS_HIGHER;

@@ -13,10 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STATS_MIN    6u    /* the smallest n at which the signed-rank interval reaches 95 % */
-#define STATS_MAX    4096u /* values taken; more are left out by the caller */
-#define STATS_EXACT  200u  /* up to here the signed-rank distribution is exact, above it is the normal one */
-#define STATS_MARGIN 0.01  /* the least equivalence margin: 1 % */
+#define STATS_MIN        6u    /* the smallest n at which the signed-rank interval reaches 95 % */
+#define STATS_MAX        4096u /* values taken; more are left out by the caller */
+#define STATS_EXACT      200u /* up to here the signed-rank distribution is exact, above it is the normal one */
+#define STATS_MARGIN     0.01 /* the least equivalence margin: 1 % */
+#define STATS_MARGIN_MAX 0.10 /* a margin above that allows no claim of equality: 10 % */
 
 struct stats_interval {
     double estimate, lo, hi;
@@ -64,7 +65,8 @@ double stats_detectable(struct stats_interval ci);
 double stats_margin(double aa_half_width);
 
 enum stats_verdict { STATS_NO_INTERVAL, STATS_INCONCLUSIVE, STATS_SAME, STATS_LOWER, STATS_HIGHER };
-/* SAME when the interval lies inside [-margin, margin]; LOWER or HIGHER when it excludes 0 and p (adjusted) < 0.05. */
+/* SAME when the interval lies inside [-margin, margin] and the margin is not over STATS_MARGIN_MAX (a run that noisy cannot
+ * claim equality); LOWER or HIGHER when it excludes 0 and p (adjusted) < 0.05. */
 enum stats_verdict stats_judge(struct stats_interval ci, double p, double margin);
 
 #endif

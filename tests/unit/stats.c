@@ -146,6 +146,9 @@ static void test_judge(void **state)
     assert_int_equal(stats_judge((struct stats_interval){0.1, -0.05, 0.15}, 0.01, margin),
                      STATS_INCONCLUSIVE);
     assert_int_equal(stats_judge((struct stats_interval){0.0, -0.005, 0.005}, 1, margin), STATS_SAME);
+    assert_int_equal(stats_judge((struct stats_interval){0.0, -0.05, 0.05}, 1, 0.09), STATS_SAME);
+    assert_int_equal(stats_judge((struct stats_interval){0.0, -0.05, 0.05}, 1, 0.5), STATS_INCONCLUSIVE);
+    assert_int_equal(stats_judge((struct stats_interval){0.2, 0.1, 0.3}, 0.01, 0.5), STATS_HIGHER);
     assert_int_equal(stats_judge((struct stats_interval){0.0, -0.005, 0.02}, 1, margin), STATS_INCONCLUSIVE);
 }
 

@@ -343,7 +343,9 @@ static CALLSITE_WRAPPER void *trace_realloc(void *ctx, void *old, size_t size)
         void *p = trace_enter(t, t->inner.malloc(t->inner.ctx, size + TRACE_LEAD), TRACE_LEAD, size,
                               CALLSITE_HERE(t->frames));
         if (p) {
-            memcpy(p, old, size < was.size ? size : was.size);
+            size_t had =
+                trace_usable(t, old); /* what was said to be usable is kept, not only what was asked */
+            memcpy(p, old, size < had ? size : had);
             trace_given_back(t, was.site, was.size);
             t->inner.free(t->inner.ctx, (char *)old - lead);
         }

@@ -6,6 +6,7 @@
  * With one thread the main thread does the work and no other exists: a second thread would take the C library's malloc
  * off its single-thread path. */
 #include "child.h"
+#include "child_check.h"
 #include "protocol.h"
 
 #include <errno.h>
@@ -402,6 +403,8 @@ static void child_verify(void)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "--check") == 0)
+        return child_check_main(argc, argv);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_TIMERSLACK, 1);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});

@@ -1,8 +1,10 @@
 /* child_proof.c: which library serves malloc here? A preloaded library that is missing leaves one line on standard error and the
  * program goes on with the C library; so the answer comes from the resolved symbols, not from what was asked. */
 #include "child.h"
+#include "child_check.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <gnu/libc-version.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -44,6 +46,16 @@ static void proof_version(char *out, size_t size)
     } else if (tbb_version) {
         snprintf(out, size, "%s", tbb_version());
     }
+}
+
+int proof_serves(const char *library, struct message *m)
+{
+    static char served[PATH_MAX], wanted[PATH_MAX];
+    proof_path("malloc", served);
+    if (!library[0] || (realpath(library, wanted) && strcmp(served, wanted) == 0))
+        return 0;
+    return message_set(m, -EINVAL, "wrong library: malloc is served by %.400s, not by %.400s", served,
+                       library);
 }
 
 void proof_of_library(const struct child_cell *cell)

@@ -15,6 +15,7 @@
     V(compare, "compare", "DIR [DIR2] [options]", "a metric against a baseline, with interval and verdict") \
     V(preload, "preload", "ALLOC [options] -- PROGRAM ARGS...",                                             \
       "a program of the user's on one of our backends, or on a library")                                    \
+    V(check, "check", "--alloc A[,A...] [options]", "is this allocator correct?")                           \
     V(sites, "sites", "FILE [OLDER] [options]",                                                             \
       "who held memory, from a snapshot of trace(), or what changed since another")                         \
     V(list, "list", "[allocs|workloads|rc|gc|suites|plots] [--json]", "what there is, with every parameter")

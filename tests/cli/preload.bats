@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2015,SC2016,SC2154 # "a && b || report" as assertions; inner shells expand; bats sets $stderr
 # preload: our backends in malloc's place in programs that are not ours, which must not notice; refusals; exit statuses;
 # what trace() and debug() tell of such programs.
 

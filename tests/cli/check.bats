@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2015,SC2154 # "a && b || report" as assertions; bats sets $stderr
+# check: backends and wrappers that are sound pass; libraries can be checked; a failed check is status 1; bad input is 2.
+
+setup_file() {
+    bats_require_minimum_version 1.5.0
+}
+
+setup() {
+    export hg="$HEAPGAUGE_BUILD/heapgauge"
+}
+
+# Under a sanitizer malloc(too much) is its own affair, and freed memory is kept from use.
+sanitized() {
+    nm "$hg" 2>/dev/null | grep -q '__[at]san_init'
+}
+
+@test "our backends and wrappers pass" {
+    sanitized && skip "the sanitizer is the allocator here"
+    run "$hg" check --alloc "system,pymalloc,locked(pymalloc:layout=3.9),bump,debug(system),trace:frames=4(debug(locked(pymalloc)))"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output = *"# locked(pymalloc:layout=3.9)"*"ok alignment: "*"ok fork: "* ]]
+    [ "$(grep -c '^ok ' <<< "$output")" -gt 60 ]
+    [[ $output = *"skip reuse: by design"* ]]
+    [[ ${lines[-1]} = *" passed, 0 failed, 1 skipped" ]]
+}
+
+@test "the real PyObject_Malloc passes where there is one" {
+    sanitized && skip "the sanitizer is the allocator here"
+    run "$hg" check --alloc cpython
+    [ "$status" -eq 0 ]
+    [[ $output = *"ok calloc"* || $output = *"skip open: "* ]]
+}
+
+@test "a library is checked by its name, and a check that fails is status 1" {
+    sanitized && skip "the sanitizer is the allocator here"
+    for name in jemalloc mimalloc tcmalloc tbbmalloc; do
+        run "$hg" check --alloc "preload:$name" --only contents,overlap,threads
+        if [ "$status" -eq 2 ]; then
+            [[ $output = *"apt install"* ]]
+            continue
+        fi
+        [ "$status" -eq 0 ]
+        [[ ${lines[-1]} = "3 passed, 0 failed, 0 skipped" ]]
+    done
+    # An allocator whose free does nothing at all is a library with a fault.
+    cat > "$BATS_TEST_TMPDIR/keeps.c" <<'C'
+#include <stddef.h>
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+void *malloc(size_t n) { return __libc_malloc(n); }
+void *calloc(size_t n, size_t m) { return __libc_calloc(n, m); }
+void *realloc(void *p, size_t n) { return __libc_realloc(p, n); }
+void free(void *p) { (void)p; }
+C
+    "${CC:-cc}" -fno-builtin -shared -fPIC -o "$BATS_TEST_TMPDIR/keeps.so" "$BATS_TEST_TMPDIR/keeps.c"
+    run "$hg" check --alloc "preload:$BATS_TEST_TMPDIR/keeps.so" --only reuse,contents
+    [ "$status" -eq 1 ]
+    [[ $output = *"FAIL reuse: memory is not used again"* ]]
+    [[ $output = *"ok contents"* ]]
+    [[ ${lines[-1]} = "1 passed, 1 failed, 0 skipped" ]]
+}
+
+@test "a library that dies at once is a failed check, not a silence" {
+    sanitized && skip "the sanitizer is the allocator here"
+    printf '#include <stdlib.h>\nvoid *malloc(size_t n) { (void)n; abort(); }\nvoid free(void *p) { (void)p; }\n' \
+        > "$BATS_TEST_TMPDIR/dies.c"
+    "${CC:-cc}" -fno-builtin -shared -fPIC -o "$BATS_TEST_TMPDIR/dies.so" "$BATS_TEST_TMPDIR/dies.c"
+    run "$hg" check --alloc "preload:$BATS_TEST_TMPDIR/dies.so"
+    [ "$status" -eq 1 ]
+    [[ $output = *"FAIL worker: died of SIGABRT"* ]]
+}
+
+@test "bad input is refused before anything runs" {
+    refused() {
+        run --separate-stderr "$hg" check "${@:2}"
+        [ "$status" -eq 2 ] && [ -z "$output" ] && [[ $stderr = *"$1"* ]] || { echo "$output $stderr"; return 1; }
+    }
+    refused "usage"
+    refused "nothing to check" --alloc "system,locked(null)"
+    refused "did you mean 'pools'" --alloc "system,poools"
+    refused "not a shared library" --alloc preload:/etc/passwd
+    refused "limit" --alloc system --limit 0
+    refused "seed" --alloc system --seed x
+    run "$hg" check --alloc system --only nosuch
+    [ "$status" -eq 2 ]
+    [[ $output = *"nosuch"* ]]
+}

@@ -96,7 +96,7 @@ static NOINLINE void heap_outbox_open(struct pools_heap *h, struct pools_outbox 
         heap_outbox_send(h, o);
     /* Relaxed: a hint of how many are out. */
     uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
-    unsigned count = (pools_word_carved(w) - pools_word_home(w)) / 4;
+    unsigned count = (pools_word_carved(w) - pools_word_home(w)) / 2;
     if (count > POOLS_OUTBOX_BYTES / page->block_bytes)
         count = POOLS_OUTBOX_BYTES / page->block_bytes;
     if (count <= 1)
@@ -147,12 +147,12 @@ void pools_heap_drain(struct pools_heap *h)
 {
     heap_settle(h);
     int64_t live = heap_max(h->low + h->slack, 0);
-    if (atomic_load_explicit(&h->held, memory_order_relaxed) <= POOLS_KEEP) {
+    if (atomic_load_explicit(&h->held, memory_order_relaxed) <= 2 * POOLS_KEEP) {
         h->slack = live + POOLS_KEEP; /* not again before the next refill looks */
     } else {
         heap_flush(h);
         heap_sweep(h);
-        h->slack = heap_max(live / 4, 4096);
+        h->slack = heap_max(live / 2, 4096);
     }
     h->low = live - h->slack;
 }
@@ -295,8 +295,8 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
     heap_settle(h);
     int64_t live = heap_max(h->low + h->slack, 0),
             held = atomic_load_explicit(&h->held, memory_order_relaxed);
-    if (h->slack > live / 2) {
-        h->slack = heap_max(live / 4, 4096);
+    if (h->slack > live / 4 * 3) {
+        h->slack = heap_max(live / 2, 4096);
         h->low = live - h->slack;
     }
     if (atomic_load_explicit(&h->whole, memory_order_relaxed) > heap_max(POOLS_KEEP, held / 4))
@@ -309,7 +309,7 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
             return p;
         /* Before more memory: what lies in our bins, if it is much (the program turns to other sizes), then
          * what dead threads left. */
-        if (h->out - live > heap_max(POOLS_KEEP / 4, h->out / 8)) {
+        if (h->out - live > heap_max(POOLS_KEEP, h->out / 4)) {
             heap_flush(h);
             heap_sweep(h);
             h->out = live; /* exact, but for races in the booking: never flush twice for the same */

@@ -38,9 +38,9 @@
  * is always good.
  *
  * Memory goes back without further calls. A heap keeps `slack`, the weight it may free before its caches are
- * sent home: a quarter of what is live. As a program drains, its caches go home at each quarter less, and
+ * sent home: half of what is live. As a program drains, its caches go home at each halving, and
  * pages that are whole again are freed as runs; freed runs stay resident up to an eighth of what is in use
- * (and 1 MiB), beyond that they are purged by the thread that freed them. A heap of at most 1 MiB keeps all.
+ * (and 1 MiB), beyond that they are purged by the thread that freed them. A heap of at most 2 MiB keeps all.
  *
  * References: Leijen, Zorn, de Moura, "Mimalloc: free list sharding in action" (ISMM'19): lists by page,
  * delayed free; Lietar et al., "snmalloc: a message passing allocator" (ISMM'19): remote frees leave in
@@ -127,9 +127,8 @@ struct pools_bin {
 struct pools_outbox {
     struct pools_page *page;
     void *head, *tail;
-    uint32_t
-        count; /* goes at so many: at most a quarter of what the page has out, so that none waits for us */
-    uint32_t left; /* until then */
+    uint32_t count; /* goes at so many: at most half of what the page has out, so that none waits for us */
+    uint32_t left;  /* until then */
 };
 
 enum pools_heap_state { POOLS_HEAP_LIVE, POOLS_HEAP_DEAD };

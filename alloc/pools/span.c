@@ -130,13 +130,25 @@ static void span_dirty_update(struct pools *in, struct pools_segment *s, int cha
     }
 }
 
-/* A heap that has so many asks for huge pages from then on: it misses the TLB on nearly every free, and the part
- * of the last huge page that it may never use is small beside what it has. */
+/* Many small blocks over many segments miss the TLB on nearly every free: then huge pages are asked for. Not before
+ * so many segments are mapped, and only while pages are dense: a huge page that is touched here and there would be
+ * resident whole. With span_lock. */
 #define SPAN_SMALL_SEGMENTS 3
+
+static bool span_wants_huge_pages(const struct pools *in)
+{
+    if (in->segments < SPAN_SMALL_SEGMENTS)
+        return false;
+    int64_t held = 0;
+    /* Acquire: pairs with the birth of a heap. */
+    for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h; h = h->all_next)
+        held += atomic_load_explicit(&h->held, memory_order_relaxed);
+    return held >= (int64_t)(in->segments * (POOLS_SEGMENT / 4 * 3));
+}
 
 static struct pools_segment *span_segment_new(struct pools *in)
 {
-    unsigned flags = in->segments >= SPAN_SMALL_SEGMENTS ? OS_THP : 0;
+    unsigned flags = span_wants_huge_pages(in) ? OS_THP : 0;
     struct pools_segment *s = os_map(&in->account, POOLS_SEGMENT, POOLS_SEGMENT, flags);
     if (!s) {
         errno = ENOMEM;

@@ -1,7 +1,11 @@
-/* core.h: the calls of pymalloc, compiled once for each layout so that every size is a constant. The
- * including file defines CORE_NAME         the struct pymalloc_layout CORE_TITLE        its name as a user
- * writes it CORE_POOL_BITS, CORE_ARENA_BITS CORE_MAP          1: ownership by the radix map; 0: by the arena
- * index in the pool (3.9) CORE_MAP_FLAGS    for os_map Invariants and departures from CPython: heap.h. */
+/* core.h: the calls of pymalloc, compiled once for each layout so that every size is a constant. The including
+ * file defines
+ *   CORE_NAME         the struct pymalloc_layout
+ *   CORE_TITLE        its name as a user writes it
+ *   CORE_POOL_BITS, CORE_ARENA_BITS
+ *   CORE_MAP          1: ownership by the radix map; 0: by the arena index in the pool (3.9)
+ *   CORE_MAP_FLAGS    for os_map
+ * Invariants and departures from CPython: heap.h. */
 #include "heap.h"
 
 #include <errno.h>

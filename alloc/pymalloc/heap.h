@@ -11,7 +11,7 @@
  * taken and given back, and so every figure of sys._debugmallocstats(). tests/conformance proves it address
  * by address. What differs is where the state lives and when it is written down:
  *  - layout 3.10 keeps the 48-byte header's room in each pool but its contents beside the map (map.h):
- * headers that all lie at multiples of 16 KiB fight for a few cache sets;
+ *    headers that all lie at multiples of 16 KiB fight for a few cache sets;
  *  - pool->until counts frees until there is something to do: the live blocks of a pool on a list, 1 for a
  *    full pool off its list. One test on the way of free() serves both;
  *  - a pool that empties, is alone on its class list and would be the next one handed out is left where it is

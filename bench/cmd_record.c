@@ -296,6 +296,17 @@ static int record_finish(struct recording *r, struct tool_file *f, struct messag
 
 static char output_option[] = "--output"; /* what -o stands for */
 
+#define RECORD_ROOM (1 << 20) /* bytes: a header, two segments and a small trace */
+
+/* A disk that is full already is told before the program starts. */
+static int record_room(const struct recording *r, const struct tool_file *f, struct message *m)
+{
+    int err = posix_fallocate(f->fd, 0, RECORD_ROOM);
+    if (!err && ftruncate(f->fd, 0) != 0)
+        err = errno;
+    return err ? message_set(m, -err, "cannot write %s: %s", r->o.output, strerror(err)) : 0;
+}
+
 int cmd_record(const struct command *self, int argc, char **argv)
 {
     static struct recording r;
@@ -317,7 +328,7 @@ int cmd_record(const struct command *self, int argc, char **argv)
     }
     if ((err = record_find_library(&r, &m)) || (err = tool_file_open(&f, r.o.output, &m)))
         return option_refuse(&m);
-    if ((err = record_set_base(&r, &m)) || (err = record_run(&r, &m))) {
+    if ((err = record_room(&r, &f, &m)) || (err = record_set_base(&r, &m)) || (err = record_run(&r, &m))) {
         tool_file_drop(&f);
         return option_refuse(&m);
     }

@@ -215,23 +215,26 @@ EOF
 
 @test "heapgauge itself killed: the recording stays and becomes a trace" {
     build slow <<'EOF'
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 int main(void)
 {
     for (int i = 0; i < 5000; i++) { void *volatile p = malloc(888); free(p); }
-    close(1); close(2);
-    sleep(1);
+    close(creat("ready", 0600));
+    while (access("go", F_OK)) usleep(5000);
     for (int i = 0; i < 5000; i++) { void *volatile p = malloc(888); free(p); }
+    close(creat("done", 0600));
     return 0;
 }
 EOF
-    "$hg" record -o s.hgt -- ./slow &
-    sleep 0.4
+    "$hg" record -o s.hgt -- ./slow >/dev/null 2>&1 3>&- &
+    until [ -e ready ]; do sleep 0.02; done
     kill -KILL $!
     wait $! || true
     [ ! -e s.hgt ]
-    sleep 1
+    touch go
+    until [ -e done ]; do sleep 0.02; done
     part=$(ls s.hgt.part.*)
     "$hg" trace import "$part" -o s.hgt
     [ "$(count s.hgt 888)" -eq 10000 ]

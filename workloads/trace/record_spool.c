@@ -320,8 +320,10 @@ static int spool_open(bool forked)
     int err = fstat(fd, &st) == 0 ? spool_grow(fd, 0, SPOOL_HEADER_BYTES) : -errno;
     struct spool_header *h = err ? NULL : os_map_file_piece(fd, 0, SPOOL_HEADER_BYTES);
     if (!h) {
+        err = err ? err : -errno;
         close(fd);
-        return err ? err : -errno;
+        unlink(process.path);
+        return err;
     }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

@@ -152,9 +152,11 @@ install: all
 	install -m 755 $(WORKERS) $(LIBS) $(DESTDIR)$(PREFIX)/libexec/heapgauge/
 	install -m 644 scripts/suites/*.ini $(DESTDIR)$(PREFIX)/share/heapgauge/suites/
 	install -m 644 scripts/plot/*.gp $(DESTDIR)$(PREFIX)/share/heapgauge/plot/
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/heapgauge.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/bin/heapgauge $(DESTDIR)$(PREFIX)/libexec/heapgauge $(DESTDIR)$(PREFIX)/share/heapgauge
+	rm -rf $(DESTDIR)$(PREFIX)/share/man/man1/heapgauge.1 $(DESTDIR)$(PREFIX)/bin/heapgauge $(DESTDIR)$(PREFIX)/libexec/heapgauge $(DESTDIR)$(PREFIX)/share/heapgauge
 
 clean:
 	rm -rf $(BUILD) compile_commands.json

@@ -437,7 +437,7 @@ struct record *record_parse(const char *text, size_t size, const char *file, uns
 {
     json_error_t error;
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-    if (root && json_is_object(root)) {
+    if (json_is_object(root)) { /* which NULL is not */
         struct record *r = record_wrap(root);
         if (!r)
             message_set(m, -ENOMEM, "%s:%u: out of memory", file, line);

@@ -107,26 +107,26 @@ enum {
     P(S, RANGE, size, "16-4096", "1-1G", "block sizes in bytes")        \
     P(S, COUNT, ops, "2M", "1-100G", "operations (a malloc or a free each), over all threads")
 
-#define BLOWUP_PARAMS(P, S)                                                         \
+#define BLOWUP_PARAMS(P, S)                                                            \
     P(S, BYTES, live, "32M", "4k-1024G", "bytes that stay live, however many threads") \
-    P(S, RANGE, size, "16-512", "1-1G", "block sizes in bytes")                     \
+    P(S, RANGE, size, "16-512", "1-1G", "block sizes in bytes")                        \
     P(S, COUNT, rounds, "8", "1-1M", "how often the set changes hands")
 
 #define ROBSON_PARAMS(P, S)                                                       \
-    P(S, BYTES, live, "32M", "4k-1024G", "most bytes live, over all threads")        \
+    P(S, BYTES, live, "32M", "4k-1024G", "most bytes live, over all threads")     \
     P(S, RANGE, size, "16-1M", "1-1G", "the first size and the last: it doubles") \
     P(S, COUNT, rounds, "1", "1-1M", "how often it starts again")
 
-#define PHASE_SHIFT_PARAMS(P, S)                                                       \
+#define PHASE_SHIFT_PARAMS(P, S)                                                          \
     P(S, BYTES, live, "64M", "4k-1024G", "bytes that each phase fills, over all threads") \
-    P(S, BYTES, size, "240", "1-1G", "block size of the first phase")                  \
-    P(S, REAL, factor, "2.05", "0.01-100", "from one phase's size to the next's")      \
-    P(S, COUNT, phases, "4", "1-1000", "phases")                                       \
+    P(S, BYTES, size, "240", "1-1G", "block size of the first phase")                     \
+    P(S, REAL, factor, "2.05", "0.01-100", "from one phase's size to the next's")         \
+    P(S, COUNT, phases, "4", "1-1000", "phases")                                          \
     P(S, REAL, survive, "0.05", "0-1", "part of the blocks that outlive their phase")
 
-#define SAWTOOTH_PARAMS(P, S)                                                          \
+#define SAWTOOTH_PARAMS(P, S)                                                             \
     P(S, BYTES, live, "64M", "4k-1024G", "bytes at the top of a tooth, over all threads") \
-    P(S, RANGE, size, "16-2048", "1-1G", "block sizes in bytes")                       \
+    P(S, RANGE, size, "16-2048", "1-1G", "block sizes in bytes")                          \
     P(S, COUNT, teeth, "4", "1-1M", "how often it grows")
 
 #define ALLOC_TRACE_PARAMS(P, S)                                                                 \

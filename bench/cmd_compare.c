@@ -291,7 +291,7 @@ static void compare_print(const struct compare *c)
            tested == 1 ? "" : "s");
     if (tested && compare_now(c)->blocks < needed)
         printf("So many comparisons take %zu blocks before any can be significant.\n", needed);
-    printf("no difference (<x): the CI lies within x: the A/A noise, 1 %% at least, 10 %% at most\n"
+    printf("no difference (<x): the CI lies within x: the A/A noise, from 1 %% to 10 %%\n"
            "inconclusive (>x): x is the smallest effect that this run finds 4 times in 5\n");
 }
 

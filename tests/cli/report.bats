@@ -22,7 +22,7 @@ made() {
     [ "$(awk '{ if (length > m) m = length } END { print m }' <<< "$output")" -le 80 ]
     for kind in heatmap throughput ratios memory percentiles timeline; do
         n=0
-        for csv in "$dir"/plots/$kind-*.csv; do
+        for csv in "$dir/plots/$kind"-*.csv; do
             [ -s "${csv%.csv}.svg" ]
             [ -s "${csv%.csv}.png" ]
             [ "$(wc -l < "$csv")" -ge 2 ]
@@ -160,15 +160,19 @@ P
 }
 
 @test "bad input: exit 2, one line, nothing made" {
-    for args in "" "$BATS_TEST_TMPDIR/none" "a b" "--nonsense"; do
-        run "$hg" report $args
+    refused() {
+        run "$hg" report "$@"
         [ "$status" -eq 2 ]
         [ "${#lines[@]}" -eq 1 ]
-    done
+    }
+    refused
+    refused "$BATS_TEST_TMPDIR/none"
+    refused a b
+    refused --nonsense
     made "$dir" blocks=1 configs="system=1"
     : > "$dir/samples.jsonl"
     run "$hg" report "$dir"
     [ "$status" -eq 2 ]
     grep -q 'no samples' <<< "$output"
-    [ "$(ls "$dir" | wc -l)" -eq 2 ]
+    [ "$(find "$dir" -mindepth 1 | wc -l)" -eq 2 ]
 }

@@ -24,6 +24,37 @@ static inline struct object **object_table(struct workload_sample *s, const char
     return table;
 }
 
+/* What most of them keep for each thread. */
+struct object_thread {
+    struct object **table; /* a root */
+    uint64_t count;
+    struct rng rng;
+    uint64_t sum; /* goes into the checksum */
+};
+
+/* Tables of so many references for each thread; shared: the workload's own, or NULL. */
+static inline int object_setup(struct workload_sample *s, uint64_t count, void *shared)
+{
+    struct object_thread *all = workload_scratch(s->threads * sizeof *all);
+    if (!all)
+        return message_set(s->message, -ENOMEM, "%s: no memory for its tables", s->workload->name);
+    for (unsigned i = 0; i < s->threads; i++) {
+        all[i].table = object_table(s, s->workload->name, count);
+        all[i].count = count;
+        if (!all[i].table)
+            return -ENOMEM;
+        rng_seed(&all[i].rng, s->thread[i].seed);
+        s->thread[i].state = &all[i];
+    }
+    s->state = shared;
+    return 0;
+}
+
+static inline int object_no_memory(struct workload_sample *s)
+{
+    return message_set(s->message, -ENOMEM, "%s: no memory for its first objects", s->workload->name);
+}
+
 static inline void object_publish(struct workload_thread *t, uint64_t ops)
 {
     uint64_t live, allocated;
@@ -51,6 +82,35 @@ static inline bool object_replace(struct workload_thread *t, struct object **pla
     return true;
 }
 
+/* Runs step once for each of this thread's operations, with safepoints, latency and figures; stops when one fails. */
+typedef bool object_step(struct workload_thread *t, struct object_thread *own, uint64_t bits);
+static inline __attribute__((always_inline)) void object_run(struct workload_thread *t, uint64_t ops,
+                                                             object_step *step)
+{
+    struct object_thread *own = t->state;
+    uint64_t steps = object_share(t, ops), done = 0;
+    if (t->failed_allocs)
+        return;
+    for (; done < steps; done++) {
+        uint64_t bits = rng_next(&own->rng);
+        if (__builtin_expect(latency_due(t), 0)) {
+            uint64_t start = os_now_ns();
+            if (!step(t, own, bits))
+                break;
+            t->sample->latency(t, OP_REQUEST, os_now_ns() - start);
+        } else if (!step(t, own, bits)) {
+            break;
+        }
+        thread_safepoint();
+        if (done % GAUGE_BATCH == 0)
+            object_publish(t, done);
+    }
+    t->failed_allocs += done < steps;
+    object_publish(t, done);
+    t->ops = done;
+    t->checksum = own->sum;
+}
+
 static inline void object_drop_all(struct object **table, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -59,6 +119,20 @@ static inline void object_drop_all(struct object **table, size_t count)
         rc_xdec(old);
         thread_safepoint();
     }
+}
+
+/* Gives back a thread's table. */
+static inline void object_drain(struct workload_thread *t)
+{
+    struct object_thread *own = t->state;
+    object_drop_all(own->table, own->count);
+    object_publish(t, t->ops);
+}
+
+/* Of one that makes cycles: without a collector they stay, and their number says nothing. */
+static inline uint64_t object_kept_cycles(struct workload_sample *s)
+{
+    return runtime_collects(s->runtime) ? 0 : runtime_live_objects(s->runtime);
 }
 
 /* Of a workload that gives back all it makes. */

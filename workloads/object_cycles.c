@@ -167,18 +167,11 @@ static void cycles_drain(struct workload_thread *t)
     object_publish(t, t->ops);
 }
 
-/* What nobody collects stays: every cyclic structure that was ever made. The count is the runtime's own then, so
- * it says nothing; with a collector nothing may be left. */
-static uint64_t cycles_kept(struct workload_sample *s)
-{
-    return runtime_collects(s->runtime) ? 0 : runtime_live_objects(s->runtime);
-}
-
 const struct workload workload_cycles = {
     .name = "cycles",
     .setup = cycles_setup,
     .prepare = cycles_prepare,
     .run = cycles_run,
     .drain = cycles_drain,
-    .kept = cycles_kept,
+    .kept = object_kept_cycles,
 };

@@ -56,7 +56,7 @@ BUILD_DEFS := -DHG_VERSION='"$(VERSION)"' -DHG_MODE='"$(MODE)"' -DHG_CFLAGS='"$(
 
 # --- what is built from what -----------------------------------------------------------------------------
 # One worker a refcount policy: gc/, the object-level workloads and bench/child*.c are compiled once for each.
-POLICIES := gil gil312 gil314 objlock atomic biased
+POLICIES := gil gil312 gil314 objlock atomic biased tracing
 
 ALLOC_C  := $(filter-out alloc/shim%,$(wildcard alloc/*.c alloc/*/*.c))
 GC_C     := $(wildcard gc/*.c gc/*/*.c)

@@ -134,7 +134,10 @@ static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
     const char *names[64], *rest = NULL;
     size_t n = 0;
     if (!text || !*text) /* the collector that belongs to the policy, where there is one */
-        text = cell->rc && cell->rc->flags & RC_GIL ? "generational" : "none";
+        text = cell->rc && cell->rc->flags & RC_TRACING ? "tracing"
+               : cell->rc && cell->rc->flags & RC_GIL   ? "generational"
+               : cell->rc                               ? "stw"
+                                                        : "none";
     int err = cell_name(text, "collector", name, sizeof name, &rest, m);
     if (err)
         return err;
@@ -172,6 +175,15 @@ static int cell_check(const struct cell *cell, struct message *m)
             "%s hands out the same memory again and again: no object can live in it; bump is the "
             "floor for objects",
             alloc);
+    bool tracing = cell->rc && cell->rc->flags & RC_TRACING;
+    if (cell->gc && cell->gc->flags & GC_NEEDS_TRACING && !tracing)
+        return message_set(m, -ENOTSUP,
+                           "collector %s works where nothing is counted: it needs rc=tracing, not %s",
+                           cell->gc->name, rc);
+    if (cell->gc && tracing && cell->gc->flags & ~(unsigned)GC_NEEDS_TRACING)
+        return message_set(m, -ENOTSUP,
+                           "collector %s works with counts: with rc=tracing take tracing or none",
+                           cell->gc->name);
     if (cell->gc && cell->gc->flags & GC_NEEDS_GIL && !gil)
         return message_set(m, -ENOTSUP,
                            "collector %s keeps lists that need the GIL: with rc=%s take none or stw",

@@ -87,9 +87,10 @@ static void list_gc(struct list_out *out)
 {
     for (const struct collector_info *c = collector_list; c->name; c++)
         list_row(out, c->name, NULL, c->summary, c->params,
-                 c->flags & GC_NEEDS_GIL     ? "rc=gil"
-                 : c->flags & GC_NEEDS_NOGIL ? "rc=atomic, objlock or biased"
-                                             : "");
+                 c->flags & GC_NEEDS_GIL       ? "rc=gil"
+                 : c->flags & GC_NEEDS_NOGIL   ? "rc=atomic, objlock or biased"
+                 : c->flags & GC_NEEDS_TRACING ? "rc=tracing"
+                                               : "");
 }
 
 static int list_compare(const void *a, const void *b)

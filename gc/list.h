@@ -9,6 +9,7 @@
 
 enum {
     RC_GIL = 1 << 0, /* one thread at a time runs: list-based collectors and allocators without a lock work */
+    RC_TRACING = 1 << 1, /* nothing is counted: takes the collector tracing alone */
 };
 #define RC_GIL_PARAMS(P, S)                                                        \
     P(S, FLAG, freelists, "1", "", "keep dead objects for the next of their kind") \
@@ -32,7 +33,9 @@ enum {
       "a one-byte mutex an object guards its count and its contents")                                \
     R(atomic, "atomic", 0, RC_NOGIL_PARAMS, "atomic counts, a mutex an object for its contents")     \
     R(biased, "biased", 0, RC_BIASED_PARAMS,                                                         \
-      "PEP 703: the owner counts plainly, others atomically; readers without locks")
+      "PEP 703: the owner counts plainly, others atomically; readers without locks")                 \
+    R(tracing, "tracing", RC_GIL | RC_TRACING, RC_GIL_PARAMS,                                        \
+      "no counts at all: the floor for what counting costs")
 
 #define POLICY_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(rc_##ident##_params, PARAMS)
 POLICIES(POLICY_PARAM_STRUCT)
@@ -41,6 +44,7 @@ POLICIES(POLICY_PARAM_STRUCT)
 enum {
     GC_NEEDS_GIL = 1 << 0,
     GC_NEEDS_NOGIL = 1 << 1,
+    GC_NEEDS_TRACING = 1 << 2,
 };
 #define GENERATIONAL_PARAMS(P, S)                                        \
     P(S, CHOICE, version, "3.11", "3.11|3.13",                           \
@@ -71,6 +75,11 @@ enum {
     P(S, CHOICE, gate, "none", "none|rss", "rss: only if the process has grown, as 3.14.0 does")    \
     P(S, FLAG, alive, "1", "", "mark what the roots reach before counting, as 3.14 does")
 
+#define TRACING_PARAMS(P, S)                                                      \
+    P(S, COUNT, min, "10k", "0-1G",                                               \
+      "new container objects that start a collection, at least; 0 = none starts") \
+    P(S, REAL, growth, "1", "0-100", "new container objects that start one, as a part of those alive")
+
 #define COLLECTORS(C)                                                                                 \
     C(none, "none", 0, PARAM_NONE, "no collector: what reference counts alone leave behind")          \
     C(generational, "generational", GC_NEEDS_GIL, GENERATIONAL_PARAMS, "CPython's three generations") \
@@ -79,7 +88,8 @@ enum {
     C(pep848, "pep848", GC_NEEDS_GIL, PEP848_PARAMS,                                                  \
       "the generational incremental collector that PEP 848 drafts")                                   \
     C(stw, "stw", GC_NEEDS_NOGIL, STW_PARAMS,                                                         \
-      "free-threaded CPython's: stops the world twice, no generations")
+      "free-threaded CPython's: stops the world twice, no generations")                               \
+    C(tracing, "tracing", GC_NEEDS_TRACING, TRACING_PARAMS, "mark and sweep from the roots, without counts")
 
 #define COLLECTOR_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(gc_##ident##_params, PARAMS)
 COLLECTORS(COLLECTOR_PARAM_STRUCT)

@@ -28,6 +28,7 @@
 #define HG_RC_ATOMIC  4
 #define HG_RC_OBJLOCK 5
 #define HG_RC_BIASED  6
+#define HG_RC_TRACING 7 /* no counts */
 
 #ifndef HG_RC
 #error "compile gc/ with -DHG_RC=HG_RC_<policy>"
@@ -42,7 +43,7 @@ struct type;
 /* The last reference is gone: the type takes it apart (object.h). */
 static inline void object_dealloc(struct object *o);
 
-#if HG_RC != HG_RC_GIL && HG_RC != HG_RC_GIL312 && HG_RC != HG_RC_GIL314
+#if HG_RC != HG_RC_GIL && HG_RC != HG_RC_GIL312 && HG_RC != HG_RC_GIL314 && HG_RC != HG_RC_TRACING
 /* object.gc_bits of the policies without a GIL. */
 enum {
     GC_TRACKED = 1,
@@ -64,6 +65,8 @@ enum {
 #include "rc_objlock.h"
 #elif HG_RC == HG_RC_BIASED
 #include "rc_biased.h"
+#elif HG_RC == HG_RC_TRACING
+#include "rc_tracing.h"
 #else
 #error "HG_RC names no policy"
 #endif
@@ -71,6 +74,8 @@ enum {
 /* Its name in list.h. */
 #if HG_RC == HG_RC_GIL
 #define HG_RC_POLICY "gil"
+#elif HG_RC == HG_RC_TRACING
+#define HG_RC_POLICY "tracing"
 #elif HG_RC == HG_RC_GIL312
 #define HG_RC_POLICY "gil312"
 #elif HG_RC == HG_RC_GIL314

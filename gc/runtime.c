@@ -40,6 +40,9 @@ static int runtime_open_collector(struct runtime *r, struct message *m)
         return message_set(m, -ENOTSUP,
                            "gc %s is for runtimes without a GIL: take rc atomic, objlock or biased",
                            info->name);
+    bool traces = (info->flags & GC_NEEDS_TRACING) != 0, counts = HG_RC != HG_RC_TRACING;
+    if (traces == counts && info != &collector_list[0])
+        return message_set(m, -ENOTSUP, "gc %s and rc " HG_RC_POLICY " do not go together", info->name);
     if (!ops)
         return message_set(m, -ENOTSUP, "gc %s is not in this worker", info->name);
 #if RC_GIL_HELD
@@ -121,6 +124,8 @@ static void runtime_read_params(struct runtime *r)
     struct rc_gil312_params p;
 #elif HG_RC == HG_RC_GIL314
     struct rc_gil314_params p;
+#elif HG_RC == HG_RC_TRACING
+    struct rc_tracing_params p;
 #elif HG_RC == HG_RC_ATOMIC
     struct rc_atomic_params p;
 #elif HG_RC == HG_RC_OBJLOCK
@@ -166,6 +171,11 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
     runtime_read_params(r);
     r->open = true;
     int err = runtime_open_collector(r, m);
+#if HG_RC == HG_RC_TRACING
+    r->freelists.on = r->freelists_on = false; /* what is in the table is alive or swept */
+    if (!err && tracing_table_open() != 0)
+        err = message_set(m, -ENOMEM, "no memory for the table of objects");
+#endif
     if (err) {
         r->open = false;
         return err;

@@ -202,6 +202,7 @@ static size_t dict_bytes(const struct object *o)
 }
 
 /* As CPython's, without the keys of a table that has only strs: heap_each_reference gives those too. */
+/* Strs as keys lead nowhere, so only who must find every object is told of them. */
 static int dict_traverse(struct object *o, object_visit *visit, void *arg)
 {
     const struct dict_keys *k = dict_of(o)->keys;
@@ -211,7 +212,7 @@ static int dict_traverse(struct object *o, object_visit *visit, void *arg)
         if (!value)
             continue;
         if ((stop = visit(value, arg)) ||
-            (k->kind == KEYS_GENERAL && (stop = visit(*dict_key_at(k, i), arg))))
+            ((HG_RC == HG_RC_TRACING || k->kind == KEYS_GENERAL) && (stop = visit(*dict_key_at(k, i), arg))))
             return stop;
     }
     return 0;

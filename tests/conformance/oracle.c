@@ -203,9 +203,10 @@ static const char *run_script(const struct collector_info *info, const char *par
     if (objrun_open(&run, r, s, &m))
         return "no memory";
     while (run.next < s->step_count && !wrong) {
-        if (objrun_steps(&run, 67, no_stat, NULL, &m))
+        if (objrun_steps(&run, 67, no_stat, NULL, &m)) {
+            printf("# %s\n", m.text);
             wrong = "a step failed";
-        else if (!reachable_is_live(&run))
+        } else if (!reachable_is_live(&run))
             return "a reachable object was freed"; /* and nothing of this heap can be trusted */
     }
     uint64_t again = 0;
@@ -323,12 +324,16 @@ static const struct setting settings[] = {
     {"stw", "thresholds=1/0/0,alive=0"},
     {"stw", "gate=rss"},
     {"tracing", ""},
+    {"tracing", "min=1,growth=0"},
 };
 
 static const struct collector_info *find_collector(const char *name)
 {
+    unsigned allowed = HG_RC == HG_RC_TRACING ? GC_NEEDS_TRACING
+                       : RC_GIL_HELD          ? GC_NEEDS_GIL
+                                              : GC_NEEDS_NOGIL;
     for (const struct collector_info *c = collector_list; c->name; c++)
-        if (strcmp(c->name, name) == 0 && !(c->flags & (RC_GIL_HELD ? GC_NEEDS_NOGIL : GC_NEEDS_GIL)))
+        if (strcmp(c->name, name) == 0 && !(c->flags & ~allowed))
             return c;
     return NULL;
 }

@@ -7,7 +7,7 @@
 
 UNIT_C  := $(wildcard tests/unit/*.c)
 MANY_C  := $(shell grep -l '^// policies: ' $(UNIT_C))
-BATS    := $(wildcard tests/cli/*.bats)
+BATS    := $(wildcard tests/cli/*.bats tests/models/*.bats)
 
 unit_policies = $(shell sed -n 's,^// policies: ,,p' tests/unit/$(1).c)
 MANY    := $(foreach u,$(MANY_C:tests/unit/%.c=%),$(foreach p,$(call unit_policies,$(u)),$(u)-$(p)))

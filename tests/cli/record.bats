@@ -224,7 +224,7 @@ int main(void)
     close(creat("ready", 0600));
     while (access("go", F_OK)) usleep(5000);
     for (int i = 0; i < 5000; i++) { void *volatile p = malloc(888); free(p); }
-    close(creat("done", 0600));
+    close(creat("ended", 0600));
     return 0;
 }
 EOF
@@ -234,7 +234,7 @@ EOF
     wait $! || true
     [ ! -e s.hgt ]
     touch go
-    until [ -e done ]; do sleep 0.02; done
+    until [ -e ended ]; do sleep 0.02; done
     part=$(ls s.hgt.part.*)
     "$hg" trace import "$part" -o s.hgt
     [ "$(count s.hgt 888)" -eq 10000 ]

@@ -337,6 +337,7 @@ static int replay_setup(struct workload_sample *s)
         return err;
     s->state = r;
     s->note(s, "trace.threads", r->trace_threads);
+    s->note(s, "trace.peak_live_bytes", r->peak_live_bytes);
     s->note_text(s, "trace.path", p->file);
     return 0;
 }

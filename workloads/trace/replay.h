@@ -66,6 +66,7 @@ struct replay {
     bool check_contents, drained;
     uint64_t repeat;
     uint32_t trace_threads;
+    uint64_t peak_live_bytes; /* of the trace, in its own order */
 };
 
 int replay_list_add(struct replay_list *list, const void *item); /* 0 or -ENOMEM */

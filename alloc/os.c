@@ -67,7 +67,7 @@ void *os_map(struct os_account *account, size_t bytes, size_t align, unsigned fl
     if (os_injected_failure())
         return NULL;
     bytes = os_round(bytes);
-    int extra = flags & OS_RESERVE ? MAP_NORESERVE : 0;
+    int extra = flags & OS_RESERVE ? MAP_NORESERVE : 0, errno_before = errno;
     void *p = NULL;
     if (flags & OS_HUGE)
         p = os_mmap(bytes, MAP_HUGETLB);
@@ -101,6 +101,7 @@ void *os_map(struct os_account *account, size_t bytes, size_t align, unsigned fl
         return NULL;
     }
     os_count_map(account, bytes);
+    errno = errno_before; /* hints that came to nothing are no failure */
     return p;
 }
 

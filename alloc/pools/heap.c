@@ -159,7 +159,7 @@ void pools_heap_drain(struct pools_heap *h)
 
 /* A thread that takes its turn only now and then looks idle between two. When it misses what was purged, others
  * wait for twice as much before they do it again, for a second. */
-#define HEAP_ASLEEP     (8 * POOLS_KEEP)
+#define HEAP_ASLEEP     (4 * POOLS_KEEP)
 #define HEAP_ASLEEP_MAX (1024 * POOLS_KEEP)
 #define HEAP_MISSED_NS  ((uint64_t)1000000000)
 
@@ -173,11 +173,11 @@ static void heap_missed(struct pools_heap *h)
 
 bool pools_heap_asleep(struct pools_heap *owner)
 {
-    int64_t returned = atomic_load_explicit(&owner->returned, memory_order_relaxed);
-    if (returned <= heap_max(HEAP_ASLEEP, atomic_load_explicit(&owner->held, memory_order_relaxed) / 4) ||
+    int64_t whole = atomic_load_explicit(&owner->whole, memory_order_relaxed);
+    if (whole <= heap_max(HEAP_ASLEEP, atomic_load_explicit(&owner->held, memory_order_relaxed) / 4) ||
         atomic_load_explicit(&owner->state, memory_order_relaxed) != POOLS_HEAP_LIVE)
         return false;
-    return returned > atomic_load_explicit(&owner->asleep, memory_order_relaxed) ||
+    return whole > atomic_load_explicit(&owner->asleep, memory_order_relaxed) ||
            os_now_ns() - atomic_load_explicit(&owner->missed_ns, memory_order_relaxed) > HEAP_MISSED_NS;
 }
 
@@ -205,7 +205,8 @@ static void *heap_accept(struct pools_heap *h, unsigned c, struct pools_chain ch
     struct pools_bin *bin = &h->bin[c];
     void *p = chain.head;
     bin->head = chain.zero ? NULL : *(void **)p;
-    h->out += (int64_t)bin->weight * chain.count;
+    h->out += (int64_t)bin->weight * (chain.count - chain.remote);
+    h->low -= (int64_t)bin->weight * chain.remote;
     h->slack += bin->weight;
     *zero = chain.zero;
     return p;
@@ -272,7 +273,8 @@ static struct pools_page *heap_steal(struct pools_heap *h, unsigned c)
         if (!page)
             continue;
         uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
-        int64_t out = (int64_t)pools_weight(c) * (pools_word_carved(w) - pools_word_home(w));
+        int64_t out =
+            (int64_t)pools_weight(c) * (pools_word_carved(w) - pools_word_home(w) + pools_word_remote(w));
         int64_t bytes = (int64_t)pools_word_carved(w) * page->block_bytes;
         d->out -= out;
         d->low -= out;

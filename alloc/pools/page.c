@@ -97,10 +97,11 @@ void pools_page_push(struct pools *in, struct pools_heap *self, struct pools_pag
 {
     pools_assert(pools_page_is_valid(page));
     unsigned first = (unsigned)(((size_t)((char *)head - page->start) >> 4) + 1);
-    int64_t weight = (int64_t)pools_weight(page->class_) * count;
+    int64_t weight = (int64_t)pools_weight(page->class_);
     size_t bytes = page->slices * POOLS_SLICE;
     struct pools_heap *owner;
     uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed), to;
+    unsigned remote;
     bool whole;
     /* With our blocks in, a listed page may be whole and its owner free its run at once: after the exchange
      * the page is ours to look at only if it was not LISTED before, or is BUSY. */
@@ -110,7 +111,8 @@ void pools_page_push(struct pools *in, struct pools_heap *self, struct pools_pag
         pools_assert(home <= carved);
         whole = home == carved;
         *page_next(tail) = page_block(page, pools_word_head(w));
-        to = pools_word(first, home, carved, POOLS_LISTED);
+        remote = pools_word_remote(w) + (owner != self ? count : 0);
+        to = pools_word(first, home, carved, POOLS_LISTED | (uint64_t)remote << 50);
         if (whole && !(w & POOLS_LISTED))
             to = 0;
         else if (whole && owner != self && pools_heap_asleep(owner))
@@ -119,10 +121,10 @@ void pools_page_push(struct pools *in, struct pools_heap *self, struct pools_pag
          * cleared, and, when the page is freed or purged here, the other pushers' writes to its blocks. */
     } while (!atomic_compare_exchange_weak_explicit(&page->word, &w, to, memory_order_acq_rel,
                                                     memory_order_relaxed));
-    if (owner != self) /* relaxed: a count, read by the owner when it gets there */
-        atomic_fetch_add_explicit(&owner->returned, weight, memory_order_relaxed);
-    else
-        self->out -= weight;
+    if (owner == self)
+        self->out -= weight * count;
+    if (remote && (!to || to & POOLS_BUSY)) /* relaxed: a figure for policy */
+        atomic_fetch_add_explicit(&owner->returned, weight * remote, memory_order_relaxed);
     if (!to)
         pools_page_free(in, page, pools_word_carved(w));
     else if (to & POOLS_BUSY)
@@ -134,7 +136,7 @@ void pools_page_push(struct pools *in, struct pools_heap *self, struct pools_pag
 }
 
 /* A page on which BUSY has appeared is lost to the caller: nothing comes of it, and it is not listed. */
-static const struct pools_chain page_nothing = {NULL, 0, false, false};
+static const struct pools_chain page_nothing = {0};
 
 struct pools_chain pools_page_take(struct pools_page *page, bool keep_listed)
 {
@@ -150,7 +152,8 @@ struct pools_chain pools_page_take(struct pools_page *page, bool keep_listed)
                                                     memory_order_relaxed));
     if (w & POOLS_BUSY)
         return page_nothing;
-    struct pools_chain chain = {page_block(page, pools_word_head(w)), pools_word_home(w), false, listed};
+    struct pools_chain chain = {page_block(page, pools_word_head(w)), pools_word_home(w), false,
+                                pools_word_remote(w), listed};
     page_check_chain(page, chain.head, chain.count);
     return chain;
 }
@@ -168,7 +171,8 @@ struct pools_chain pools_page_carve(struct pools_page *page, bool keep_listed)
         listed = keep_listed || carved + n < page->capacity || pools_word_home(w);
         to = w & POOLS_BUSY
                  ? w & ~POOLS_LISTED
-                 : pools_word(pools_word_head(w), pools_word_home(w), carved + n, listed ? POOLS_LISTED : 0);
+                 : pools_word(pools_word_head(w), pools_word_home(w), carved + n,
+                              (w & ~(POOLS_LISTED - 1) & ~POOLS_LISTED) | (listed ? POOLS_LISTED : 0));
         /* Release as in take. Acquire: of one who purged the page (BUSY) before us. */
     } while (!atomic_compare_exchange_weak_explicit(&page->word, &w, to, memory_order_acq_rel,
                                                     memory_order_relaxed));
@@ -177,12 +181,12 @@ struct pools_chain pools_page_carve(struct pools_page *page, bool keep_listed)
     char *first = page->start + (size_t)carved * page->block_bytes;
     page_hold(page, (int64_t)n * page->block_bytes);
     if (n == 1 && (size_t)(first - page->start) >= page->touched * POOLS_SLICE)
-        return (struct pools_chain){first, n, true, listed};
+        return (struct pools_chain){first, n, true, 0, listed};
     char *p = first;
     for (unsigned i = 1; i < n; i++, p += page->block_bytes)
         *page_next(p) = p + page->block_bytes;
     *page_next(p) = NULL;
-    return (struct pools_chain){first, n, false, listed};
+    return (struct pools_chain){first, n, false, 0, listed};
 }
 
 bool pools_page_lost(struct pools_page *page)
@@ -204,6 +208,10 @@ bool pools_page_retire(struct pools *in, struct pools_page *page)
         /* Acquire: all that others wrote to its blocks comes before the run's next use. */
     } while (!atomic_compare_exchange_weak_explicit(&page->word, &w, 0, memory_order_acq_rel,
                                                     memory_order_relaxed));
+    struct pools_heap *owner = atomic_load_explicit(&page->owner, memory_order_relaxed);
+    int64_t remote = (int64_t)pools_weight(page->class_) * pools_word_remote(w);
+    owner->out -= remote;
+    owner->low -= remote;
     pools_page_free(in, page, pools_word_carved(w));
     return true;
 }

@@ -83,8 +83,9 @@ struct pools;
 struct pools_heap;
 struct pools_segment;
 
-/* A page's word: head 20 | home 14 | carved 14 | flags. head is 1 + offset/16 of the first block of the list
- * in the page, 0 when it is empty. */
+/* A page's word: head 20 | home 14 | carved 14 | flags 2 | remote 14. head is 1 + offset/16 of the first block of
+ * the list in the page, 0 when it is empty; remote says how many at home were brought by others than the owner,
+ * which the owner books when it takes them: so a remote push writes to the page and, at most, to a stack. */
 #define POOLS_LISTED ((uint64_t)1 << 48)
 #define POOLS_BUSY   ((uint64_t)1 << 49)
 
@@ -144,11 +145,12 @@ struct pools_heap {
     struct pools_page *fresh[POOLS_CLASSES]; /* being carved; LISTED, in no stack */
     struct pools_outbox outbox[POOLS_OUTBOX];
     /* Written by all. */
-    _Alignas(64) _Atomic int64_t returned; /* weight that others brought home since the thread last looked */
-    _Atomic int64_t held;                  /* bytes carved of its pages: what they keep resident */
-    _Atomic int64_t whole;      /* bytes of listed pages that others made whole since the last sweep */
-    _Atomic int64_t asleep;     /* weight returned beyond which the thread is taken to be idle */
-    _Atomic uint64_t missed_ns; /* when it last missed memory that was purged for that */
+    _Alignas(
+        64) _Atomic int64_t returned; /* weight of pages that others made whole and freed, to be booked */
+    _Atomic int64_t held;             /* bytes carved of its pages: what they keep resident */
+    _Atomic int64_t whole;            /* bytes of listed pages that others made whole since the last sweep */
+    _Atomic int64_t asleep;           /* `whole` beyond which the thread is taken to be idle */
+    _Atomic uint64_t missed_ns;       /* when it last missed memory that was purged for that */
     _Atomic int state;
     _Alignas(64) _Atomic(struct pools_page *) avail[POOLS_CLASSES];
     /* Under dead_lock. */
@@ -250,8 +252,9 @@ void pools_spans_close(struct pools *in);
 struct pools_chain {
     void *head;
     unsigned count;
-    bool zero;   /* one block that was never written */
-    bool listed; /* the page is still LISTED: the caller keeps it or puts it back */
+    bool zero;       /* one block that was never written */
+    unsigned remote; /* of count */
+    bool listed;     /* the page is still LISTED: the caller keeps it or puts it back */
 };
 
 struct pools_page *pools_page_new(struct pools *in, struct pools_heap *owner, unsigned class_);
@@ -280,6 +283,10 @@ static inline unsigned pools_word_head(uint64_t w)
 static inline unsigned pools_word_home(uint64_t w)
 {
     return (unsigned)(w >> 20) & 0x3fff;
+}
+static inline unsigned pools_word_remote(uint64_t w)
+{
+    return (unsigned)(w >> 50);
 }
 static inline unsigned pools_word_carved(uint64_t w)
 {

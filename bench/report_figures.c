@@ -74,21 +74,53 @@ static const char *short_label(const char *shown)
     return slash ? slash + 1 : shown + 8;
 }
 
+static bool looks_same(struct report_style a, struct report_style b)
+{
+    return a.colour == b.colour && a.marker == b.marker && a.dash == b.dash;
+}
+
+/* The looks of a picture's configurations. Where all have one allocator (policies or collectors are compared) its colour would tell
+ * nothing: they get the palette's in turn. Two that would look the same get other markers. */
+static void pick_styles(const struct report_cell *const *cell, size_t n, struct report_style *out)
+{
+    static const unsigned palette[] = {0x000000, 0xE69F00, 0x56B4E9, 0x009E73, 0x0072B2, 0xD55E00, 0xCC79A7};
+    static const unsigned markers[] = {7, 5, 9, 11, 13, 15, 6};
+    bool one = n > 1;
+    for (size_t i = 1; i < n; i++)
+        one = one && strcmp(cell[i]->alloc, cell[0]->alloc) == 0;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = report_style_of_cell(cell[i]->alloc, cell[i]->rc, cell[i]->gc);
+        if (one)
+            out[i] = (struct report_style){0, palette[i % 7], markers[i % 7], (unsigned)(i / 7) + 1};
+        for (size_t k = 0; k < i; k++)
+            if (looks_same(out[k], out[i])) {
+                out[i].marker = out[i].marker % 15 + 1;
+                out[i].dash = out[i].dash % 5 + 1;
+            }
+    }
+}
+
 static void put_series_style(struct plot *p, const struct report_cell *const *cell, size_t n,
                              const char *label)
 {
+    struct report_style style[FIGURES_BARS];
+    size_t longest = 8;
+    pick_styles(cell, n, style);
     plot_number(p, "N", (double)n);
     plot_array(p, label, n);
     plot_array(p, "COLOUR", n);
     plot_array(p, "MARK", n);
     plot_array(p, "DASH", n);
     for (size_t i = 0; i < n; i++) {
-        struct report_style s = report_style_of_cell(cell[i]->alloc, cell[i]->rc, cell[i]->gc);
-        plot_array_text(p, label, i + 1, short_label(cell[i]->shown));
-        plot_array_number(p, "COLOUR", i + 1, s.colour);
-        plot_array_number(p, "MARK", i + 1, s.marker);
-        plot_array_number(p, "DASH", i + 1, s.dash);
+        char text[41];
+        snprintf(text, sizeof text, "%s", short_label(cell[i]->shown));
+        longest = strlen(text) > longest ? strlen(text) : longest;
+        plot_array_text(p, label, i + 1, text);
+        plot_array_number(p, "COLOUR", i + 1, style[i].colour);
+        plot_array_number(p, "MARK", i + 1, style[i].marker);
+        plot_array_number(p, "DASH", i + 1, style[i].dash);
     }
+    plot_number(p, "CHARS", (double)longest);
 }
 
 static void put_title(struct plot *p, const struct report_work *w, const char *what, bool with_where)
@@ -516,13 +548,17 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
     plot_array(p, "COLUMN", columns);
     for (size_t i = 0; i < columns; i++)
         plot_array_text(p, "COLUMN", i + 1, short_label(column[i]));
+    size_t longest = 8;
     for (size_t w = 0; w < d->works; w++) {
-        char label[64];
+        char label[80];
+        if (!row_of_work[w])
+            continue;
         snprintf(label, sizeof label, "%.30s %.20s%sx%lld", d->work[w].name, d->work[w].common,
                  *d->work[w].common ? " " : "", (long long)d->work[w].threads);
-        if (row_of_work[w])
-            plot_array_text(p, "ROW", row_of_work[w], label);
+        plot_array_text(p, "ROW", row_of_work[w], label);
+        longest = strlen(label) > longest ? strlen(label) : longest;
     }
+    plot_number(p, "CHARS", (double)longest);
     fputs("workload,threads,configuration,baseline,ratio,verdict\n", p->csv);
     size_t sure = 0, all = 0;
     for (size_t i = 0; i < c->rows; i++) {

@@ -1,7 +1,7 @@
 # heatmap: throughput over the baseline's, every workload and allocator; in brackets where it is not sure
-# Settings: NAME TITLE0 COLUMNS ROWS SPAN ROW[] COLUMN[]; data: column row log2-ratio label
+# Settings: NAME TITLE0 COLUMNS ROWS CHARS SPAN ROW[] COLUMN[]; data: column row log2-ratio label
 do for [T in "svg pngcairo"] {
-    W = 360 + 74 * COLUMNS
+    W = 60 + 9 * CHARS + 74 * COLUMNS
     H = 150 + 30 * ROWS
     if (T eq "svg") { set terminal svg size W,H font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 2*W,2*H font "sans,13" fontscale 2 linewidth 2 background rgb "white" noenhanced; set output NAME.".png" }
@@ -11,7 +11,7 @@ do for [T in "svg pngcairo"] {
     unset border
     set palette defined (-1 "#D55E00", 0 "#FFFFFF", 1 "#0072B2")
     set cbrange [-SPAN:SPAN]
-    set lmargin at screen 330.0 / W
+    set lmargin at screen (30.0 + 9 * CHARS) / W
     set rmargin at screen 1 - 20.0 / W
     set tmargin at screen 1 - 36.0 / H
     set bmargin at screen 100.0 / H

@@ -1,9 +1,11 @@
 # ratios: throughput over the baseline's, a dot and a 95 % interval a configuration
-# Settings: NAME TITLE0 N LOGX XMIN XMAX XLABEL LABEL[] COLOUR[] MARK[]; data, a block a configuration: place value low high
+# Settings: NAME TITLE0 N CHARS LOGX XMIN XMAX XLABEL LABEL[] COLOUR[] MARK[]; data, a block a configuration: place value low high
 do for [T in "svg pngcairo"] {
     H = 140 + 28 * N
-    if (T eq "svg") { set terminal svg size 680,H font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
-    if (T eq "pngcairo") { set terminal pngcairo size 1360,2*H font "sans,13" fontscale 2 linewidth 2 pointscale 2 background rgb "white" noenhanced; set output NAME.".png" }
+    W = 600 + 8 * CHARS
+    if (W < 60 + 9 * strlen(TITLE0)) { W = 60 + 9 * strlen(TITLE0) }
+    if (T eq "svg") { set terminal svg size W,H font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
+    if (T eq "pngcairo") { set terminal pngcairo size 2*W,2*H font "sans,13" fontscale 2 linewidth 2 pointscale 2 background rgb "white" noenhanced; set output NAME.".png" }
     set title TITLE0
     set xlabel XLABEL
     set border 1

@@ -1,9 +1,10 @@
 # timeline: resident memory and live bytes, over bytes allocated (the same for every speed) and over seconds
-# Settings: NAME TITLE0 N YMAX TMAX GMAX ALLOCATED TITLE[] COLOUR[] DASH[]; data, a block a series: seconds GiB-allocated rss live (MiB)
+# Settings: NAME TITLE0 N CHARS YMAX TMAX GMAX ALLOCATED TITLE[] COLOUR[] DASH[]; data, a block a series: seconds GiB-allocated rss live (MiB)
 nice(step) = (m = 10**floor(log10(step)), step / m < 1.5 ? m : step / m < 3 ? 2 * m : step / m < 7 ? 5 * m : 10 * m)
+W = 740 + 8 * CHARS
 do for [T in "svg pngcairo"] {
-    if (T eq "svg") { set terminal svg size 860,400 font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
-    if (T eq "pngcairo") { set terminal pngcairo size 1720,800 font "sans,13" fontscale 2 linewidth 2 background rgb "white" noenhanced; set output NAME.".png" }
+    if (T eq "svg") { set terminal svg size W,400 font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
+    if (T eq "pngcairo") { set terminal pngcairo size 2*W,800 font "sans,13" fontscale 2 linewidth 2 background rgb "white" noenhanced; set output NAME.".png" }
     set multiplot title TITLE0
     set border 3
     set tics nomirror
@@ -14,8 +15,8 @@ do for [T in "svg pngcairo"] {
     set ylabel "MiB"
     unset key
     if (ALLOCATED) {
-        set lmargin at screen 0.09
-        set rmargin at screen 0.42
+        set lmargin at screen 70.0 / W
+        set rmargin at screen 350.0 / W
         set xlabel "GiB allocated so far"
         set xtics nice(GMAX / 3)
         plot NAME.".data" index 0 using 2:4 with filledcurves y=0 fs solid 0.15 noborder lc rgb "#000000" notitle, \
@@ -23,8 +24,8 @@ do for [T in "svg pngcairo"] {
         set ylabel ""
         set format y ""
     }
-    set lmargin at screen (ALLOCATED ? 0.46 : 0.09)
-    set rmargin at screen 0.79
+    set lmargin at screen (ALLOCATED ? 385.0 : 70.0) / W
+    set rmargin at screen 665.0 / W
     set xlabel "seconds"
     set xtics nice(TMAX / 4)
     set key at screen 0.995, screen 0.9 right top Left reverse samplen 2 spacing 1.2

@@ -113,6 +113,10 @@ units: $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(PRELOADS)
 check: all units
 	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(BATS)
 
+# Other object scripts than those of make test, on CPython and on us: 3000 of 8000 operations from a seed of today's.
+fuzz-scripts: $(CONFORM)
+	$(CONFORM) check $$(date +%s) 3000 8000
+
 check-unit: units
 	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE)
 

@@ -3,7 +3,7 @@
 do for [T in "svg pngcairo"] {
     H = 140 + 28 * N
     W = 600 + 8 * CHARS
-    if (W < 60 + 9 * strlen(TITLE0)) { W = 60 + 9 * strlen(TITLE0) }
+    if (W < 140 + 9 * strlen(TITLE0)) { W = 140 + 9 * strlen(TITLE0) }
     if (T eq "svg") { set terminal svg size W,H font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 2*W,2*H font "sans,13" fontscale 2 linewidth 2 pointscale 2 background rgb "white" noenhanced; set output NAME.".png" }
     set title TITLE0

@@ -1,7 +1,7 @@
 # throughput: operations a second against threads, a line a configuration, the 95 % interval as a band
 # Settings: NAME TITLE0 N CHARS (of the longest title) LOGY XMAX TITLE[] COLOUR[] MARK[] DASH[]; data, a block a series: threads rate low high
 W = 580 + 8 * CHARS
-if (W < 60 + 9 * strlen(TITLE0)) { W = 60 + 9 * strlen(TITLE0) }
+if (W < 140 + 9 * strlen(TITLE0)) { W = 140 + 9 * strlen(TITLE0) }
 do for [T in "svg pngcairo"] {
     if (T eq "svg") { set terminal svg size W,420 font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 2*W,840 font "sans,13" fontscale 2 linewidth 2 pointscale 2 background rgb "white" noenhanced; set output NAME.".png" }

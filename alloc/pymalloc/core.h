@@ -258,7 +258,7 @@ static bool pool_may_stay(const struct pymalloc_heap *h, const struct pool *pool
 }
 
 /* The last live block of a pool has gone. */
-SLOW void pool_emptied(struct pymalloc_heap *h, struct pool *pool)
+static inline void pool_emptied(struct pymalloc_heap *h, struct pool *pool)
 {
     if (h->lazy == pool)
         h->lazy = NULL; /* it was in use again, with others beside it */
@@ -331,12 +331,18 @@ static inline void pool_link_virgin(struct pool *pool, uint32_t bytes)
 }
 
 /* A block from a new pool; the class list is empty. NULL when there is no memory for an arena. */
-SLOW void *malloc_new_pool(struct pymalloc_heap *h, uint32_t class)
+static inline void *malloc_new_pool(struct pymalloc_heap *h, uint32_t class)
 {
-    settle(h);
-    struct pool *pool = pool_from_arena(h);
-    if (!pool)
-        return NULL;
+    struct pool *pool = h->lazy;
+    h->lazy = NULL;
+    if (pool && pool->until == 0) {
+        list_remove(
+            pool); /* given back now, it would be the next one handed out, and nothing else would change */
+    } else {
+        pool = pool_from_arena(h);
+        if (!pool)
+            return NULL;
+    }
     struct pool *head = list_head(h, class);
     pool->next = pool->prev = head;
     head->next = head->prev = pool;
@@ -389,7 +395,7 @@ SLOW void raw_free(struct pymalloc_heap *h, void *p)
 }
 
 /* --- the calls -------------------------------------------------------------------------------------------*/
-COLD void *malloc_empty_class(struct pymalloc_heap *h, size_t size)
+SLOW void *malloc_empty_class(struct pymalloc_heap *h, size_t size)
 {
     void *block = malloc_new_pool(h, (uint32_t)(size - 1) / PYMALLOC_STEP);
     return LIKELY(block) ? block

@@ -15,7 +15,8 @@
  *  - pool->until counts frees until there is something to do: the live blocks of a pool on a list, 1 for a
  *    full pool off its list. One test on the way of free() serves both;
  *  - a pool that empties, is alone on its class list and would be the next one handed out is left where it is
- *    (heap->lazy), as long as nothing looks at the arenas: settle() gives it back before anything does.
+ *    (heap->lazy), as long as nothing looks at the arenas: settle() gives it back before anything does. The
+ *    next class that needs a pool takes it over.
  *
  * Locking: none. One thread at a time, as CPython holds its GIL. */
 #ifndef HG_ALLOC_PYMALLOC_HEAP_H

@@ -55,6 +55,19 @@ static uint64_t run_pair(const struct alloc *a, const void *arg)
     return 2 * n;
 }
 
+/* Each pair of another size: on an empty heap, a pool of another class. */
+static uint64_t run_mixed_pair(const struct alloc *a, const void *arg)
+{
+    const size_t n = 400000;
+    (void)arg;
+    for (size_t i = 0; i < n; i++) {
+        void *p = a->malloc(a->ctx, 16 + rng_scale((uint32_t)rng_mix(i), 497));
+        touch(p);
+        a->free(a->ctx, p);
+    }
+    return 2 * n;
+}
+
 static uint64_t fill(const struct alloc *a, const void *arg)
 {
     struct rng r;
@@ -275,6 +288,7 @@ int main(int argc, char **argv)
             side,
             &(struct benchmark){
                 .name = used_names[i], .run = run_pair, .before = fill, .after = empty, .arg = &sizes[i]});
+    compare(side, &(struct benchmark){.name = "pair 16-512", .run = run_mixed_pair});
     compare(side, &(struct benchmark){
                       .name = "churn 100k, 16-512", .run = run_churn, .before = fill, .after = empty});
     for (unsigned i = 0; i < 4; i++)

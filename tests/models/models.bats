@@ -39,3 +39,11 @@ errors() {
 @test "biased: an owner that does not look at the others' count is found" {
     [ "$(errors biased -DFAULT=3)" -ge 1 ]
 }
+
+@test "biased: others that count while the owner merges: freed once, never touched after" {
+    [ "$(errors biased_merge)" -eq 0 ]
+}
+
+@test "biased: a merge that clears the owner's fields after it is public (gh-119999) is found" {
+    [ "$(errors biased_merge -DFAULT)" -ge 1 ]
+}

@@ -89,7 +89,10 @@ int main(void)
             double ratio[ROUNDS];
             for (int round = 0; round < ROUNDS; round++)
                 ratio[round] = value[f][p][round] / value[f][0][round];
-            printf(" %9.2f (%6.2f)", median(value[f][p]), median(ratio));
+            if (value[f][p][0] > 0)
+                printf(" %9.2f (%6.2f)", median(value[f][p]), median(ratio));
+            else
+                printf(" %18s", "-");
         }
         printf("\n");
     }

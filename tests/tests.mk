@@ -111,13 +111,13 @@ test: deps
 units: $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(PRELOADS)
 
 check: all units
-	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(BATS)
+	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(BATS)
 
 # Other object scripts than those of make test, on CPython and on us: 3000 of 8000 operations from a seed of today's.
 fuzz-scripts: $(CONFORM)
 	$(CONFORM) check $$(date +%s) 3000 8000
 
 check-unit: units
-	@$(PROVE) --exec '' $(UNITS) $(CONFORMANCE)
+	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE)
 
 .PHONY: test check check-unit units perf-programs

@@ -228,11 +228,8 @@ static void object_churn_drain(struct workload_thread *t)
     struct object_churn_thread *own = t->state;
     struct object_churn *c = t->sample->state;
     object_drop_all(own->slot, own->slots);
-    if (t->index == 0) {
-        object_drop_all(c->key, 4);
-        rc_xdec(c->type ? &c->type->head : NULL);
-        c->type = NULL;
-    }
+    if (t->index == 0)
+        object_drop_all(c->key, 4); /* the class goes with the runtime: other threads are not done yet */
     object_publish(t, t->ops);
 }
 

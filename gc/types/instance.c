@@ -150,6 +150,8 @@ struct type *type_new_instance_type(const char *name, unsigned slots, unsigned p
     memset(type, 0, sizeof *type);
     type->head.type = &type_type;
     rc_init(&type->head);
+    if (r->deferred) /* its instances do not count it: the runtime's own reference keeps it until type_close_all */
+        rc_inc(&type->head);
     type->name = name;
     type->id = TYPE_INSTANCE;
     type->flags = TYPE_GC | (r->deferred ? 0 : TYPE_HEAP) | (flags & TYPE_WEAK);

@@ -106,9 +106,7 @@ static void debug_say_site(struct symbols *symbols, const char *what, uint32_t i
 /* The block, then both sites, then abort. here is the site of the call that found it. */
 static _Noreturn void debug_die(const struct debug_entry *entry, uint32_t here, const char *found_by)
 {
-    struct debug_entry copy, *e = entry ? &copy : NULL;
-    if (entry)
-        copy = *entry;
+    struct debug_entry copy = entry ? *entry : (struct debug_entry){0}, *e = entry ? &copy : NULL;
     if (debug_unlock_to_die)
         pthread_mutex_unlock(debug_unlock_to_die);
     struct symbols *symbols = symbols_of_self();

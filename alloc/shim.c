@@ -164,7 +164,8 @@ void shim_want_snapshot(void)
 /* A program that never allocates is to be refused, too. */
 __attribute__((constructor)) static void shim_begin(void)
 {
-    (void)!SHIM_READY;
+    if (!SHIM_READY)
+        abort(); /* not from a constructor: the opening thread alone sees it unready */
 }
 
 /* The program ends: what debug() has not yet looked at is looked at, what trace() knows is written. */

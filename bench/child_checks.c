@@ -447,11 +447,10 @@ struct crew {
     struct check c;
     struct check *of;
     pthread_t thread;
-    unsigned index;
     struct block *blocks;
-    unsigned count, rounds;
     _Atomic(struct block *) *slots;
     _Atomic bool *stop;
+    unsigned index, count, rounds;
     bool good;
 };
 

@@ -106,7 +106,9 @@ static int check_run(struct checking *k, struct message *m)
         k->failed++;
         printf("FAIL worker: ended with status %d\n", WEXITSTATUS(status));
     } else if (before == k->passed + k->failed + k->skipped) {
-        return message_set(m, -EINVAL, "--only %s: no such check (see docs/check.md)", k->o.only);
+        return message_set(m, -EINVAL,
+                           "--only %s: no such check (heapgauge check --alloc system names them all)",
+                           k->o.only);
     }
     return 0;
 }

@@ -84,7 +84,7 @@ static unsigned library_scan_symbols(const struct library_file *f, const ElfW(Sh
                                      const ElfW(Shdr) * strings)
 {
     enum { BATCH = 256 };
-    ElfW(Sym) batch[BATCH];
+    ElfW(Sym) batch[BATCH] = {{0}};
     unsigned found = 0;
     uint64_t count = symbols->sh_size / sizeof *batch;
     if (symbols->sh_offset > f->bytes || symbols->sh_size > f->bytes - symbols->sh_offset)

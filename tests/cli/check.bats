@@ -17,7 +17,7 @@ sanitized() {
 
 @test "our backends and wrappers pass" {
     sanitized && skip "the sanitizer is the allocator here"
-    run "$hg" check --alloc "system,pymalloc,locked(pymalloc:layout=3.9),bump,debug(system),trace:frames=4(debug(locked(pymalloc)))"
+    run "$hg" check --alloc "system,pools,pymalloc,locked(pymalloc:layout=3.9),bump,debug(system),trace:frames=4(debug(locked(pymalloc)))"
     echo "$output"
     [ "$status" -eq 0 ]
     [[ $output = *"# locked(pymalloc:layout=3.9)"*"ok alignment: "*"ok fork: "* ]]

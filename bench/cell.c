@@ -245,8 +245,8 @@ bool cell_is_baseline(const struct cell *cell, const char *baseline)
         if (strncmp(word, "rc=", 3) == 0)
             all &= strcmp(word + 3, cell->rc ? cell->rc_words : "none") == 0;
         else if (strncmp(word, "gc=", 3) == 0)
-            all &=
-                cell->gc && strcmp(word + 3, cell->gc_text) == 0; /* its parameters tell collectors apart */
+            all &= strcmp(word + 3, cell->gc ? cell->gc_words : "none") ==
+                   0; /* with its parameters, as written */
         else
             all &= strcmp(strncmp(word, "alloc=", 6) == 0 ? word + 6 : word, cell->alloc.text) == 0;
     }

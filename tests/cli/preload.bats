@@ -112,6 +112,7 @@ SQL
 }
 
 @test "libraries, by short name and by path" {
+    needs_shim # a sanitizer's runtime would have to come before the library
     lib=
     for name in jemalloc mimalloc tcmalloc tbbmalloc; do
         run --separate-stderr "$hg" preload "$name" -- sh -c 'echo "$LD_PRELOAD"'
@@ -161,10 +162,10 @@ SQL
     refused "usage" pools --
     refused "usage" -- true
     refused "trace(pools)" --by line jemalloc -- true
+    needs_shim
     refused "trace(" --snapshot s pools -- true
     refused "not a signal" --snapshot s --signal NOSUCH "trace(pools)" -- true
     refused "nowhere" --snapshot /nowhere/s "trace(pools)" -- true
-    needs_shim
     # The library itself refuses too, when it is used without the command.
     run env LD_PRELOAD="$HEAPGAUGE_BUILD/libheapgauge-shim.so" HEAPGAUGE_ALLOC="pymalloc" true
     [ "$status" -eq 2 ]

@@ -188,6 +188,6 @@ for r in rows:
         got[int(r["class_bytes"])] = (pools + 1, blocks + used)
 assert got == want and len(want) == 32
 PY
-    rm map.csv sample
+    rm -r map.csv sample plots
     refused run --workload churn --alloc pymalloc,pools --heapmap map.csv
 }

@@ -1,5 +1,6 @@
 /* cell.c: see cell.h. */
 #include "cell.h"
+#include "library.h"
 
 #include <errno.h>
 #include <string.h>
@@ -158,6 +159,15 @@ static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
                                 m);
 }
 
+/* A library's name that means nothing is refused; one that is only missing here becomes a wrong-library cell. */
+static int cell_check_library(const struct cell *cell, struct message *m)
+{
+    char path[4096];
+    if (!cell->alloc.library[0] || library_resolve(cell->alloc.library, path, sizeof path, m) != -EINVAL)
+        return 0;
+    return -EINVAL;
+}
+
 /* What cannot work together, with what would. */
 static int cell_check(const struct cell *cell, struct message *m)
 {
@@ -216,6 +226,8 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
         err = cell_set_workload(cell, words->workload, m);
     if (!err)
         err = spec_parse(&cell->alloc, words->alloc && *words->alloc ? words->alloc : "system", m);
+    if (!err)
+        err = cell_check_library(cell, m);
     if (!err && cell->rc)
         err = cell_set_gc(cell, words->gc, m);
     else if (!err && words->gc && *words->gc && strcmp(words->gc, "none") != 0)

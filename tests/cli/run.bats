@@ -64,6 +64,11 @@ assert s["status"] == "ok" and s["ops"] == 60000 and s["cell"]["processes"] == 3
     [[ "$stderr" == *"'sistem'"*"'system'"* ]]
 }
 
+@test "a library's short name that is not known: the nearest is named" {
+    refused run --workload churn --alloc preload:jemaloc
+    [[ "$stderr" == *"'jemaloc'"*"'jemalloc'"* ]]
+}
+
 @test "unknown parameter, option, verb: the nearest is named" {
     refused run --workload churn:livee=3
     [[ "$stderr" == *"'livee'"*"'live'"* ]]

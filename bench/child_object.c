@@ -97,24 +97,29 @@ static void object_report_utilisation(uint64_t start_ns, uint64_t end_ns)
     static const struct {
         const char *name;
         uint64_t ns;
-    } windows[] = {{"1ms", 1000000}, {"10ms", 10000000}, {"100ms", 100000000}};
+    } windows[] = {{"1ms", 1000000},     {"2ms", 2000000},   {"5ms", 5000000},     {"10ms", 10000000},
+                   {"20ms", 20000000},   {"50ms", 50000000}, {"100ms", 100000000}, {"200ms", 200000000},
+                   {"500ms", 500000000}, {"1s", 1000000000}};
+    enum { WINDOWS = sizeof windows / sizeof *windows };
     size_t scratch_bytes = MMU_SCRATCH_BYTES(PAUSES_MAX);
     void *scratch = workload_scratch(scratch_bytes);
-    double least[3] = {1, 1, 1}, bounded[3] = {1, 1, 1}, mean[3] = {0, 0, 0};
+    double least[WINDOWS], bounded[WINDOWS], mean[WINDOWS] = {0};
     char key[64];
     if (!scratch || end_ns <= start_ns)
         return;
+    for (unsigned w = 0; w < WINDOWS; w++)
+        least[w] = bounded[w] = 1;
     for (unsigned i = 0; i < object.threads; i++) {
         struct mmu m;
         mmu_init(&m, object.log[i].pause, object.log[i].count, start_ns, end_ns, scratch);
-        for (unsigned w = 0; w < 3; w++) {
+        for (unsigned w = 0; w < WINDOWS; w++) {
             double at = mmu_at(&m, windows[w].ns), bound = mmu_bounded_at(&m, windows[w].ns);
             least[w] = at < least[w] ? at : least[w];
             bounded[w] = bound < bounded[w] ? bound : bounded[w];
             mean[w] += at / object.threads;
         }
     }
-    for (unsigned w = 0; w < 3; w++) {
+    for (unsigned w = 0; w < WINDOWS && windows[w].ns <= end_ns - start_ns; w++) {
         say_real(SAY_KEY(key, "pauses.mmu.%s", windows[w].name), least[w]);
         say_real(SAY_KEY(key, "pauses.bmu.%s", windows[w].name), bounded[w]);
         say_real(SAY_KEY(key, "pauses.mmu_mean.%s", windows[w].name), mean[w]);

@@ -122,11 +122,14 @@ struct block_value {
 static bool next_block(const struct report_cell *c, const struct report_metric *metric, size_t *at,
                        struct block_value *out)
 {
-    if (*at >= c->samples)
+    struct report_range range = report_range_of(c, metric);
+    if (*at < range.first)
+        *at = range.first;
+    if (*at >= range.end)
         return false;
     *out = (struct block_value){c->sample[*at].block, 0, NAN, NAN, NAN};
     double sum = 0;
-    for (; *at < c->samples && c->sample[*at].block == out->block; (*at)++) {
+    for (; *at < range.end && c->sample[*at].block == out->block; (*at)++) {
         double v = report_value(&c->sample[*at], metric);
         if (!(v > 0))
             continue;
@@ -145,7 +148,7 @@ static bool next_block(const struct report_cell *c, const struct report_metric *
 
 static double *room_for(const struct report_cell *c)
 {
-    return calloc(c->samples ? c->samples : 1, sizeof(double));
+    return calloc(c->samples + c->oracles + 1, sizeof(double));
 }
 
 /* The logs of the cell's values, one a block. */
@@ -333,6 +336,15 @@ void report_comparisons_free(struct report_comparisons *c)
         free(c->row[i].d);
     free(c->row);
     memset(c, 0, sizeof *c);
+}
+
+const struct report_comparison *report_row_of(const struct report_comparisons *c,
+                                              const struct report_cell *cell)
+{
+    for (size_t i = 0; i < c->rows; i++)
+        if (c->row[i].cell == cell && !c->row[i].control)
+            return &c->row[i];
+    return NULL;
 }
 
 const char *report_verdict(const struct report_comparisons *c, const struct report_comparison *row)

@@ -22,9 +22,19 @@ const struct report_metric report_metrics[] = {
      "better"},
     {"max-pause", "pauses.max_ns", "longest pause", UNIT_NS, false, "longer", "shorter"},
     {"p99-pause", "pauses.p99_ns", "99th percentile of pauses", UNIT_NS, false, "longer", "shorter"},
+    {"p99.9-pause", "pauses.p99_9_ns", "99.9th percentile of pauses", UNIT_NS, false, "longer", "shorter"},
     {"total-pause", "pauses.total_ns", "time in pauses", UNIT_NS, false, "longer", "shorter"},
     {"mmu-10ms", "pauses.mmu.10ms", "least utilisation of any 10 ms", UNIT_RATIO, true, "better", "worse"},
+    {"gc-share", "gc.share", "share of wall time in the collector", UNIT_RATIO, false, "more", "less"},
     {"uncollected", "gc.uncollected_peak", "most uncollected garbage", UNIT_COUNT, false, "more", "less"},
+    {"uncollected-bytes", "gc.uncollected_peak_bytes", "most uncollected garbage", UNIT_BYTES, false, "more",
+     "less"},
+    {"references", "gc.references_per_object", "references followed for each object allocated", UNIT_RATIO,
+     false, "more", "fewer"},
+    {"reclaim", "gc.reclaim.p50_ns", "median time to reclaim a dead cycle", UNIT_NS, false, "longer",
+     "shorter"},
+    {"max-reclaim", "gc.reclaim.max_ns", "longest time to reclaim a dead cycle", UNIT_NS, false, "longer",
+     "shorter"},
     {"malloc-p99", "latency.malloc.p99_ns", "99th percentile of malloc", UNIT_NS, false, "slower", "faster"},
     {"free-p99", "latency.free.p99_ns", "99th percentile of free", UNIT_NS, false, "slower", "faster"},
     {"faults", "os.minor_faults", "minor page faults", UNIT_COUNT, false, "more", "fewer"},
@@ -228,6 +238,7 @@ struct entry {
     const struct record *record;
     char *family; /* owned */
     int64_t threads, processes, group, block, position;
+    bool oracle;
     const char *alloc, *rc, *gc;
 };
 
@@ -264,6 +275,8 @@ static int by_place(const void *a, const void *b)
     if (!c)
         c = compare_cells(x, y);
     if (!c)
+        c = compare_integers(x->oracle, y->oracle);
+    if (!c)
         c = compare_integers(x->block, y->block);
     return c ? c : compare_integers(x->position, y->position);
 }
@@ -278,8 +291,11 @@ static void add_sample(struct report_cell *c, const struct entry *e)
 {
     const char *status = text_or(e->record, "status", "unknown");
     bool ok = strcmp(status, "ok") == 0;
-    c->sample[c->samples++] = (struct report_sample){e->record, e->block, e->position, ok};
-    c->ok += ok;
+    c->sample[c->samples + c->oracles] = (struct report_sample){e->record, e->block, e->position, ok};
+    c->samples += !e->oracle;
+    c->oracles += e->oracle;
+    c->ok += ok && !e->oracle;
+    c->failed += !ok;
     if (!ok && !c->status) {
         c->status = status;
         c->reason = text_or(e->record, "reason", "");
@@ -386,6 +402,7 @@ int report_data_make(struct report_data *out, struct record *const *sample, size
         e[i].group = integer_or(r, "group", 0);
         e[i].block = integer_or(r, "block", 0);
         e[i].position = integer_or(r, "position", 0);
+        e[i].oracle = record_is_true(r, "oracle");
         e[i].alloc = text_or(r, "cell.alloc", "?");
         e[i].rc = text_or(r, "cell.rc", "none");
         e[i].gc = text_or(r, "cell.gc", "none");
@@ -394,10 +411,10 @@ int report_data_make(struct report_data *out, struct record *const *sample, size
     if (!err) {
         qsort(e, samples, sizeof *e, by_place);
         err = group_entries(out, e, samples);
-        out->samples = samples;
         for (size_t c = 0; c < out->cells; c++) {
             size_t blocks = count_blocks(&out->cell[c]);
             out->blocks = blocks > out->blocks ? blocks : out->blocks;
+            out->samples += out->cell[c].samples;
             out->ok += out->cell[c].ok;
         }
     }
@@ -428,6 +445,19 @@ void report_data_free(struct report_data *d)
 
 /* --- figures of a cell ----------------------------------------------------------------------------------- */
 
+/* Told by the oracle's samples, where a cell has any. */
+static bool of_oracle(const struct report_metric *metric)
+{
+    return strncmp(metric->key, "gc.uncollected", 14) == 0;
+}
+
+struct report_range report_range_of(const struct report_cell *c, const struct report_metric *metric)
+{
+    if (of_oracle(metric) && c->oracles)
+        return (struct report_range){c->samples, c->samples + c->oracles};
+    return (struct report_range){0, c->samples};
+}
+
 double report_value(const struct report_sample *s, const struct report_metric *metric)
 {
     double value;
@@ -436,9 +466,10 @@ double report_value(const struct report_sample *s, const struct report_metric *m
 
 double report_median(const struct report_cell *c, const struct report_metric *metric)
 {
-    double *v = calloc(c->samples ? c->samples : 1, sizeof *v), median = NAN;
+    struct report_range range = report_range_of(c, metric);
+    double *v = calloc(range.end ? range.end : 1, sizeof *v), median = NAN;
     size_t n = 0;
-    for (size_t i = 0; v && i < c->samples; i++) {
+    for (size_t i = range.first; v && i < range.end; i++) {
         v[n] = report_value(&c->sample[i], metric);
         n += isfinite(v[n]) ? 1 : 0;
     }
@@ -450,8 +481,9 @@ double report_median(const struct report_cell *c, const struct report_metric *me
 
 double report_maximum(const struct report_cell *c, const struct report_metric *metric)
 {
+    struct report_range range = report_range_of(c, metric);
     double most = NAN;
-    for (size_t i = 0; i < c->samples; i++)
+    for (size_t i = range.first; i < range.end; i++)
         most = fmax(most, report_value(&c->sample[i], metric)); /* fmax leaves a NaN out */
     return most;
 }

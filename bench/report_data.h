@@ -4,6 +4,9 @@
  *          compared on
  *   cell   a work under one allocator, refcount policy and collector: its samples by block and position
  *
+ * Samples with the flag `oracle` carry how much garbage waited (gc.uncollected_*), which takes walks of the whole heap that would spoil
+ * any timing: they give those keys to their cell and nothing else.
+ *
  * Only samples whose status is ok are counted in figures. The order of works and cells is fixed by their names, so that
  * tables of two runs stand side by side. Records stay the caller's and must outlive the data. */
 #ifndef HG_BENCH_REPORT_DATA_H
@@ -40,9 +43,10 @@ struct report_cell {
     char *label;                      /* "pools" or "pymalloc gil generational" */
     char *shown;                      /* the part of it in which the work's cells differ */
     size_t work;
-    struct report_sample *sample; /* by block, then position */
-    size_t samples, ok;
-    const char *status, *reason; /* of the first sample that is not ok; NULL when all are */
+    struct report_sample *sample; /* by block, then position; behind them the oracle's */
+    size_t samples, ok, oracles;  /* samples and ok: without the oracle's */
+    size_t failed;                /* not ok, the oracle's among them */
+    const char *status, *reason;  /* of the first sample that is not ok; NULL when all are */
 };
 
 struct report_work {
@@ -70,6 +74,11 @@ void report_data_free(struct report_data *d);
 
 /* The metric of one sample, of a cell in one block (the geometric mean where the block has several), of all ok samples (the
  * median). NaN when there is none. */
+/* Which of a cell's samples tell the metric: [first, end). */
+struct report_range {
+    size_t first, end;
+};
+struct report_range report_range_of(const struct report_cell *c, const struct report_metric *metric);
 double report_value(const struct report_sample *s, const struct report_metric *metric);
 double report_median(const struct report_cell *c, const struct report_metric *metric);
 double report_maximum(const struct report_cell *c, const struct report_metric *metric);
@@ -115,6 +124,9 @@ int report_compare_runs(struct report_comparisons *out, const struct report_data
                         const struct report_data *now, const struct report_metric *metric);
 void report_comparisons_free(struct report_comparisons *c);
 
+/* The cell against its baseline; NULL: it is the baseline, or has none. */
+const struct report_comparison *report_row_of(const struct report_comparisons *c,
+                                              const struct report_cell *cell);
 /* The word of a verdict: "faster", "no difference", "inconclusive", "no CI". */
 const char *report_verdict(const struct report_comparisons *c, const struct report_comparison *row);
 

@@ -148,6 +148,17 @@ struct report_figure report_ratio(double value)
     return f;
 }
 
+struct report_figure report_share(double value)
+{
+    struct report_figure f = {"-"};
+    double percent = value * 100, size = fabs(percent);
+    if (isfinite(percent) && size < 1e6)
+        snprintf(f.text, sizeof f.text, "%.*f %%", size < 9.995 ? 2 : size < 99.95 ? 1 : 0, percent);
+    else if (isfinite(percent))
+        snprintf(f.text, sizeof f.text, "%.0e %%", percent);
+    return f;
+}
+
 struct report_figure report_interval(struct stats_interval log_ratio)
 {
     struct report_figure f = {"no CI"};

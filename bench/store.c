@@ -409,6 +409,11 @@ const char *record_text(const struct record *r, const char *key)
     return json_string_value(record_at(r, key));
 }
 
+bool record_is_true(const struct record *r, const char *key)
+{
+    return json_is_true(record_at(r, key));
+}
+
 bool record_has(const struct record *r, const char *key)
 {
     return record_at(r, key) != NULL;

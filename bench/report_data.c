@@ -354,6 +354,22 @@ static int shorten_labels(struct report_data *d, struct report_work *w)
     return w->common ? err : -ENOMEM;
 }
 
+#define POLICIES_MAX 64u /* told apart: more than any picture has colours for */
+
+static void number_policies(struct report_data *d)
+{
+    const struct report_cell *known[POLICIES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < d->cells; i++) {
+        struct report_cell *c = &d->cell[i];
+        while (c->policy < n &&
+               (strcmp(known[c->policy]->rc, c->rc) != 0 || strcmp(known[c->policy]->gc, c->gc) != 0))
+            c->policy++;
+        if (c->policy == n && n < POLICIES_MAX)
+            known[n++] = c;
+    }
+}
+
 static size_t count_blocks(const struct report_cell *c)
 {
     size_t blocks = 0;
@@ -385,6 +401,8 @@ static int group_entries(struct report_data *d, const struct entry *e, size_t n)
     }
     for (size_t w = 0; !err && w < d->works; w++)
         err = shorten_labels(d, &d->work[w]);
+    if (!err)
+        number_policies(d);
     return err;
 }
 

@@ -43,6 +43,7 @@ struct report_cell {
     char *label;                      /* "pools" or "pymalloc gil generational" */
     char *shown;                      /* the part of it in which the work's cells differ */
     size_t work;
+    size_t policy; /* the same for the same rc and gc, of all works: in the order of their first cells */
     struct report_sample *sample; /* by block, then position; behind them the oracle's */
     size_t samples, ok, oracles;  /* samples and ok: without the oracle's */
     size_t failed;                /* not ok, the oracle's among them */

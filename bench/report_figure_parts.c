@@ -43,18 +43,24 @@ static bool looks_same(struct report_style a, struct report_style b)
 }
 
 /* The looks of a picture's configurations. Where all have one allocator (policies or collectors are compared) its colour would tell
- * nothing: they get the palette's in turn. Two that would look the same get other markers. */
+ * nothing: each policy and collector gets one of the palette's, the same in every picture where that is not taken. Two that would
+ * look the same get other markers. */
 static void pick_styles(const struct report_cell *const *cell, size_t n, struct report_style *out)
 {
     static const unsigned palette[] = {0x000000, 0xE69F00, 0x56B4E9, 0x009E73, 0x0072B2, 0xD55E00, 0xCC79A7};
     static const unsigned markers[] = {7, 5, 9, 11, 13, 15, 6};
-    bool one = n > 1;
+    bool one = n > 1, taken[7] = {false};
     for (size_t i = 1; i < n; i++)
         one = one && strcmp(cell[i]->alloc, cell[0]->alloc) == 0;
     for (size_t i = 0; i < n; i++) {
         out[i] = report_style_of_cell(cell[i]->alloc, cell[i]->rc, cell[i]->gc);
-        if (one)
-            out[i] = (struct report_style){0, palette[i % 7], markers[i % 7], (unsigned)(i / 7) + 1};
+        if (one) {
+            size_t look = cell[i]->policy % 7;
+            for (size_t k = 0; k < 7 && taken[look]; k++)
+                look = (look + 1) % 7;
+            taken[look] = true;
+            out[i] = (struct report_style){0, palette[look], markers[look], (unsigned)(i / 7) + 1};
+        }
         for (size_t k = 0; k < i; k++)
             if (looks_same(out[k], out[i])) {
                 out[i].marker = out[i].marker % 15 + 1;
@@ -100,4 +106,9 @@ void figure_csv_row(struct plot *p, const struct report_work *w, const struct re
     report_put_csv(p->csv, w->name);
     fprintf(p->csv, ",%lld,", (long long)w->threads);
     report_put_csv(p->csv, c->label);
+}
+
+void figure_end_series(struct plot *p, size_t points)
+{
+    fputs(points ? "\n\n" : "NaN NaN NaN NaN\n\n\n", p->data);
 }

@@ -22,8 +22,21 @@ const char *figure_short_label(const char *shown);
 /* N, CHARS and the arrays `label`, COLOUR, MARK and DASH. At most FIGURES_BARS cells. */
 void figure_series(struct plot *p, const struct report_cell *const *cell, size_t n, const char *label);
 void figure_title(struct plot *p, const struct report_work *w, const char *what, bool with_where);
+/* Ends a series. gnuplot does not count a block of no points, and would draw the next in its stead: it gets one that is not drawn. */
+void figure_end_series(struct plot *p, size_t points);
 /* "workload,threads,configuration" */
 void figure_csv_row(struct plot *p, const struct report_work *w, const struct report_cell *c);
+
+/* Two figures of a work's configurations against each other, both better when less, with the line that nothing is below: the choices
+ * that are not worse in both than another. */
+struct figure_pareto {
+    const char *stem, *what;           /* of the file's name; of the title */
+    const struct report_metric *x, *y; /* x in bytes or a count, y in ns */
+    const char *xlabel, *ylabel;
+    size_t least; /* configurations under which there is nothing to choose */
+};
+int figure_pareto(struct plots *plots, const struct report_data *d, size_t work,
+                  const struct figure_pareto *what, struct message *m);
 
 /* Of one work. 0, also where it has nothing to show; -errno with a message. */
 int figures_of_memory(struct plots *plots, const struct report_data *d, size_t work, struct message *m);

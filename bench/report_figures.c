@@ -38,6 +38,22 @@ struct report_family report_family_at(const struct report_data *d, size_t work)
     return f;
 }
 
+/* Adds the work's configurations that are not among the n that there are. */
+static size_t pick_more(const struct report_data *d, const struct report_work *w,
+                        const struct report_metric *metric, const struct report_cell **cell, size_t n)
+{
+    const struct report_cell *more[FIGURES_BARS];
+    size_t found = figure_pick(d, w, metric, false, FIGURES_BARS, more);
+    for (size_t i = 0; i < found && n < FIGURES_SERIES; i++) {
+        bool known = false;
+        for (size_t k = 0; k < n; k++)
+            known = known || same_configuration(cell[k], more[i]);
+        if (!known)
+            cell[n++] = more[i];
+    }
+    return n;
+}
+
 /* --- throughput against threads -------------------------------------------------------------------------- */
 
 static int figure_threads(struct plots *plots, const struct report_data *d, struct report_family f,
@@ -46,7 +62,10 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
     const struct report_metric *metric = figure_metric("throughput");
     const struct report_cell *cell[FIGURES_SERIES];
     const struct report_work *last = &d->work[f.first + f.works - 1];
-    size_t n = figure_pick(d, last, metric, false, FIGURES_SERIES, cell), blocks = 0;
+    size_t n = 0, blocks = 0;
+    /* Those of the most threads first; what did not get so far (out of memory, say) is shown up to where it did. */
+    for (size_t k = f.first + f.works; k-- > f.first;)
+        n = pick_more(d, &d->work[k], metric, cell, n);
     if (d->work[f.first].threads == last->threads || n == 0)
         return 0;
     struct plot *p = plot_begin(plots, "throughput", last->name, m);
@@ -59,6 +78,7 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
     double best = 0, worst = INFINITY, top = 0;
     size_t winner = 0;
     for (size_t i = 0; i < n; i++) {
+        size_t points = 0;
         for (size_t k = f.first; k < f.first + f.works; k++) {
             const struct report_cell *at = cell_like(d, &d->work[k], cell[i]);
             size_t count = 0;
@@ -70,6 +90,7 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
             bool band = isfinite(ci.lo);
             fprintf(p->data, "%lld %.9g %.9g %.9g\n", (long long)d->work[k].threads, ci.estimate,
                     band ? ci.lo : ci.estimate, band ? ci.hi : ci.estimate);
+            points++;
             figure_csv_row(p, &d->work[k], cell[i]);
             fprintf(p->csv, ",%.9g,", ci.estimate);
             report_put_csv_number(p->csv, ci.lo);
@@ -84,7 +105,7 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
                 winner = i;
             }
         }
-        fputs("\n\n", p->data);
+        figure_end_series(p, points);
     }
     plot_number(p, "LOGY", best > 20 * worst);
     plot_number(p, "XMAX", (double)last->threads);

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#define TIMELINE_COLLECTIONS 100000u
+
 /* --- memory and fragmentation ---------------------------------------------------------------------------- */
 
 static int figure_memory(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
@@ -94,8 +96,8 @@ static double timeline_value(const struct record *r, const char *name, size_t i)
 }
 
 struct timeline_span {
-    double peak, seconds, gib;
-    bool allocated; /* every point says how many bytes were allocated so far */
+    double peak, seconds, gib; /* the most of each */
+    bool allocated;            /* every point says how many bytes were allocated so far */
 };
 
 /* Of each stretch of points the one with most resident memory: a peak is never lost. */
@@ -103,7 +105,7 @@ static void put_timeline(struct plot *p, const struct report_work *w, const stru
                          const struct record *r, struct timeline_span *span)
 {
     size_t points = record_array_size(r, "timeline.rss_bytes");
-    size_t stretch = (points + FIGURES_POINTS - 1) / FIGURES_POINTS;
+    size_t drawn = 0, stretch = (points + FIGURES_POINTS - 1) / FIGURES_POINTS;
     for (size_t i = 0; i < points; i += stretch) {
         size_t at = i;
         for (size_t k = i; k < i + stretch && k < points; k++)
@@ -121,14 +123,42 @@ static void put_timeline(struct plot *p, const struct report_work *w, const stru
         figure_csv_row(p, w, c);
         fprintf(p->csv, ",%.9g,%.9g,%.9g,", t, rss, live);
         report_put_csv_number(p->csv, total);
-        fputc('\n', p->csv);
+        fputs(",\n", p->csv);
+        drawn++;
         span->peak = fmax(span->peak, rss);
         span->seconds = fmax(span->seconds, t / 1e9);
         span->gib = fmax(span->gib, total / MIB / 1024);
         if (!isfinite(total))
             span->allocated = false;
     }
-    fputs("\n\n", p->data);
+    figure_end_series(p, drawn);
+}
+
+/* When the collector ran, as stretches of seconds; those too near to be told apart in the picture become one. The number of
+ * collections. */
+static size_t put_collections(struct plot *p, const struct report_work *w, const struct report_cell *c,
+                              const struct record *r, double seconds)
+{
+    size_t points = record_array_size(r, "timeline.gc_t_ns"), n = 0;
+    double from = NAN, to = NAN, near = seconds / (2.0 * FIGURES_POINTS);
+    for (size_t i = 0; i < points && i < TIMELINE_COLLECTIONS; i++) {
+        double t = timeline_value(r, "gc_t_ns", i), length = timeline_value(r, "gc_ns", i);
+        if (!(t >= 0) || !(length >= 0) || !isfinite(t + length))
+            continue;
+        n++;
+        figure_csv_row(p, w, c);
+        fprintf(p->csv, ",%.9g,,,,%.9g\n", t, length);
+        if (t / 1e9 > to + near) {
+            fprintf(p->data, "%.9g %.9g\n", from, to);
+            from = NAN;
+        }
+        from = isfinite(from) ? from : t / 1e9;
+        to = fmax(to, (t + length) / 1e9); /* fmax leaves a NaN out */
+    }
+    if (isfinite(from))
+        fprintf(p->data, "%.9g %.9g\n", from, to);
+    figure_end_series(p, n);
+    return n;
 }
 
 static int figure_timeline(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
@@ -148,10 +178,14 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
     p->section = work;
     figure_title(p, w, "memory over time", true);
     figure_series(p, cell, n, "TITLE");
-    fputs("workload,threads,configuration,t_ns,rss_bytes,live_bytes,allocated_bytes\n", p->csv);
+    fputs("workload,threads,configuration,t_ns,rss_bytes,live_bytes,allocated_bytes,collection_ns\n", p->csv);
     struct timeline_span span = {0, 0, 0, true};
     for (size_t i = 0; i < n; i++)
         put_timeline(p, w, cell[i], record[i], &span);
+    size_t collections = 0;
+    for (size_t i = 0; i < n; i++)
+        collections += put_collections(p, w, cell[i], record[i], span.seconds);
+    plot_number(p, "MARKS", collections > 0);
     plot_number(p, "YMAX", span.peak > 0 ? 1.08 * span.peak / MIB : 1);
     plot_number(p, "TMAX", span.seconds > 0 ? span.seconds : 1);
     plot_number(p, "GMAX", span.gib > 0 ? span.gib : 1);
@@ -162,12 +196,22 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
         n, report_figure(span.peak, UNIT_BYTES).text);
     snprintf(p->caption, sizeof p->caption,
              "one sample each, of the first block; floors (null, bump) left out; the "
-             "end of a line, where memory falls, is the drain");
+             "end of a line, where memory falls, is the drain%s",
+             collections ? "; marks at the top: collections" : "");
     return plot_draw(plots, p, m);
 }
 
 int figures_of_memory(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
 {
+    const struct figure_pareto time = {"time",
+                                       "time against memory",
+                                       figure_metric("peak-rss"),
+                                       figure_metric("wall"),
+                                       "MiB resident at the peak",
+                                       "wall time",
+                                       3};
     int err = figure_memory(plots, d, work, m);
+    if (!err)
+        err = figure_pareto(plots, d, work, &time, m);
     return err ? err : figure_timeline(plots, d, work, m);
 }

@@ -4,6 +4,7 @@
 #include "report_text.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double value_of(const struct report_cell *c, const char *key, bool most)
@@ -12,29 +13,46 @@ static double value_of(const struct report_cell *c, const char *key, bool most)
     return most ? report_maximum(c, &metric) : report_median(c, &metric);
 }
 
-static void put_figure(FILE *f, struct report_figure figure)
+/* These tables are wide: a name may be broken after a colon or a comma. */
+static void put_label(FILE *f, const struct report_cell *c)
 {
-    fprintf(f, "<td>%s</td>", figure.text);
+    fputs("<tr><td>", f);
+    for (const char *at = c->shown; *at;) {
+        size_t n = strcspn(at, ":,");
+        n += at[n] != 0;
+        char *part = strndup(at, n);
+        report_put_html(f, part ? part : "?");
+        free(part);
+        at += n;
+        fputs(*at ? "<wbr>" : "", f);
+    }
+    fputs("</td>", f);
 }
 
 /* --- collectors ------------------------------------------------------------------------------------------ */
 
-static const struct {
+struct figure {
     const char *key, *title;
     enum report_unit unit;
-    bool share, most;
+    bool share, most; /* most: of all samples, not their median */
+};
+
+/* Two to a column, one below the other. No key: the ratio of throughput. */
+static const struct {
+    struct figure upper, lower;
 } column[] = {
-    {"pauses.max_ns", "longest pause", UNIT_NS, false, true},
-    {"pauses.p99_9_ns", "p99.9 pause", UNIT_NS, false, false},
-    {"pauses.mmu.10ms", "MMU 10 ms", UNIT_RATIO, false, false},
-    {"gc.share", "gc", UNIT_RATIO, true, false},
-    {NULL, "ratio", UNIT_RATIO, false, false}, /* of throughput */
-    {"memory.peak_rss_bytes", "peak RSS", UNIT_BYTES, false, false},
-    {"gc.uncollected_peak", "waiting", UNIT_COUNT, false, true},
-    {"gc.uncollected_peak_bytes", "waiting", UNIT_BYTES, false, true},
-    {"gc.references_per_object", "refs", UNIT_RATIO, false, false},
-    {"gc.reclaim.p50_ns", "reclaim", UNIT_NS, false, false},
-    {"gc.reclaim.max_ns", "longest", UNIT_NS, false, true},
+    {{"pauses.max_ns", "longest pause", UNIT_NS, false, true},
+     {"pauses.p99_9_ns", "p99.9", UNIT_NS, false, false}},
+    {{"pauses.mmu.10ms", "MMU 10&nbsp;ms", UNIT_RATIO, false, false},
+     {"pauses.mmu.100ms", "100&nbsp;ms", UNIT_RATIO, false, false}},
+    {{"gc.share", "gc", UNIT_RATIO, true, false}, {NULL, NULL, UNIT_RATIO, false, false}},
+    {{NULL, "throughput", UNIT_RATIO, false, false}, {"ops_per_s", "ops/s", UNIT_RATE, false, false}},
+    {{"memory.peak_rss_bytes", "peak RSS", UNIT_BYTES, false, false}, {NULL, NULL, UNIT_RATIO, false, false}},
+    {{"gc.uncollected_peak", "waiting", UNIT_COUNT, false, true},
+     {"gc.uncollected_peak_bytes", "bytes", UNIT_BYTES, false, true}},
+    {{"gc.references_per_object", "refs", UNIT_RATIO, false, false}, {NULL, NULL, UNIT_RATIO, false, false}},
+    {{"gc.reclaim.p50_ns", "reclaim", UNIT_NS, false, false},
+     {"gc.reclaim.max_ns", "longest", UNIT_NS, false, true}},
 };
 #define COLUMNS (sizeof column / sizeof *column)
 
@@ -48,31 +66,41 @@ static bool has_collectors(const struct report_data *d, const struct report_work
     return false;
 }
 
-/* The estimate, and its interval in small print. */
+/* The estimate, and its interval below it. */
 static void put_overhead(FILE *f, struct stats_interval lbo)
 {
     fprintf(f, "<td>%s", report_ratio(lbo.estimate).text);
     if (isfinite(lbo.lo))
-        fprintf(f, " <small>%s</small>",
+        fprintf(f, "<small>%s</small>",
                 report_interval((struct stats_interval){log(lbo.estimate), log(lbo.lo), log(lbo.hi)}).text);
     fputs("</td>", f);
 }
 
-static void put_collector(FILE *f, const struct report_page *page, const struct report_cell *c)
+/* Of a cell over its baseline; 1 for the baseline. */
+static double throughput_ratio(const struct report_page *page, const struct report_cell *c)
 {
     const struct report_comparison *row = report_row_of(page->found, c);
+    if (row && row->n)
+        return exp(row->log_ratio.estimate);
+    return report_base_of(page->data, c, page->baseline) == c ? 1 : NAN;
+}
+
+static struct report_figure figure_of(const struct report_page *page, const struct report_cell *c,
+                                      const struct figure *figure)
+{
+    double value = figure->key ? value_of(c, figure->key, figure->most) : throughput_ratio(page, c);
+    return figure->share ? report_share(value) : report_figure(value, figure->unit);
+}
+
+static void put_collector(FILE *f, const struct report_page *page, const struct report_cell *c)
+{
     const struct report_lbo *lbo = &page->lbo[c - page->data->cell];
-    fputs("<tr><td>", f);
-    report_put_html(f, c->shown);
-    fputs("</td>", f);
+    put_label(f, c);
     for (size_t k = 0; k < COLUMNS; k++) {
-        if (!column[k].key) {
-            bool base = report_base_of(page->data, c, page->baseline) == c;
-            put_figure(f, report_ratio(row && row->n ? exp(row->log_ratio.estimate) : base ? 1 : NAN));
-            continue;
-        }
-        double value = value_of(c, column[k].key, column[k].most);
-        put_figure(f, column[k].share ? report_share(value) : report_figure(value, column[k].unit));
+        fprintf(f, "<td>%s", figure_of(page, c, &column[k].upper).text);
+        if (column[k].lower.title)
+            fprintf(f, "<small>%s</small>", figure_of(page, c, &column[k].lower).text);
+        fputs("</td>", f);
     }
     put_overhead(f, lbo->wall);
     put_overhead(f, lbo->cpu);
@@ -81,10 +109,18 @@ static void put_collector(FILE *f, const struct report_page *page, const struct 
 
 static void put_collectors(FILE *f, const struct report_page *page, const struct report_work *w)
 {
-    fputs("<h4>Collectors</h4>\n<div class=\"wide\"><table><thead><tr><th>configuration</th>", f);
-    for (size_t k = 0; k < COLUMNS; k++)
-        fprintf(f, "<th>%s</th>", column[k].title);
-    fputs("<th>LBO wall</th><th>LBO CPU</th></tr></thead><tbody>\n", f);
+    fputs("<h4>Collectors</h4>\n<div class=\"wide\"><table "
+          "class=\"dense\"><thead><tr><th>configuration</th>",
+          f);
+    for (size_t k = 0; k < COLUMNS; k++) {
+        fprintf(f, "<th>%s", column[k].upper.title);
+        if (column[k].lower.title)
+            fprintf(f, "<small>%s</small>", column[k].lower.title);
+        fputs("</th>", f);
+    }
+    fputs("<th>LBO wall<small>95&nbsp;% CI</small></th><th>LBO CPU<small>95&nbsp;% "
+          "CI</small></th></tr></thead><tbody>\n",
+          f);
     for (size_t i = w->first; i < w->first + w->cells; i++)
         if (page->data->cell[i].ok)
             put_collector(f, page, &page->data->cell[i]);
@@ -119,7 +155,9 @@ static bool has_requests(const struct report_data *d, const struct report_work *
 
 static void put_requests(FILE *f, const struct report_page *page, const struct report_work *w)
 {
-    fputs("<h4>Requests</h4>\n<div class=\"wide\"><table><thead><tr><th rowspan=\"2\">configuration</th>", f);
+    fputs("<h4>Requests</h4>\n<div class=\"wide\"><table class=\"dense\"><thead><tr><th "
+          "rowspan=\"2\">configuration</th>",
+          f);
     for (size_t k = 0; k < REQUESTS; k++)
         fprintf(f, "<th class=\"group\" colspan=\"%zu\">%s</th>", PERCENTILES, requests[k].title);
     fputs("</tr><tr>", f);
@@ -131,9 +169,7 @@ static void put_requests(FILE *f, const struct report_page *page, const struct r
         const struct report_cell *c = &page->data->cell[i];
         if (!c->ok)
             continue;
-        fputs("<tr><td>", f);
-        report_put_html(f, c->shown);
-        fputs("</td>", f);
+        put_label(f, c);
         for (size_t k = 0; k < REQUESTS * PERCENTILES; k++)
             fprintf(f, "<td%s>%s</td>", k % PERCENTILES ? "" : " class=\"group\"",
                     report_figure(request_value(c, k / PERCENTILES, k % PERCENTILES), UNIT_NS).text);
@@ -160,6 +196,8 @@ void report_html_runtime_legend(FILE *f, const struct report_page *page)
         collectors = collectors || has_collectors(page->data, &page->data->work[w]);
         asked = asked || has_requests(page->data, &page->data->work[w]);
     }
+    if (collectors || asked)
+        fputs("<details><summary>What the tables of collectors and requests say</summary>\n", f);
     if (collectors)
         fputs("<p class=\"soft\"><b>Collectors</b>: a pause is worth what it cost elsewhere, so all of it "
               "stands in one row. "
@@ -182,4 +220,6 @@ void report_html_runtime_legend(FILE *f, const struct report_page *page)
               "also counts for those "
               "that queue behind it.</p>\n",
               f);
+    if (collectors || asked)
+        fputs("</details>\n", f);
 }

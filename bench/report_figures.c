@@ -11,6 +11,7 @@
 
 #define FIGURES_SERIES 7u /* more lines than that nobody can tell apart */
 #define FIGURES_BARS   24u
+#define FIGURES_CELLS  256u
 #define FIGURES_POINTS 300u /* of a timeline */
 #define MIB            1048576.0
 
@@ -27,15 +28,6 @@ static bool is_floor(const struct report_cell *c)
 static bool same_configuration(const struct report_cell *a, const struct report_cell *b)
 {
     return strcmp(a->alloc, b->alloc) == 0 && strcmp(a->rc, b->rc) == 0 && strcmp(a->gc, b->gc) == 0;
-}
-
-static const struct report_cell *cell_like(const struct report_data *d, const struct report_work *w,
-                                           const struct report_cell *like)
-{
-    for (size_t i = w->first; i < w->first + w->cells; i++)
-        if (same_configuration(&d->cell[i], like))
-            return &d->cell[i];
-    return NULL;
 }
 
 static bool same_family(const struct report_work *a, const struct report_work *b)
@@ -136,11 +128,37 @@ static void put_title(struct plot *p, const struct report_work *w, const char *w
 static void csv_row_start(struct plot *p, const struct report_work *w, const struct report_cell *c)
 {
     report_put_csv(p->csv, w->name);
-    fprintf(p->csv, ",%lld,", (long long)w->threads);
+    fprintf(p->csv, ",%lld,", (long long)c->threads);
     report_put_csv(p->csv, c->label);
 }
 
 /* --- throughput against threads -------------------------------------------------------------------------- */
+
+/* The configurations of the picture, each by its cell with most threads (of a work whose cells differ in them: among those with
+ * one process); how many threads that is. */
+static size_t threads_series(const struct report_data *d, struct report_family f,
+                             const struct report_cell **out, int64_t *most)
+{
+    const struct report_work *last = &d->work[f.first + f.works - 1];
+    const struct report_cell *all[FIGURES_CELLS];
+    size_t n = pick_cells(d, last, metric_named("throughput"), false, FIGURES_CELLS, all), series = 0;
+    *most = 0;
+    for (size_t i = 0; i < n; i++)
+        if (last->processes || all[i]->processes == 1)
+            *most = all[i]->threads > *most ? all[i]->threads : *most;
+    for (size_t i = 0; i < n && series < FIGURES_SERIES; i++)
+        if (all[i]->threads == *most && (last->processes || all[i]->processes == 1))
+            out[series++] = all[i];
+    return series;
+}
+
+static bool threads_vary(const struct report_data *d, struct report_family f, int64_t most)
+{
+    for (size_t i = d->work[f.first].first; i < d->work[f.first].first + d->work[f.first].cells; i++)
+        if (d->cell[i].threads != most)
+            return true;
+    return false;
+}
 
 static int figure_threads(struct plots *plots, const struct report_data *d, struct report_family f,
                           struct message *m)
@@ -148,8 +166,9 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
     const struct report_metric *metric = metric_named("throughput");
     const struct report_cell *cell[FIGURES_SERIES];
     const struct report_work *last = &d->work[f.first + f.works - 1];
-    size_t n = pick_cells(d, last, metric, false, FIGURES_SERIES, cell), blocks = 0;
-    if (d->work[f.first].threads == last->threads || n == 0)
+    int64_t most;
+    size_t n = threads_series(d, f, cell, &most), blocks = 0;
+    if (n == 0 || !threads_vary(d, f, most))
         return 0;
     struct plot *p = plot_begin(plots, "throughput", last->name, m);
     if (!p)
@@ -161,18 +180,18 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
     double best = 0, worst = INFINITY, top = 0;
     size_t winner = 0;
     for (size_t i = 0; i < n; i++) {
-        for (size_t k = f.first; k < f.first + f.works; k++) {
-            const struct report_cell *at = cell_like(d, &d->work[k], cell[i]);
+        for (size_t k = d->work[f.first].first; k < last->first + last->cells; k++) {
+            const struct report_cell *at = &d->cell[k];
             size_t count = 0;
             struct stats_interval ci = {NAN, NAN, NAN};
-            if (at)
+            if (same_configuration(at, cell[i]) && at->processes == cell[i]->processes)
                 ci = report_level(at, metric, &count);
             if (!isfinite(ci.estimate))
                 continue;
             bool band = isfinite(ci.lo);
-            fprintf(p->data, "%lld %.9g %.9g %.9g\n", (long long)d->work[k].threads, ci.estimate,
+            fprintf(p->data, "%lld %.9g %.9g %.9g\n", (long long)at->threads, ci.estimate,
                     band ? ci.lo : ci.estimate, band ? ci.hi : ci.estimate);
-            csv_row_start(p, &d->work[k], cell[i]);
+            csv_row_start(p, &d->work[at->work], at);
             fprintf(p->csv, ",%.9g,", ci.estimate);
             report_put_csv_number(p->csv, ci.lo);
             fputc(',', p->csv);
@@ -181,7 +200,7 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
             blocks = count > blocks ? count : blocks;
             best = fmax(best, ci.estimate);
             worst = fmin(worst, ci.estimate);
-            if (&d->work[k] == last && ci.estimate > top) {
+            if (at->threads == most && ci.estimate > top) {
                 top = ci.estimate;
                 winner = i;
             }
@@ -189,9 +208,9 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
         fputs("\n\n", p->data);
     }
     plot_number(p, "LOGY", best > 20 * worst);
-    plot_number(p, "XMAX", (double)last->threads);
+    plot_number(p, "XMAX", (double)most);
     snprintf(p->finding, sizeof p->finding, "At %lld threads %.100s is ahead with %s operations a second.",
-             (long long)last->threads, cell[winner]->shown, report_figure(top, UNIT_RATE).text);
+             (long long)most, cell[winner]->shown, report_figure(top, UNIT_RATE).text);
     snprintf(p->caption, sizeof p->caption, "n = %zu blocks; %s; floors (null, bump) left out", blocks,
              blocks < STATS_MIN ? "too few for an interval"
                                 : "band: exact 95 % signed-rank interval of the logs");
@@ -509,11 +528,12 @@ static size_t column_of(const char **column, size_t *columns, size_t most, const
     return *columns - 1;
 }
 
-/* Allocators under the same policy and collector. */
+/* Allocators under the same policy and collector, with the same threads. */
 static bool in_heatmap(const struct report_comparison *row)
 {
     return !row->control && row->n && strcmp(row->cell->rc, row->base->rc) == 0 &&
-           strcmp(row->cell->gc, row->base->gc) == 0;
+           strcmp(row->cell->gc, row->base->gc) == 0 && row->cell->threads == row->base->threads &&
+           row->cell->processes == row->base->processes;
 }
 
 static int figure_heatmap(struct plots *plots, const struct report_data *d,

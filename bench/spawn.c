@@ -545,7 +545,8 @@ static void spawn_combine(struct spawn *s)
          summed = spawn_checksum(s->sample, &checksum);
     for (unsigned i = 1; i < s->children; i++) {
         const struct record *said = s->child[i].said;
-        timed = timed && record_integer(said, "probe.start_ns", &a) && record_integer(said, "probe.end_ns", &b);
+        timed =
+            timed && record_integer(said, "probe.start_ns", &a) && record_integer(said, "probe.end_ns", &b);
         start = timed && a < start ? a : start;
         end = timed && b > end ? b : end;
         summed = summed && spawn_checksum(said, &part);

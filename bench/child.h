@@ -23,7 +23,7 @@ struct child_cell {
     const struct collector_info *gc; /* NULL at allocator level */
     _Alignas(16) unsigned char rc_params[PARAM_STRUCT_MAX];
     _Alignas(16) unsigned char gc_params[PARAM_STRUCT_MAX];
-    unsigned threads;
+    unsigned threads, process, processes; /* process: which of those that make the sample together, from 0 */
     uint64_t seed;
     uint32_t latency_every;
     unsigned cpus;

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define COMPARE_OPTIONS(P, S)                                                                            \
-    P(S, TEXT, baseline, "", "", "what ratios are against: alloc=system, rc=gil, gc=none, or several")   \
+    P(S, TEXT, baseline, "", "",                                                                         \
+      "what ratios are against: alloc=system, rc=gil, gc=none, parallel=1x1, or several")                \
     P(S, TEXT, metric, "throughput", "",                                                                 \
       "throughput wall cpu peak-rss held fragmentation external max-pause p99-pause p99.9-pause "        \
       "total-pause mmu-10ms gc-share uncollected uncollected-bytes references reclaim max-reclaim "      \
@@ -342,8 +343,8 @@ static void compare_json_row(const struct compare *c, struct record *r, size_t i
     char key[96];
 #define COMPARE_KEY(name) (snprintf(key, sizeof key, "comparisons.%zu." name, i), key)
     record_set_text(r, COMPARE_KEY("workload"), w->name);
-    record_set_integer(r, COMPARE_KEY("threads"), w->threads);
-    record_set_integer(r, COMPARE_KEY("processes"), w->processes);
+    record_set_integer(r, COMPARE_KEY("threads"), row->cell->threads);
+    record_set_integer(r, COMPARE_KEY("processes"), row->cell->processes);
     record_set_text(r, COMPARE_KEY("place"), w->place);
     record_set_text(r, COMPARE_KEY("cell"), row->cell->label);
     record_set_text(r, COMPARE_KEY("cell_id"), row->cell->id);

@@ -143,8 +143,8 @@ void report_lbo_record(struct record *r, const struct report_data *d, const stru
         if (!isfinite(lbo[i].wall.estimate) && !isfinite(lbo[i].cpu.estimate))
             continue;
         record_set_text(r, LBO_KEY("workload"), w->name);
-        record_set_integer(r, LBO_KEY("threads"), w->threads);
-        record_set_integer(r, LBO_KEY("processes"), w->processes);
+        record_set_integer(r, LBO_KEY("threads"), c->threads);
+        record_set_integer(r, LBO_KEY("processes"), c->processes);
         record_set_text(r, LBO_KEY("place"), w->place);
         record_set_text(r, LBO_KEY("cell"), c->label);
         record_set_text(r, LBO_KEY("cell_id"), c->id);

@@ -75,7 +75,8 @@ static void put_cell(FILE *f, const struct report_page *page, const struct repor
         report_put_csv(f, words[i]);
         fputc(',', f);
     }
-    fprintf(f, "%lld,%lld,%zu,%zu,", (long long)w->threads, (long long)w->processes, cell->samples, cell->ok);
+    fprintf(f, "%lld,%lld,%zu,%zu,", (long long)cell->threads, (long long)cell->processes, cell->samples,
+            cell->ok);
     report_put_csv(f, cell->status ? cell->status : "ok");
     fputc(',', f);
     report_put_csv(f, cell->reason ? cell->reason : "");

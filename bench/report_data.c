@@ -211,8 +211,8 @@ static void put_collector(FILE *f, const char *gc)
     }
 }
 
-/* Those of the axes that are not NULL, with blanks between. */
-static char *label_text(const char *alloc, const char *rc, const char *gc)
+/* Those of the axes that are not NULL, with blanks between; of: whose threads and processes are told, too, unless NULL. */
+static char *label_text(const char *alloc, const char *rc, const char *gc, const struct report_cell *of)
 {
     char *text = NULL;
     size_t size = 0;
@@ -224,6 +224,9 @@ static char *label_text(const char *alloc, const char *rc, const char *gc)
             gc && (alloc || rc) ? " " : "", gc && alone ? "gc " : "");
     if (gc)
         put_collector(f, gc);
+    if (of)
+        fprintf(f, "%s%lldx%lld", alloc || rc || gc ? " " : "", (long long)of->threads,
+                (long long)of->processes);
     if (fclose(f)) {
         free(text);
         return NULL;
@@ -239,6 +242,7 @@ struct entry {
     char *family; /* owned */
     int64_t threads, processes, group, block, position;
     bool oracle;
+    bool together; /* its group holds other numbers of threads or processes, too */
     const char *alloc, *rc, *gc;
 };
 
@@ -251,8 +255,10 @@ static int compare_works(const struct entry *x, const struct entry *y)
 {
     int c = strcmp(x->family, y->family);
     if (!c)
+        c = compare_integers(y->together, x->together);
+    if (!c && !x->together)
         c = compare_integers(x->processes, y->processes);
-    if (!c)
+    if (!c && !x->together)
         c = compare_integers(x->threads, y->threads);
     return c ? c : compare_integers(x->group, y->group);
 }
@@ -265,7 +271,11 @@ static int compare_cells(const struct entry *x, const struct entry *y)
         c = strcmp(x->alloc, y->alloc);
     if (!c)
         c = strcmp(x->rc, y->rc);
-    return c ? c : strcmp(x->gc, y->gc);
+    if (!c)
+        c = strcmp(x->gc, y->gc);
+    if (!c)
+        c = compare_integers(x->processes, y->processes);
+    return c ? c : compare_integers(x->threads, y->threads);
 }
 
 static int by_place(const void *a, const void *b)
@@ -309,8 +319,8 @@ static int add_work(struct report_data *d, const struct entry *e)
     w->family = strdup(e->family);
     w->workload = text_or(e->record, "cell.workload", "?");
     w->place = text_or(e->record, "cell.place", "none");
-    w->threads = e->threads;
-    w->processes = e->processes;
+    w->threads = e->together ? 0 : e->threads;
+    w->processes = e->together ? 0 : e->processes;
     w->first = d->cells;
     d->works++;
     return w->name && w->family ? 0 : -ENOMEM;
@@ -323,8 +333,10 @@ static int add_cell(struct report_data *d, const struct entry *e, size_t room)
     c->alloc = e->alloc;
     c->rc = e->rc;
     c->gc = e->gc;
+    c->threads = e->threads;
+    c->processes = e->processes;
     bool object = strcmp(e->rc, "none") != 0;
-    c->label = label_text(e->alloc, object ? e->rc : NULL, object ? e->gc : NULL);
+    c->label = label_text(e->alloc, object ? e->rc : NULL, object ? e->gc : NULL, e->together ? c : NULL);
     c->work = d->works - 1;
     c->sample = calloc(room, sizeof *c->sample);
     d->work[c->work].cells++;
@@ -341,16 +353,17 @@ static int shorten_labels(struct report_data *d, struct report_work *w)
         rc = rc || strcmp(c[i].rc, c->rc) != 0;
         gc = gc || strcmp(c[i].gc, c->gc) != 0;
     }
-    alloc = alloc || (!rc && !gc);
+    alloc = alloc || (!rc && !gc && w->threads);
     int err = 0;
     for (size_t i = 0; i < w->cells; i++) {
-        c[i].shown = label_text(alloc ? c[i].alloc : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL);
+        c[i].shown = label_text(alloc ? c[i].alloc : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL,
+                                w->threads ? NULL : &c[i]);
         if (!c[i].shown)
             err = -ENOMEM;
     }
     w->common = alloc && !object ? strdup("")
                                  : label_text(alloc ? NULL : c->alloc, rc || !object ? NULL : c->rc,
-                                              gc || !object ? NULL : c->gc);
+                                              gc || !object ? NULL : c->gc, NULL);
     return w->common ? err : -ENOMEM;
 }
 
@@ -406,6 +419,26 @@ static int group_entries(struct report_data *d, const struct entry *e, size_t n)
     return err;
 }
 
+static int by_group(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int c = strcmp(x->family, y->family);
+    return c ? c : compare_integers(x->group, y->group);
+}
+
+/* A group of a plan that holds several numbers of threads or processes compares them (parallel = ...). */
+static void find_together(struct entry *e, size_t n)
+{
+    qsort(e, n, sizeof *e, by_group);
+    for (size_t first = 0, end; first < n; first = end) {
+        bool together = false;
+        for (end = first + 1; end < n && by_group(&e[first], &e[end]) == 0; end++)
+            together |= e[end].threads != e[first].threads || e[end].processes != e[first].processes;
+        for (size_t i = first; i < end; i++)
+            e[i].together = together && record_has(e[i].record, "group");
+    }
+}
+
 int report_data_make(struct report_data *out, struct record *const *sample, size_t samples)
 {
     memset(out, 0, sizeof *out);
@@ -427,6 +460,7 @@ int report_data_make(struct report_data *out, struct record *const *sample, size
         err = e[i].family ? 0 : -ENOMEM;
     }
     if (!err) {
+        find_together(e, samples);
         qsort(e, samples, sizeof *e, by_place);
         err = group_entries(out, e, samples);
         for (size_t c = 0; c < out->cells; c++) {

@@ -1,7 +1,8 @@
 /* report_data.h: samples put in order for reading: works, their cells, paired comparisons with verdicts. No output.
  *
  *   work   one workload with its parameters, threads, processes, placement and group of the plan: what cells are
- *          compared on
+ *          compared on. Where a group of the plan holds several numbers of threads or processes (parallel = 1x1, 2x1, 1x2) they
+ *          are axes of its cells instead, and the work's are 0
  *   cell   a work under one allocator, refcount policy and collector: its samples by block and position
  *
  * Samples with the flag `oracle` carry how much garbage waited (gc.uncollected_*), which takes walks of the whole heap that would spoil
@@ -40,8 +41,9 @@ struct report_sample {
 
 struct report_cell {
     const char *id, *alloc, *rc, *gc; /* "" where the record has none */
-    char *label;                      /* "pools" or "pymalloc gil generational" */
-    char *shown;                      /* the part of it in which the work's cells differ */
+    int64_t threads, processes;
+    char *label; /* "pools" or "pymalloc gil generational", with " 2x1" where the work's threads are 0 */
+    char *shown; /* the part of it in which the work's cells differ */
     size_t work;
     size_t policy; /* the same for the same rc and gc, of all works: in the order of their first cells */
     struct report_sample *sample; /* by block, then position; behind them the oracle's */
@@ -56,8 +58,8 @@ struct report_work {
     char
         *common; /* "gil generational": what its cells have in common and shown leaves out; "" when nothing */
     const char *workload, *place;
-    int64_t threads, processes;
-    size_t first, cells; /* in report_data.cell */
+    int64_t threads, processes; /* 0: its cells' differ */
+    size_t first, cells;        /* in report_data.cell */
 };
 
 struct report_data {
@@ -105,9 +107,11 @@ struct report_comparisons {
     size_t tested; /* rows that Holm's adjustment is over */
 };
 
-/* What ratios are against: words "alloc=NAME", "rc=NAME", "gc=NAME" or a bare allocator, parted by blanks or commas. */
+/* What ratios are against: words "alloc=NAME", "rc=NAME", "gc=NAME", "parallel=THREADSxPROCESSES" or a bare allocator, parted by
+ * blanks or commas. */
 struct report_baseline {
     char alloc[1024], rc[64], gc[1200]; /* empty: any */
+    int64_t threads, processes;         /* 0: any */
     bool chosen;                        /* by the user: goes before the arm that the run itself doubled */
 };
 int report_baseline_parse(struct report_baseline *b, const char *text, struct message *m);

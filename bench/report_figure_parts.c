@@ -104,7 +104,7 @@ void figure_title(struct plot *p, const struct report_work *w, const char *what,
 void figure_csv_row(struct plot *p, const struct report_work *w, const struct report_cell *c)
 {
     report_put_csv(p->csv, w->name);
-    fprintf(p->csv, ",%lld,", (long long)w->threads);
+    fprintf(p->csv, ",%lld,", (long long)c->threads);
     report_put_csv(p->csv, c->label);
 }
 

@@ -14,15 +14,6 @@ static bool same_configuration(const struct report_cell *a, const struct report_
     return strcmp(a->alloc, b->alloc) == 0 && strcmp(a->rc, b->rc) == 0 && strcmp(a->gc, b->gc) == 0;
 }
 
-static const struct report_cell *cell_like(const struct report_data *d, const struct report_work *w,
-                                           const struct report_cell *like)
-{
-    for (size_t i = w->first; i < w->first + w->cells; i++)
-        if (same_configuration(&d->cell[i], like))
-            return &d->cell[i];
-    return NULL;
-}
-
 static bool same_family(const struct report_work *a, const struct report_work *b)
 {
     return strcmp(a->family, b->family) == 0 && a->processes == b->processes;
@@ -38,23 +29,45 @@ struct report_family report_family_at(const struct report_data *d, size_t work)
     return f;
 }
 
-/* Adds the work's configurations that are not among the n that there are. */
-static size_t pick_more(const struct report_data *d, const struct report_work *w,
-                        const struct report_metric *metric, const struct report_cell **cell, size_t n)
+/* --- throughput against threads -------------------------------------------------------------------------- */
+
+/* Of the family's cells those that the picture can show; of works whose cells differ in threads and processes: those of one process. */
+static bool in_threads(const struct report_data *d, const struct report_cell *c)
 {
-    const struct report_cell *more[FIGURES_BARS];
-    size_t found = figure_pick(d, w, metric, false, FIGURES_BARS, more);
-    for (size_t i = 0; i < found && n < FIGURES_SERIES; i++) {
-        bool known = false;
-        for (size_t k = 0; k < n; k++)
-            known = known || same_configuration(cell[k], more[i]);
-        if (!known)
-            cell[n++] = more[i];
-    }
-    return n;
+    return !figure_is_floor(c) && (d->work[c->work].processes || c->processes == 1) &&
+           isfinite(report_median(c, figure_metric("throughput")));
 }
 
-/* --- throughput against threads -------------------------------------------------------------------------- */
+static bool is_known(const struct report_cell *const *known, size_t n, const struct report_cell *c)
+{
+    for (size_t i = 0; i < n; i++)
+        if (same_configuration(known[i], c))
+            return true;
+    return false;
+}
+
+/* The configurations of the picture, those that got to most threads first: what did not (out of memory, say) is shown up to where it
+ * did. 0 when all cells have the same number of threads. */
+static size_t threads_series(const struct report_data *d, size_t first, size_t end,
+                             const struct report_cell **out, int64_t *most)
+{
+    size_t n = 0;
+    bool vary = false;
+    *most = 0;
+    for (size_t i = first; i < end; i++)
+        if (in_threads(d, &d->cell[i]))
+            *most = d->cell[i].threads > *most ? d->cell[i].threads : *most;
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (size_t i = first; i < end; i++) {
+            const struct report_cell *c = &d->cell[i];
+            if ((c->threads == *most) != (pass == 0) || !in_threads(d, c))
+                continue;
+            vary = vary || pass;
+            if (n < FIGURES_SERIES && !is_known(out, n, c))
+                out[n++] = c;
+        }
+    return vary ? n : 0;
+}
 
 static int figure_threads(struct plots *plots, const struct report_data *d, struct report_family f,
                           struct message *m)
@@ -62,11 +75,10 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
     const struct report_metric *metric = figure_metric("throughput");
     const struct report_cell *cell[FIGURES_SERIES];
     const struct report_work *last = &d->work[f.first + f.works - 1];
-    size_t n = 0, blocks = 0;
-    /* Those of the most threads first; what did not get so far (out of memory, say) is shown up to where it did. */
-    for (size_t k = f.first + f.works; k-- > f.first;)
-        n = pick_more(d, &d->work[k], metric, cell, n);
-    if (d->work[f.first].threads == last->threads || n == 0)
+    size_t begin = d->work[f.first].first, end = last->first + last->cells, blocks = 0;
+    int64_t most;
+    size_t n = threads_series(d, begin, end, cell, &most);
+    if (n == 0)
         return 0;
     struct plot *p = plot_begin(plots, "throughput", last->name, m);
     if (!p)
@@ -79,19 +91,19 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
     size_t winner = 0;
     for (size_t i = 0; i < n; i++) {
         size_t points = 0;
-        for (size_t k = f.first; k < f.first + f.works; k++) {
-            const struct report_cell *at = cell_like(d, &d->work[k], cell[i]);
+        for (size_t k = begin; k < end; k++) {
+            const struct report_cell *at = &d->cell[k];
             size_t count = 0;
             struct stats_interval ci = {NAN, NAN, NAN};
-            if (at)
+            if (same_configuration(at, cell[i]) && in_threads(d, at))
                 ci = report_level(at, metric, &count);
             if (!isfinite(ci.estimate))
                 continue;
             bool band = isfinite(ci.lo);
-            fprintf(p->data, "%lld %.9g %.9g %.9g\n", (long long)d->work[k].threads, ci.estimate,
+            fprintf(p->data, "%lld %.9g %.9g %.9g\n", (long long)at->threads, ci.estimate,
                     band ? ci.lo : ci.estimate, band ? ci.hi : ci.estimate);
             points++;
-            figure_csv_row(p, &d->work[k], cell[i]);
+            figure_csv_row(p, &d->work[at->work], at);
             fprintf(p->csv, ",%.9g,", ci.estimate);
             report_put_csv_number(p->csv, ci.lo);
             fputc(',', p->csv);
@@ -100,7 +112,7 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
             blocks = count > blocks ? count : blocks;
             best = fmax(best, ci.estimate);
             worst = fmin(worst, ci.estimate);
-            if (&d->work[k] == last && ci.estimate > top) {
+            if (at->threads == most && ci.estimate > top) {
                 top = ci.estimate;
                 winner = i;
             }
@@ -108,9 +120,9 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
         figure_end_series(p, points);
     }
     plot_number(p, "LOGY", best > 20 * worst);
-    plot_number(p, "XMAX", (double)last->threads);
+    plot_number(p, "XMAX", (double)most);
     snprintf(p->finding, sizeof p->finding, "At %lld threads %.100s is ahead with %s operations a second.",
-             (long long)last->threads, cell[winner]->shown, report_figure(top, UNIT_RATE).text);
+             (long long)most, cell[winner]->shown, report_figure(top, UNIT_RATE).text);
     snprintf(p->caption, sizeof p->caption, "n = %zu blocks; %s; floors (null, bump) left out", blocks,
              blocks < STATS_MIN ? "too few for an interval"
                                 : "band: exact 95 % signed-rank interval of the logs");
@@ -200,11 +212,12 @@ static size_t column_of(const char **column, size_t *columns, size_t most, const
     return *columns - 1;
 }
 
-/* Allocators under the same policy and collector. */
+/* Allocators under the same policy and collector, with the same threads. */
 static bool in_heatmap(const struct report_comparison *row)
 {
     return !row->control && row->n && strcmp(row->cell->rc, row->base->rc) == 0 &&
-           strcmp(row->cell->gc, row->base->gc) == 0;
+           strcmp(row->cell->gc, row->base->gc) == 0 && row->cell->threads == row->base->threads &&
+           row->cell->processes == row->base->processes;
 }
 
 static int figure_heatmap(struct plots *plots, const struct report_data *d,

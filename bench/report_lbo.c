@@ -64,7 +64,7 @@ static bool next_times(const struct report_cell *c, const struct clock *clock, s
 }
 
 /* The least distilled time of each block of the cells, in order of blocks. The number of blocks; 0 where nothing can be said. */
-static size_t distil(const struct report_cell *cell, size_t cells, const struct clock *clock,
+static size_t distil(const struct report_cell *const *cell, size_t cells, const struct clock *clock,
                      struct distilled *out)
 {
     struct times t;
@@ -72,7 +72,7 @@ static size_t distil(const struct report_cell *cell, size_t cells, const struct 
     bool cost_known = false;
     for (size_t c = 0; c < cells; c++) {
         size_t before = n;
-        for (size_t i = 0; next_times(&cell[c], clock, &i, &t);) {
+        for (size_t i = 0; next_times(cell[c], clock, &i, &t);) {
             if (t.samples)
                 out[n++] = (struct distilled){t.block, t.log_distilled};
             cost_known = cost_known || t.cost_known;
@@ -103,37 +103,59 @@ static struct stats_interval overhead(const struct report_cell *c, const struct 
     return (struct stats_interval){exp(ci.estimate), exp(ci.lo), exp(ci.hi)};
 }
 
-/* Cells of one work under one allocator. */
-static void group_overhead(struct report_lbo *out, const struct report_cell *cell, size_t cells,
-                           struct distilled *least, double *logs)
+struct scratch { /* room for all samples, and all cells */
+    struct distilled *least;
+    double *logs;
+    const struct report_cell **group;
+};
+
+static void group_overhead(struct report_lbo *out, const struct report_data *d, size_t cells,
+                           const struct scratch *room)
 {
-    size_t blocks = distil(cell, cells, &wall_clock, least), n;
+    const struct report_cell *const *group = room->group;
+    size_t blocks = distil(group, cells, &wall_clock, room->least), n;
+    for (size_t c = 0; c < cells; c++) {
+        struct report_lbo *at = &out[group[c] - d->cell];
+        at->wall = overhead(group[c], &wall_clock, room->least, blocks, room->logs, &at->blocks);
+    }
+    blocks = distil(group, cells, &cpu_clock, room->least);
     for (size_t c = 0; c < cells; c++)
-        out[c].wall = overhead(&cell[c], &wall_clock, least, blocks, logs, &out[c].blocks);
-    blocks = distil(cell, cells, &cpu_clock, least);
-    for (size_t c = 0; c < cells; c++)
-        out[c].cpu = overhead(&cell[c], &cpu_clock, least, blocks, logs, &n);
+        out[group[c] - d->cell].cpu = overhead(group[c], &cpu_clock, room->least, blocks, room->logs, &n);
+}
+
+/* The cells that differ from c in policy and collector alone, when c is their first; else none. */
+static size_t gather(const struct report_data *d, const struct report_cell *c,
+                     const struct report_cell **group)
+{
+    const struct report_work *w = &d->work[c->work];
+    size_t n = 0;
+    if (strcmp(c->rc, "none") == 0)
+        return 0;
+    for (const struct report_cell *at = &d->cell[w->first]; at < &d->cell[w->first] + w->cells; at++) {
+        if (strcmp(at->alloc, c->alloc) != 0 || at->threads != c->threads || at->processes != c->processes)
+            continue;
+        if (n == 0 && at != c)
+            return 0;
+        group[n++] = at;
+    }
+    return n;
 }
 
 int report_lbo_make(struct report_lbo **out, const struct report_data *d)
 {
     static const struct stats_interval none = {NAN, NAN, NAN};
-    struct distilled *least = calloc(d->samples + 1, sizeof *least);
-    double *logs = calloc(d->samples + 1, sizeof *logs);
+    struct scratch room = {calloc(d->samples + 1, sizeof *room.least),
+                           calloc(d->samples + 1, sizeof *room.logs),
+                           calloc(d->cells + 1, sizeof *room.group)};
     *out = calloc(d->cells + 1, sizeof **out);
-    int err = least && logs && *out ? 0 : -ENOMEM;
-    for (size_t i = 0, n; !err && i < d->cells; i += n) {
-        const struct report_cell *c = &d->cell[i];
-        /* A work's cells are in the order of their allocators. */
-        for (n = 1; i + n < d->cells && c[n].work == c->work && strcmp(c[n].alloc, c->alloc) == 0;)
-            n++;
-        for (size_t k = 0; k < n; k++)
-            (*out)[i + k] = (struct report_lbo){none, none, 0};
-        if (strcmp(c->rc, "none") != 0)
-            group_overhead(*out + i, c, n, least, logs);
-    }
-    free(least);
-    free(logs);
+    int err = room.least && room.logs && room.group && *out ? 0 : -ENOMEM;
+    for (size_t i = 0; !err && i < d->cells; i++)
+        (*out)[i] = (struct report_lbo){none, none, 0};
+    for (size_t i = 0; !err && i < d->cells; i++)
+        group_overhead(*out, d, gather(d, &d->cell[i], room.group), &room);
+    free(room.least);
+    free(room.logs);
+    free(room.group);
     if (err) {
         free(*out);
         *out = NULL;

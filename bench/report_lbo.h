@@ -6,7 +6,7 @@
  *   MDC         = least distilled_g of any g        in the same block
  *   LBO_g       = total_g / MDC                     at least 1: what g costs over that, and perhaps more
  *
- * g is every policy and collector of one work under one allocator. What a record does not tell as explicit cost counts as 0:
+ * g is every policy and collector of one work under one allocator, with the same threads. What a record does not tell as explicit cost counts as 0:
  * distilled_g is then too large, LBO too small, and a lower bound still. */
 #ifndef HG_BENCH_REPORT_LBO_H
 #define HG_BENCH_REPORT_LBO_H

@@ -107,7 +107,7 @@ static char **spawn_environment(const struct spawn *s, uint64_t seed)
 
 static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
 {
-    static char text[12][8192];
+    static char text[13][8192];
     static char *argv[16];
     const struct cell *c = s->cell;
     struct place_plan plan = c->plan;
@@ -125,6 +125,8 @@ static char **spawn_arguments(const struct spawn *s, const char *worker, unsigne
     snprintf(text[5], sizeof text[5], "latency=%u", s->limits->latency_every);
     for (unsigned i = 0; i < 6; i++)
         argv[n++] = text[i];
+    snprintf(text[12], sizeof text[12], "process=%u/%u", index, c->processes);
+    argv[n++] = text[12];
     if (c->gc) {
         snprintf(text[6], sizeof text[6], "gc=%s", c->gc_text);
         argv[n++] = text[6];
@@ -500,23 +502,64 @@ static void spawn_loop(struct spawn *s)
 
 /* --- the sample ------------------------------------------------------------------------------------------ */
 
-/* Several processes make one sample: work and checksums add up, the slowest one's time is the sample's. */
+/* The processes' parts of a figure, added up; one that is missing in any stays as it is in the first. */
+static void spawn_add_up(struct spawn *s, const char *key)
+{
+    int64_t sum, part;
+    bool all = record_integer(s->sample, key, &sum);
+    for (unsigned i = 1; i < s->children && all; i++, sum += part)
+        all = record_integer(s->child[i].said, key, &part);
+    if (all)
+        record_set_integer(s->sample, key, sum);
+}
+
+/* Of a process's record: its checksum, or false. */
+static bool spawn_checksum(const struct record *said, uint64_t *sum)
+{
+    const char *text = record_text(said, "checksum");
+    char *end;
+    *sum = text ? strtoull(text, &end, 16) : 0;
+    return text && *text && *end == '\0';
+}
+
+/* Several processes make one sample: work, checksums, faults and switches add up; it lasts from the first that begins to the last
+ * that ends. What else a process says (latency, pauses, gc ...) is the first one's. */
 static void spawn_combine(struct spawn *s)
 {
-    int64_t a, b;
-    double ops, wall;
+    static const char *const sums[] = {"ops",
+                                       "cpu_ns",
+                                       "os.minor_faults",
+                                       "os.major_faults",
+                                       "os.voluntary_switches",
+                                       "os.involuntary_switches"};
+    int64_t start, end, a, b;
+    uint64_t checksum, part;
+    double ops;
+    char text[32];
+    if (s->children < 2)
+        return;
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
+        spawn_add_up(s, sums[i]);
+    bool timed = record_integer(s->sample, "probe.start_ns", &start) &&
+                 record_integer(s->sample, "probe.end_ns", &end),
+         summed = spawn_checksum(s->sample, &checksum);
     for (unsigned i = 1; i < s->children; i++) {
         const struct record *said = s->child[i].said;
-        if (record_integer(s->sample, "ops", &a) && record_integer(said, "ops", &b))
-            record_set_integer(s->sample, "ops", a + b);
-        if (record_integer(s->sample, "cpu_ns", &a) && record_integer(said, "cpu_ns", &b))
-            record_set_integer(s->sample, "cpu_ns", a + b);
-        if (record_integer(s->sample, "wall_ns", &a) && record_integer(said, "wall_ns", &b) && b > a)
-            record_set_integer(s->sample, "wall_ns", b);
+        timed =
+            timed && record_integer(said, "probe.start_ns", &a) && record_integer(said, "probe.end_ns", &b);
+        start = timed && a < start ? a : start;
+        end = timed && b > end ? b : end;
+        summed = summed && spawn_checksum(said, &part);
+        checksum += summed ? part : 0;
     }
-    if (s->children > 1 && record_number(s->sample, "ops", &ops) &&
-        record_number(s->sample, "wall_ns", &wall))
-        record_set_real(s->sample, "ops_per_s", ops * 1e9 / wall);
+    if (summed) {
+        snprintf(text, sizeof text, "%016llx", (unsigned long long)checksum);
+        record_set_text(s->sample, "checksum", text);
+    }
+    if (!timed || end <= start || !record_number(s->sample, "ops", &ops))
+        return;
+    record_set_integer(s->sample, "wall_ns", end - start);
+    record_set_real(s->sample, "ops_per_s", ops * 1e9 / (double)(end - start));
 }
 
 static void spawn_library_digest(struct spawn *s)

@@ -163,6 +163,10 @@ P
     [ "$status" -eq 0 ]
     grep -Eq '^  gc generational +1\.111 +no CI ' <<< "$output"
     grep -Eq '^  gc none +1\.778 +no CI ' <<< "$output"
+    sed -i 's/"cost_\(wall\|cpu\)_ns":[0-9]*/"cost_\1_ns":99999999999999/' "$dir/samples.jsonl"
+    sed -i 's/"cost_cpu_ns":[0-9]*/"cost_cpu_ns":-1/' "$dir/samples.jsonl"
+    run "$hg" compare "$dir" --metric lbo
+    [ "$status" -eq 2 ]
 }
 
 @test "lower-bound overhead is refused where there is none, and what it has no use for" {

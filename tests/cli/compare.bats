@@ -157,8 +157,8 @@ P
 }
 
 @test "lower-bound overhead: a cost that is not told is 0, one over the total is left out, few blocks have no interval" {
-    made "$dir" blocks=5 noise=0 works="cycles/1" cost="generational=0.1" configs="pymalloc@gil@generational=0.8 pymalloc@gil@none=0.5"
-    sed -i '1s/"cost_wall_ns":[0-9]*/"cost_wall_ns":99999999999999/' "$dir/samples.jsonl"
+    made "$dir" blocks=1 noise=0 works="cycles/1" cost="generational=0.1" configs="pymalloc@gil@generational=0.8 pymalloc@gil@none=0.5"
+    sed -i '0,/"cost_wall_ns":[0-9]*/s//"cost_wall_ns":99999999999999/' "$dir/samples.jsonl" # of the baseline's two samples one
     run "$hg" compare "$dir" --metric lbo
     [ "$status" -eq 0 ]
     grep -Eq '^  gc generational +1\.111 +no CI ' <<< "$output"

@@ -199,7 +199,7 @@ static void compare_print_noise(const struct compare *c, size_t work)
     if (isfinite(n.drift))
         printf(" drift %s%s;", report_percent(n.drift).text, n.drifting ? " HIGH" : "");
     if (isfinite(n.steal_share))
-        printf(" steal %.1f %%%s", n.steal_share * 100, n.stolen ? " HIGH" : "");
+        printf(" steal %s%s", report_share(n.steal_share).text, n.stolen ? " HIGH" : "");
     else
         printf(" steal unknown");
     if (isfinite(n.switches_per_s))

@@ -145,7 +145,7 @@ static void put_noise(FILE *f, const struct report_page *page, size_t work)
         put_gate(f, n.drifting, text);
     }
     if (isfinite(n.steal_share)) {
-        snprintf(text, sizeof text, "stolen time up to %.1f %%", n.steal_share * 100);
+        snprintf(text, sizeof text, "stolen time up to %s", report_share(n.steal_share).text);
         fputs("; ", f);
         put_gate(f, n.stolen, text);
     }

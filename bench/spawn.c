@@ -107,8 +107,8 @@ static char **spawn_environment(const struct spawn *s, uint64_t seed)
 
 static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
 {
-    static char text[12][8192];
-    static char *argv[16];
+    static char text[14][8192];
+    static char *argv[18];
     const struct cell *c = s->cell;
     struct place_plan plan = c->plan;
     unsigned n = 0;
@@ -147,6 +147,14 @@ static char **spawn_arguments(const struct spawn *s, const char *worker, unsigne
     if (s->limits->heapmap) {
         snprintf(text[10], sizeof text[10], "heapmap=%s", s->limits->heapmap);
         argv[n++] = text[10];
+    }
+    if (s->limits->pauses) {
+        snprintf(text[12], sizeof text[12], "pauses=%s", s->limits->pauses);
+        argv[n++] = text[12];
+    }
+    if (s->limits->oracle) {
+        snprintf(text[13], sizeof text[13], "oracle=%llu", (unsigned long long)s->limits->oracle);
+        argv[n++] = text[13];
     }
     argv[n] = NULL;
     return argv;
@@ -365,7 +373,8 @@ static void spawn_reach(struct spawn *s)
         s->measure.peak = spawn_read_phase(s);
         spawn_observe(s, true);
         env_state_read(&after, "");
-        env_state_record(&s->before, &after, s->sample, "os");
+        if (!s->limits->oracle)
+            env_state_record(&s->before, &after, s->sample, "os");
         break;
     case PHASE_DRAINED:
         for (unsigned i = 0; i < s->children; i++) {
@@ -573,7 +582,10 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limi
         spawn_kill(s);
     }
     spawn_combine(s);
-    measure_record(&s->measure, sample);
+    if (limits->oracle)
+        record_remove(sample, "probe");
+    else
+        measure_record(&s->measure, sample);
     spawn_library_digest(s);
     record_set_text(sample, "status", s->status[0] ? s->status : "ok");
     if (s->status[0])

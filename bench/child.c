@@ -1,7 +1,7 @@
 /* child.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started by the front
  * alone (spawn.c); its arguments are NAME=VALUE words:
  *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N process=I/N seed=S cpus=0,1 node=N latency=N
- *   library=PATH heapmap=FILE
+ *   library=PATH heapmap=FILE pauses=FILE oracle=N
  *
  * With one thread the main thread does the work and no other exists: a second thread would take the C library's malloc
  * off its single-thread path. */
@@ -137,6 +137,10 @@ static void child_read_cell(int argc, char **argv)
             snprintf(child.cell.library, sizeof child.cell.library, "%s", value);
         else if (strcmp(name, "heapmap") == 0)
             snprintf(child.cell.heapmap, sizeof child.cell.heapmap, "%s", value);
+        else if (strcmp(name, "pauses") == 0)
+            snprintf(child.cell.pauses, sizeof child.cell.pauses, "%s", value);
+        else if (strcmp(name, "oracle") == 0)
+            child.cell.oracle = strtoull(value, NULL, 10);
         else
             child_bad("a worker's argument is not known");
     }
@@ -285,12 +289,14 @@ static void child_phases(void)
     heapmap_write(child.sample.alloc, "begin", 0);
     say_phase("begin", live.requested, live.usable);
     if (child.sample.runtime)
-        object_begin_measured();
+        object_begin_measured(&child.cell, &child.sample);
     probe_begin();
     child_wait();
     child_measured(0);
     child_wait();
     probe_end();
+    if (child.sample.runtime)
+        object_end_measured(child.sample.runtime);
     live = child_live();
     child_report_heap("peak");
     heapmap_write(child.sample.alloc, "peak", os_now_ns() - began_ns);
@@ -393,14 +399,16 @@ static void child_verify(void)
     }
     uint64_t wall = end > start ? end - start : 1;
     say_integer("ops", ops);
-    say_integer("wall_ns", wall);
-    say_integer("probe.start_ns", start);
-    say_integer("probe.end_ns", end);
-    say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
     say_text("checksum", SAY_KEY(text, "%016llx", (unsigned long long)checksum));
-    probe_report(&child.cell);
-    if (child.sample.runtime)
-        object_report(child.sample.runtime, start, end);
+    if (!child.cell.oracle) {
+        say_integer("wall_ns", wall);
+        say_integer("probe.start_ns", start);
+        say_integer("probe.end_ns", end);
+        say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
+        probe_report(&child.cell);
+        if (child.sample.runtime)
+            pauses_report(start, end);
+    }
     if (failed)
         say_fail("oom", SAY_KEY(text, "%llu allocations failed", (unsigned long long)failed));
     if (child.sample.workload->verify && child.sample.workload->verify(&child.sample))

@@ -30,6 +30,9 @@
       "how long memory is watched after the drain: 100ms, 1s; 0s does not wait")                    \
     P(S, COUNT, latency, "1009", "0-1G", "time one operation in so many; 0 times none")             \
     P(S, TEXT, heapmap, "", "", "file for a map of the heap at each phase, of one cell and sample") \
+    P(S, TEXT, pauses, "", "", "file for every pause, as CSV, of one cell and sample")              \
+    P(S, COUNT, oracle, "0", "0-100k",                                                              \
+      "an extra sample of each object cell with so many exact counts of its garbage, and no times") \
     P(S, FLAG, quiet, "0", "", "no progress on standard error")
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
@@ -51,6 +54,16 @@ static int run_plan(struct plan *plan, const struct run_options *o, const struct
         err = message_set(
             m, -EINVAL,
             "--heapmap shows one heap: one allocator, one number of threads, one process, one sample");
+    bool object = plan->cells && plan->cell[0].cell.gc;
+    if (!err && o->pauses[0] &&
+        (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1 || !object))
+        err = message_set(m, -EINVAL,
+                          "--pauses logs one runtime: an object workload (--rc), one allocator, policy, "
+                          "collector and number of threads, one process, one sample");
+    if (!err && o->oracle && !object)
+        err = message_set(m, -EINVAL,
+                          "--oracle counts dead objects: it needs an object workload, --rc gil for example");
+    plan->oracle = o->oracle;
     return err ? err : plan_order(plan, (unsigned)o->samples, o->seed, 0, 1);
 }
 
@@ -73,8 +86,11 @@ int cmd_run(const struct command *self, int argc, char **argv)
         err = run_plan(&plan, &o, place, &m);
     struct session s = {
         .plan = &plan,
-        .limits = {o.timeout, session_memory_limit(o.memory_limit), 0, (uint32_t)o.latency,
-                   o.heapmap[0] ? o.heapmap : NULL},
+        .limits = {.timeout_ns = o.timeout,
+                   .memory_bytes = session_memory_limit(o.memory_limit),
+                   .latency_every = (uint32_t)o.latency,
+                   .heapmap = o.heapmap[0] ? o.heapmap : NULL,
+                   .pauses = o.pauses[0] ? o.pauses : NULL},
         .settle_ns = o.settle,
         .settle_always = true,
         .json = o.json,

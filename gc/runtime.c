@@ -1,5 +1,6 @@
 /* runtime.c: opens and closes the runtime of this worker, and tells what it counted. */
 #include "types/types.h"
+#include "find.h"
 #include "heap.h"
 #include "lock.h"
 
@@ -94,7 +95,7 @@ static int gc_visit_if_tracked(struct object *o, void *arg)
 int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
 {
     struct tracked_visit v = {visit, arg};
-    return registry_each(r, gc_visit_if_tracked, &v);
+    return find_each(r, gc_visit_if_tracked, &v);
 }
 
 void gc_flush_thread(struct thread *t)

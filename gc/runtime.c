@@ -250,9 +250,11 @@ static void runtime_free_leftovers(struct runtime *r)
     if (l.room == 0 || !(l.at = os_map(&runtime_account, l.room * sizeof *l.at, 0, 0)))
         return;
     gc_each_tracked(r, runtime_hold, &l);
-    for (size_t i = 0; i < l.count; i++)
+    for (size_t i = 0; i < l.count; i++) {
+        l.at[i]->type->del = NULL;
         if (l.at[i]->type->id == TYPE_WEAKREF)
             ((struct weakref *)l.at[i])->callback = NULL;
+    }
     for (size_t i = 0; i < l.count; i++) {
         if (l.at[i]->type->clear)
             l.at[i]->type->clear(l.at[i]);
@@ -283,6 +285,7 @@ void runtime_close(struct runtime *r)
     type_close_all(r);
     if (r->gc.ops->close)
         r->gc.ops->close(r);
+    gc_garbage_close(r);
     heap_roots_close(r);
 #if RC_GIL_HELD
     gil_drop(r, thread_self);

@@ -43,6 +43,7 @@ struct runtime {
 #endif
     struct object *small_int[SMALL_INT_MAX - SMALL_INT_MIN + 1];
     struct object *empty_tuple;
+    bool legacy_types; /* a class with a legacy finaliser was made */
     struct type *instance_types;
     pthread_mutex_t types_mutex; /* guards instance_types */
     struct intern_table *intern;

@@ -152,13 +152,14 @@ static uint64_t collect_now(struct runtime *r, int generation)
     drop_garbage(dead);
     self.stats[generation].collections++;
     self.stats[generation].collected += dead;
+    self.stats[generation].uncollectable += self.mark.uncollectable;
     self.freed += t->freed - freed;
     if (self.gate_rss)
         self.last_rss = process_bytes();
     stw_mark_close(&self.mark);
     stw_array_close(&self.callbacks);
-    gc_tell(r, GC_PHASE_STOP, generation, dead, 0);
-    return dead;
+    gc_tell(r, GC_PHASE_STOP, generation, dead, self.mark.uncollectable);
+    return dead + self.mark.uncollectable;
 }
 
 static bool begin_collecting(struct runtime *r)

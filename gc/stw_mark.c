@@ -365,9 +365,29 @@ static void pass_forget(struct stw_mark *k, struct object *o)
     stw_set_bits(o, bits & (uint8_t) ~(GC_UNREACHABLE | GC_ALIVE));
 }
 
+/* Objects with a legacy finaliser and what they lead to leave the garbage. */
+static void keep_legacy(struct stw_mark *k, struct runtime *r)
+{
+    size_t count = k->garbage.count, kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (((struct object *)k->garbage.at[i])->type->del)
+            reach_from(k, k->garbage.at[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct object *o = k->garbage.at[i];
+        if (stw_bits(o) & GC_UNREACHABLE)
+            k->garbage.at[kept++] = o;
+        else if (o->type->del)
+            gc_garbage_add(r, o);
+    }
+    k->garbage.count = kept;
+    k->uncollectable = count - kept;
+    k->alive += (int64_t)k->uncollectable;
+}
+
 void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool alive)
 {
     k->no_memory = false;
+    k->uncollectable = 0;
     list_objects(k, r);
     if (k->no_memory) /* what is not listed would not be cleared of its bits either */
         return;
@@ -381,6 +401,8 @@ void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool alive)
         each_tracked(k, r, pass_forget);
         k->garbage.count = 0;
     }
+    if (unlikely(r->legacy_types))
+        keep_legacy(k, r);
     for (size_t i = 0; i < k->garbage.count; i++) {
         struct object *o = k->garbage.at[i];
 #if HG_RC == HG_RC_BIASED

@@ -32,7 +32,8 @@ struct stw_mark {
     /* of one collection */
     struct stw_array object, work, span, garbage;
     bool no_memory;
-    int64_t alive; /* objects that the last scan found alive, frozen ones left out */
+    int64_t alive;          /* objects that the last scan found alive, frozen ones left out */
+    uint64_t uncollectable; /* and were unreachable: gone to gc.garbage with what they lead to */
     /* of all collections */
     uint64_t examined, references, marked;
 };
@@ -42,7 +43,8 @@ void stw_push(struct stw_mark *k, struct stw_array *a, void *p);
 void stw_array_close(struct stw_array *a);
 void stw_mark_close(struct stw_mark *k);
 
-/* Fills garbage: objects with GC_UNREACHABLE and a new reference each. */
+/* Fills garbage: objects with GC_UNREACHABLE and a new reference each. Those with a legacy finaliser, and what they lead
+ * to, are left alive. */
 void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool mark_alive);
 /* After code ran: takes GC_UNREACHABLE off what is referenced from outside garbage again, transitively. */
 void stw_find_resurrected(struct stw_mark *k);

@@ -240,12 +240,23 @@ static bool qsbr_reached(struct runtime *r, uint64_t goal)
     return goal <= least;
 }
 
+/* A container's block is marked in bit 0: it may be of another heap. */
+#define QSBR_GC ((uintptr_t)1)
+
+static void qsbr_release(void *p)
+{
+    if ((uintptr_t)p & QSBR_GC)
+        gc_mem_free((char *)p - QSBR_GC);
+    else
+        mem_free(p);
+}
+
 void qsbr_process(struct thread *t)
 {
     struct biased_thread *b = biased_of(t);
     b->until_process = QSBR_BATCH;
     while (b->item_first < b->items && qsbr_reached(t->runtime, b->item[b->item_first].goal))
-        mem_free(b->item[b->item_first++].p);
+        qsbr_release(b->item[b->item_first++].p);
     if (b->item_first == b->items) {
         b->item_first = b->items = 0;
     } else if (b->item_first > b->items / 2) {
@@ -270,7 +281,7 @@ void qsbr_free(void *p)
     if (b->items == b->item_room && !biased_grow((void **)&b->item, &b->item_room, sizeof *b->item)) {
         /* No memory to remember it: with the world stopped nobody is reading. */
         thread_stop_world(t->runtime);
-        mem_free(p);
+        qsbr_release(p);
         thread_start_world(t->runtime);
         return;
     }
@@ -291,6 +302,16 @@ void rc_free_block(struct object *o, void *block)
         qsbr_free(block);
 }
 
+void rc_free_gc_block(struct object *o, void *block)
+{
+    if (likely(rc_can_reuse(o))) {
+        gc_mem_free(block);
+    } else {
+        o->type = NULL; /* a walk leaves it out */
+        qsbr_free((char *)block + QSBR_GC);
+    }
+}
+
 /* Nobody runs any more. */
 void rc_runtime_close(struct runtime *r)
 {
@@ -301,7 +322,7 @@ void rc_runtime_close(struct runtime *r)
         struct biased_thread *b = biased_of(t);
         rc_thread_merge(t);
         while (b->item_first < b->items)
-            mem_free(b->item[b->item_first++].p);
+            qsbr_release(b->item[b->item_first++].p);
         b->item_first = b->items = 0;
     }
 }

@@ -1,5 +1,6 @@
 /* heap.c: the picture of the heap (heap.h): nodes, edges, shortest chains from the roots. */
 #include "heap.h"
+#include "find.h"
 #include "types/dict.h"
 
 #include "../alloc/os.h"
@@ -153,7 +154,7 @@ int heap_graph_make(struct heap_graph *g, struct runtime *r)
 #if RC_GIL_HELD
     err = err ? err : gc_each_tracked(r, heap_visit_object, g);
 #else
-    err = err ? err : registry_each(r, heap_visit_object, g);
+    err = err ? err : find_each(r, heap_visit_object, g);
 #endif
     err = err ? err : heap_add_roots(g, r);
     for (uint32_t n = 0; !err && n < g->nodes; n++) { /* grows as it goes */

@@ -73,7 +73,9 @@ enum {
     P(S, TEXT, thresholds, "", "",                                                                  \
       "A/B/C: objects that start a collection, 0 = however many live, no use; empty is 2000/10/10") \
     P(S, CHOICE, gate, "none", "none|rss", "rss: only if the process has grown, as 3.14.0 does")    \
-    P(S, FLAG, alive, "1", "", "mark what the roots reach before counting, as 3.14 does")
+    P(S, FLAG, alive, "1", "", "mark what the roots reach before counting, as 3.14 does")           \
+    P(S, CHOICE, find, "auto", "auto|walk|registry",                                                \
+      "how objects are found: by a walk over the allocator's heap, or in lists that threads keep")
 
 #define TRACING_PARAMS(P, S)                                                      \
     P(S, COUNT, min, "10k", "0-1G",                                               \

@@ -1,5 +1,6 @@
 /* runtime.c: opens and closes the runtime of this worker, and tells what it counted. */
 #include "types/types.h"
+#include "find.h"
 #include "heap.h"
 #include "lock.h"
 
@@ -106,7 +107,7 @@ static int gc_visit_if_tracked(struct object *o, void *arg)
 int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
 {
     struct tracked_visit v = {visit, arg};
-    return registry_each(r, gc_visit_if_tracked, &v);
+    return find_each(r, gc_visit_if_tracked, &v);
 }
 
 void gc_flush_thread(struct thread *t)
@@ -261,9 +262,11 @@ static void runtime_free_leftovers(struct runtime *r)
     if (l.room == 0 || !(l.at = os_map(&runtime_account, l.room * sizeof *l.at, 0, 0)))
         return;
     gc_each_tracked(r, runtime_hold, &l);
-    for (size_t i = 0; i < l.count; i++)
+    for (size_t i = 0; i < l.count; i++) {
+        l.at[i]->type->del = NULL;
         if (l.at[i]->type->id == TYPE_WEAKREF)
             ((struct weakref *)l.at[i])->callback = NULL;
+    }
     for (size_t i = 0; i < l.count; i++) {
         if (l.at[i]->type->clear)
             l.at[i]->type->clear(l.at[i]);
@@ -294,6 +297,7 @@ void runtime_close(struct runtime *r)
     type_close_all(r);
     if (r->gc.ops->close)
         r->gc.ops->close(r);
+    gc_garbage_close(r);
     heap_roots_close(r);
 #if RC_GIL_HELD
     gil_drop(r, thread_self);

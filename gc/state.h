@@ -19,7 +19,8 @@
 /* Memory of an object whose last reference is gone; block is where the allocator gave it. A policy that has
  * readers without a lock defers it (rc_biased.h). */
 #ifndef RC_FREE_BLOCK_OWN
-#define rc_free_block(o, block) mem_free(block)
+#define rc_free_block(o, block)    mem_free(block)
+#define rc_free_gc_block(o, block) gc_mem_free(block)
 #endif
 
 struct intern_table;
@@ -36,9 +37,13 @@ struct runtime {
     struct gil gil;
     struct freelists freelists;
     struct thread *running; /* who holds the GIL: read without TLS in the hot path */
+#else
+    struct alloc gc_alloc; /* of containers: alloc, or a heap of their own (find.h) */
+    bool registry;         /* containers are in the threads' registries */
 #endif
     struct object *small_int[SMALL_INT_MAX - SMALL_INT_MIN + 1];
     struct object *empty_tuple;
+    bool legacy_types; /* a class with a legacy finaliser was made */
     struct type *instance_types;
     pthread_mutex_t types_mutex; /* guards instance_types */
     struct intern_table *intern;
@@ -88,6 +93,22 @@ static inline void *mem_realloc(void *p, size_t bytes)
     return runtime_global.alloc.realloc(runtime_global.alloc.ctx, p, bytes);
 }
 
+/* Memory of containers, GC head included. */
+#if RC_GIL_HELD
+#define gc_mem_alloc(bytes) mem_alloc(bytes)
+#define gc_mem_free(p)      mem_free(p)
+#else
+static inline void *gc_mem_alloc(size_t bytes)
+{
+    return runtime_global.gc_alloc.malloc(runtime_global.gc_alloc.ctx, bytes);
+}
+
+static inline void gc_mem_free(void *p)
+{
+    runtime_global.gc_alloc.free(runtime_global.gc_alloc.ctx, p);
+}
+#endif
+
 /* A plain object with its header set (count 1), or NULL; counted as made. */
 static inline void *object_new(struct type *type, size_t bytes)
 {
@@ -114,7 +135,7 @@ static inline void object_delete(struct object *o, size_t bytes)
 /* The same for container types, with GC head, count and trigger (collector.h). Not tracked yet. */
 static inline void *gc_new(struct type *type, size_t bytes)
 {
-    char *block = mem_alloc(GC_HEAD_BYTES + bytes);
+    char *block = gc_mem_alloc(GC_HEAD_BYTES + bytes);
     if (unlikely(!block))
         return NULL;
     struct object *o = (struct object *)(block + GC_HEAD_BYTES);
@@ -131,8 +152,9 @@ static inline void *gc_new(struct type *type, size_t bytes)
 #else
     o->type = type;
     rc_init(o);
-    if (unlikely(!registry_add(t, o))) {
-        mem_free(block);
+    o->home = (uint16_t)t->index;
+    if (runtime_global.registry && unlikely(!registry_add(t, o))) {
+        gc_mem_free(block);
         return NULL;
     }
     if (unlikely((t->young_delta += weight) >= GC_DELTA_MAX))
@@ -158,9 +180,10 @@ static inline void gc_delete(struct object *o, size_t bytes)
 #else
     if (unlikely((t->young_delta -= gc->one) <= -GC_DELTA_MAX))
         gc_flush_young(t);
-    registry_remove(o);
+    if (runtime_global.registry)
+        registry_remove(o);
 #endif
-    rc_free_block(o, (char *)o - GC_HEAD_BYTES);
+    rc_free_gc_block(o, (char *)o - GC_HEAD_BYTES);
 }
 
 /* A dead object goes to a free list, and comes back as a new one: neither is counted by the collector, nor as memory
@@ -168,7 +191,7 @@ static inline void gc_delete(struct object *o, size_t bytes)
 static inline void object_retire(struct object *o)
 {
 #if !RC_GIL_HELD
-    o->type = NULL; /* the registry still lists it: a walk leaves it out */
+    o->type = NULL; /* it is still found: a walk leaves it out */
 #else
     (void)o;
 #endif

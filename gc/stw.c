@@ -135,8 +135,8 @@ static inline void bits_set(struct object *o, uint8_t bits)
 static inline __attribute__((always_inline)) void each_tracked(struct runtime *r,
                                                                void visit(struct object *o))
 {
-    for (unsigned i = 0; i < r->threads; i++) {
-        struct thread *t = r->thread[i];
+    for (unsigned i = 0, places = thread_places(r); i < places; i++) {
+        struct thread *t = thread_at(r, i);
         for (uint32_t c = 0; t && c < t->chunks; c++) {
             const struct registry_chunk *chunk = t->chunk[c];
             for (uint32_t k = 0; k < REGISTRY_CHUNK; k++) {

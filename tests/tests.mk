@@ -1,7 +1,7 @@
 # tests.mk: how tests are built and run. Everything prints TAP and runs under prove.
 #   tests/unit/NAME.c        a cmocka program; a line "// links: FILE.c ..." in it names the sources under test that it needs
 #                            (default: all of alloc/; may hold make variables); "// policy: gil" compiles it with a worker's gc/ and object workloads;
-#                            "// policies: gil atomic" makes a program NAME-POLICY of it for each
+#                            "// policies: gil atomic" makes a program NAME-POLICY of it for each, "// links:" adds to those
 #   tests/cli/NAME.bats      the command line
 #   tests/conformance/       against a real libpython; pymalloc*.c: cmocka programs that skip where there is none
 
@@ -14,7 +14,7 @@ MANY    := $(foreach u,$(MANY_C:tests/unit/%.c=%),$(foreach p,$(call unit_polici
 UNITS   := $(patsubst %,$(OUT)/tests/unit/%,$(patsubst tests/unit/%.c,%,$(filter-out $(MANY_C),$(UNIT_C))) $(MANY))
 unit_links  = $(eval unit_words := $(shell sed -n 's,^// links: ,,p' tests/unit/$(1).c))$(unit_words)
 unit_policy = $(shell sed -n 's,^// policy: ,,p' tests/unit/$(1).c)
-policy_objs = $(call obj_rc,$(1),$(GC_C)) $(call obj,$(ALLOC_C))
+policy_objs = $(call obj_rc,$(1),$(GC_C) $(OBJECT_C)) $(call obj,$(ALLOC_C) workloads/objscript.c)
 policy_defs = -DHG_RC=HG_RC_$(shell echo $(1) | tr a-z A-Z)
 unit_objs   = $(if $(call unit_policy,$(1)),$(call policy_objs,$(call unit_policy,$(1))),$(call obj,$(or $(call unit_links,$(1)),$(ALLOC_C))))
 unit_defs   = $(if $(call unit_policy,$(1)),$(call policy_defs,$(call unit_policy,$(1))))
@@ -29,7 +29,7 @@ endef
 $(foreach u,$(patsubst tests/unit/%.c,%,$(filter-out $(MANY_C),$(UNIT_C))),\
     $(eval $(call unit_rule,$(u),$(u),$(call unit_objs,$(u)),$(call unit_defs,$(u)))))
 $(foreach u,$(MANY_C:tests/unit/%.c=%),$(foreach p,$(call unit_policies,$(u)),\
-    $(eval $(call unit_rule,$(u)-$(p),$(u),$(call policy_objs,$(p)),$(call policy_defs,$(p))))))
+    $(eval $(call unit_rule,$(u)-$(p),$(u),$(sort $(call policy_objs,$(p)) $(call obj,$(call unit_links,$(u)))),$(call policy_defs,$(p))))))
 -include $(UNITS:%=%.d)
 
 CONFORMANCE_C := $(wildcard tests/conformance/pymalloc*.c)
@@ -81,11 +81,11 @@ $(OUT)/tests/perf/$(1): tests/perf/$(1).c $(call obj,$(ALLOC_C) $(shell sed -n '
 endef
 $(foreach p,$(PERF_C:tests/perf/%.c=%),$(eval $(call perf_rule,$(p))))
 -include $(PERF_PROGRAMS:%=%.d)
-# policy/NAME.c: a program for each refcount policy, which a program above runs; with the workloads of object_sharing.c.
+# policy/NAME.c: a program for each refcount policy, which a program above runs.
 PERF_POLICY := $(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/perf/policy/*.c)),\
     $(foreach p,$(POLICIES),$(OUT)/tests/perf/policy/$(u)-$(p)))
 define perf_policy_rule
-$(OUT)/tests/perf/policy/$(1)-$(2): tests/perf/policy/$(1).c $(call policy_objs,$(2)) $(call obj_rc,$(2),workloads/object_sharing.c)
+$(OUT)/tests/perf/policy/$(1)-$(2): tests/perf/policy/$(1).c $(call policy_objs,$(2))
 	$$(call say,CC,$$(@:$(OUT)/%=%))
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(CFLAGS) $(call policy_defs,$(2)) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -ldw -ldl -lm

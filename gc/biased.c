@@ -98,7 +98,7 @@ static void biased_queue(struct object *o)
             object_dealloc(o);
         return;
     }
-    struct thread *owner = r->thread[tid - 1];
+    struct thread *owner = thread_at(r, tid - 1);
     struct biased_thread *b = biased_of(owner);
     bool no_memory = false;
     pthread_mutex_lock(&b->mutex);
@@ -226,9 +226,8 @@ static bool qsbr_reached(struct runtime *r, uint64_t goal)
     if (goal <= atomic_load_explicit(&qsbr_read_seq, memory_order_acquire))
         return true;
     uint64_t least = atomic_load_explicit(&qsbr_write_seq, memory_order_seq_cst);
-    unsigned threads = __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE);
-    for (unsigned i = 0; i < threads; i++) {
-        struct thread *t = __atomic_load_n(&r->thread[i], __ATOMIC_ACQUIRE);
+    for (unsigned i = 0, places = thread_places(r); i < places; i++) {
+        struct thread *t = thread_at(r, i);
         uint64_t seq = t ? atomic_load_explicit(&t->qsbr_seq, memory_order_seq_cst) : 0;
         if (seq && seq < least)
             least = seq;
@@ -315,8 +314,8 @@ void rc_free_gc_block(struct object *o, void *block)
 /* Nobody runs any more. */
 void rc_runtime_close(struct runtime *r)
 {
-    for (unsigned i = 0; i < r->threads; i++) {
-        struct thread *t = r->thread[i];
+    for (unsigned i = 0, places = thread_places(r); i < places; i++) {
+        struct thread *t = thread_at(r, i);
         if (!t)
             continue;
         struct biased_thread *b = biased_of(t);

@@ -67,6 +67,19 @@ struct runtime {
 };
 extern struct runtime runtime_global;
 
+/* How many places of thread[] were ever used, and the whole thread at one of them, or NULL, for who does not hold threads_mutex: a
+ * thread may come while the world is stopped (it waits before it touches objects). Pair with the releasing stores of
+ * thread_attach. */
+static inline unsigned thread_places(struct runtime *r)
+{
+    return __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE);
+}
+
+static inline struct thread *thread_at(struct runtime *r, unsigned i)
+{
+    return __atomic_load_n(&r->thread[i], __ATOMIC_ACQUIRE);
+}
+
 #if RC_GIL_HELD
 #define FREELISTS (&runtime_global.freelists)
 #else

@@ -14,7 +14,8 @@ struct spawn_limits {
     uint64_t memory_bytes; /* resident, of all its processes */
     uint64_t settle_ns;    /* how long after the drain memory is watched: 0, 100 ms or 1 s */
     uint32_t latency_every;
-    const char *heapmap; /* file for the heap map of the sample; NULL: none */
+    const char *heapmap;       /* file for the heap map of the sample; NULL: none */
+    const char *heap_snapshot; /* what the names of its heap snapshots begin with; NULL: none */
 };
 
 /* Set by a signal handler: the sample under way is ended and spawn_sample returns -EINTR. */

@@ -23,6 +23,7 @@ static const struct param *const suite_table = PARAM_TABLE(suite_options, SUITE_
     P(S, TEXT, threads, "1", "", "a list of numbers")       \
     P(S, TEXT, processes, "1", "", "a list of numbers")     \
     P(S, TEXT, place, "none", "", "binding")                \
+    P(S, FLAG, census, "0", "", "what lay in the heap")     \
     P(S, TEXT, baseline, "", "", "what the others are compared with")
 PARAM_STRUCT(section_options, SECTION_OPTIONS)
 static const struct param *const section_table = PARAM_TABLE(section_options, SECTION_OPTIONS);
@@ -108,6 +109,7 @@ static int suite_section_cells(struct suite_reader *r)
                 err = cell_make(&cell, &words, r->places, r->m);
                 if (err && err != -ENOTSUP)
                     break;
+                cell.census = w->census && cell.rc;
                 err = plan_add(&r->suite->plan, &cell, r->group, cell_is_baseline(&cell, baseline),
                                err == -ENOTSUP ? r->m->text : NULL);
             }

@@ -106,8 +106,13 @@ static void census_text(FILE *out, const struct record *r)
         fprintf(out, "  and %zu types more (--json has them)\n", rows - CENSUS_SHOWN);
     const char *leak = record_text(r, "census.leak");
     if (leak) {
+        const char *rest = strstr(leak, "; ");
         fputs("  ", out);
-        report_put_plain(out, leak, 0);
+        report_put_plain(out, leak, rest ? (size_t)(rest - leak) + 1 : CENSUS_WIDTH - 2);
+        if (rest) {
+            fputs("\n  ", out);
+            report_put_plain(out, rest + 2, CENSUS_WIDTH - 2);
+        }
         fputc('\n', out);
     }
     fputc('\n', out);

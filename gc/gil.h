@@ -25,7 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "waits.h"
+#include "../alloc/waits.h"
 
 struct thread;
 struct runtime;

@@ -11,7 +11,7 @@
 #define HG_GC_LOCK_H
 
 #include "state.h"
-#include "waits.h"
+#include "../alloc/waits.h"
 
 #if RC_GIL_HELD
 struct critical {

@@ -4,6 +4,7 @@
 #ifdef HG_STRICT
 #include "state.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -55,10 +56,15 @@ void strict_safepoint(struct thread *t)
     if (!strict.open || !strict.stop_every || ++strict_safepoints % strict.stop_every != 0)
         return;
 #if RC_GIL_HELD
-    /* Who waits is asked for nothing: it takes the lock as after a request of its own, and this thread may not have it back
-     * before. */
-    if (atomic_load_explicit(&t->runtime->gil.waiting, memory_order_relaxed))
+    /* As if who waits had asked for it: this thread may not have it back before. Where none waits, one that is on its way
+     * gets the chance to. */
+    if (atomic_load_explicit(&t->runtime->gil.waiting, memory_order_relaxed)) {
         thread_break(t, BREAK_GIL);
+    } else {
+        thread_block_begin();
+        sched_yield();
+        thread_block_end();
+    }
 #else
     thread_stop_world(t->runtime);
     thread_start_world(t->runtime);

@@ -131,12 +131,8 @@ static void runtime_read_params(struct runtime *r)
 {
     r->freelists_on = true;
     r->immortal = !RC_GIL_HELD || HG_RC != HG_RC_GIL;
-#if HG_RC == HG_RC_GIL
+#if HG_RC == HG_RC_GIL || HG_RC == HG_RC_GIL312 || HG_RC == HG_RC_GIL314
     struct rc_gil_params p;
-#elif HG_RC == HG_RC_GIL312
-    struct rc_gil312_params p;
-#elif HG_RC == HG_RC_GIL314
-    struct rc_gil314_params p;
 #elif HG_RC == HG_RC_TRACING
     struct rc_tracing_params p;
 #elif HG_RC == HG_RC_ATOMIC
@@ -210,6 +206,7 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
     r->base_live = runtime_live_objects(r);
     r->base_bytes = 0;
     r->base_bytes = runtime_live_bytes(r);
+    strict_open();
     *out = r;
     return 0;
 }
@@ -284,6 +281,7 @@ static void runtime_free_leftovers(struct runtime *r)
 
 void runtime_close(struct runtime *r)
 {
+    strict_close();
     r->gc.limit = INT64_MAX;
     atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
     if (!thread_self)
@@ -394,10 +392,20 @@ void runtime_report(struct runtime *r, const struct alloc_sink *sink)
                   atomic_load_explicit(&r->gil.waits.total_ns, memory_order_relaxed));
     sink->integer(sink->arg, "gil.wait_p99_ns", waits_quantile(&r->gil.waits, 0.99));
 #else
+    uint64_t taken = 0;
+    for (unsigned i = 0; i < r->threads; i++)
+        taken += r->thread[i] ? r->thread[i]->mutexes_taken : 0;
+    sink->integer(sink->arg, "lock.acquisitions", taken);
     sink->integer(sink->arg, "lock.contended", atomic_load_explicit(&lock_waits.count, memory_order_relaxed));
     sink->integer(sink->arg, "lock.wait_total_ns",
                   atomic_load_explicit(&lock_waits.total_ns, memory_order_relaxed));
     sink->integer(sink->arg, "lock.wait_p99_ns", waits_quantile(&lock_waits, 0.99));
+    if (HG_RC == HG_RC_OBJLOCK) {
+        sink->integer(sink->arg, "lock.count_contended",
+                      atomic_load_explicit(&lock_count_waits.count, memory_order_relaxed));
+        sink->integer(sink->arg, "lock.count_wait_total_ns",
+                      atomic_load_explicit(&lock_count_waits.total_ns, memory_order_relaxed));
+    }
     sink->integer(sink->arg, "stop.count", r->stops);
     sink->integer(sink->arg, "stop.total_ns", r->stop_ns);
     sink->integer(sink->arg, "stop.max_ns", r->stop_max_ns);

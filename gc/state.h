@@ -7,6 +7,7 @@
 
 #include "collector.h"
 #include "gil.h"
+#include "strict.h"
 #include "thread.h"
 #if !RC_GIL_HELD
 #include "registry.h"
@@ -93,6 +94,8 @@ void gc_flush_thread(struct thread *t);
 /* Memory of objects and of what they own (PyObject_Malloc, PyMem_Malloc: one allocator in CPython, too). */
 static inline void *mem_alloc(size_t bytes)
 {
+    if (strict_fails())
+        return NULL;
     return runtime_global.alloc.malloc(runtime_global.alloc.ctx, bytes);
 }
 
@@ -103,6 +106,8 @@ static inline void mem_free(void *p)
 
 static inline void *mem_realloc(void *p, size_t bytes)
 {
+    if (strict_fails())
+        return NULL;
     return runtime_global.alloc.realloc(runtime_global.alloc.ctx, p, bytes);
 }
 
@@ -121,6 +126,35 @@ static inline void gc_mem_free(void *p)
     runtime_global.gc_alloc.free(runtime_global.gc_alloc.ctx, p);
 }
 #endif
+/* The block of a dead object and its size go back. */
+static inline void object_free_block(struct object *o, void *block, size_t bytes)
+{
+#ifdef HG_STRICT
+    if (rc_can_reuse(o)) { /* no reader looks at it any more */
+        strict_bury(block, bytes);
+        mem_free(block);
+        return;
+    }
+#endif
+    (void)o;
+    (void)bytes;
+    rc_free_block(o, block);
+}
+
+/* The same of a container: block begins with its GC head. */
+static inline void object_free_gc_block(struct object *o, void *block, size_t bytes)
+{
+#ifdef HG_STRICT
+    if (rc_can_reuse(o)) {
+        strict_bury(block, bytes);
+        gc_mem_free(block);
+        return;
+    }
+#endif
+    (void)o;
+    (void)bytes;
+    rc_free_gc_block(o, block);
+}
 
 /* A plain object with its header set (count 1), or NULL; counted as made. */
 static inline void *object_new(struct type *type, size_t bytes)
@@ -142,7 +176,7 @@ static inline void object_delete(struct object *o, size_t bytes)
     struct thread *t = thread_self;
     t->freed++;
     t->freed_bytes += bytes;
-    rc_free_block(o, o);
+    object_free_block(o, o, bytes);
 }
 
 /* The same for container types, with GC head, count and trigger (collector.h). Not tracked yet. */
@@ -196,13 +230,14 @@ static inline void gc_delete(struct object *o, size_t bytes)
     if (runtime_global.registry)
         registry_remove(o);
 #endif
-    rc_free_gc_block(o, (char *)o - GC_HEAD_BYTES);
+    object_free_gc_block(o, (char *)o - GC_HEAD_BYTES, GC_HEAD_BYTES + bytes);
 }
 
 /* A dead object goes to a free list, and comes back as a new one: neither is counted by the collector, nor as memory
- * given back, which it is not; runtime_live_objects looks into the free lists. */
-static inline void object_retire(struct object *o)
+ * given back, which it is not; runtime_live_objects looks into the free lists. body: what of it has no use there. */
+static inline void object_retire(struct object *o, void *body, size_t body_bytes)
 {
+    strict_bury(body, body_bytes);
 #if !RC_GIL_HELD
     o->type = NULL; /* it is still found: a walk leaves it out */
 #else
@@ -223,8 +258,9 @@ static inline uint64_t objects_dead(const struct thread *t)
     return t->freed + freelist_count(FREELISTS);
 }
 
-static inline void object_reuse(struct object *o, struct type *type)
+static inline void object_reuse(struct object *o, struct type *type, void *body, size_t body_bytes)
 {
+    strict_dig(body, body_bytes, HG_RC == HG_RC_TRACING ? 0 : rc_count(o), type->name);
 #if RC_GIL_HELD
     if (type->flags & TYPE_GC)
         gc_head_of(o)->prev = 0;

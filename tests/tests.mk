@@ -120,4 +120,9 @@ fuzz-scripts: $(CONFORM)
 check-unit: units
 	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE)
 
-.PHONY: test check check-unit units perf-programs
+# Of MODE=strict (gc/strict.h): what runs on objects.
+STRICT_UNITS := $(filter $(foreach u,strict heap objects threads stw generational,$(OUT)/tests/unit/$(u) $(OUT)/tests/unit/$(u)-%),$(UNITS))
+check-strict: all $(STRICT_UNITS)
+	@$(PROVE) --exec tests/run-one $(STRICT_UNITS) tests/cli/strict.bats
+
+.PHONY: test check check-unit check-strict units perf-programs

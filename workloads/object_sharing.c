@@ -202,9 +202,9 @@ static int ftscaling_setup(struct workload_sample *s)
     int err = object_setup(s, 1, w);
     if (err)
         return err;
+    struct object *name = str_new("constant", 8);
     w->type = type_new_instance_type("ftscaling.object", 2, 0, 0, NULL);
     w->constant[0] = sharing_tuple(1);
-    struct object *name = str_new("constant", 8);
     w->constant[1] = name ? str_intern(name) : NULL;
     w->function = w->type ? instance_new(w->type) : NULL;
     if (!w->function || !w->constant[0] || !w->constant[1])
@@ -356,8 +356,10 @@ static bool containers_step(struct workload_thread *t, struct object_thread *own
     bool list = p->kind == CONTAINERS_LIST, read = (bits & 1) != 0, whole = true;
     struct object *key = list ? NULL : int_new((int64_t)i);
     own->sum += bits & 0xffff;
-    if (!list && !key)
+    if (!c || (!list && !key)) { /* c: thread 0 had no memory for it */
+        rc_xdec(key);
         return false;
+    }
     if (read) {
         o = list ? list_get(c, i) : dict_get(c, key);
     } else if ((o = sharing_tuple(bits >> 1))) {

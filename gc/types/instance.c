@@ -137,7 +137,7 @@ static void type_dealloc(struct object *o)
 {
     struct type *type = (struct type *)o;
     type_unlink(type);
-    rc_free_block(o, o);
+    object_free_block(o, o, sizeof *type);
 }
 
 static size_t type_size(const struct object *o)

@@ -145,6 +145,7 @@ enum {
     P(S, BYTES, extra, "0", "0-1G", "bytes that each node carries beside its slots")                       \
     P(S, COUNT, live, "1000", "0-100M", "cycles held live, over all threads")                              \
     P(S, REAL, fraction, "1", "0-1", "part of the structures that are cyclic; the others die by refcount") \
+    P(S, COUNT, heap, "0", "0-1G", "other objects that live throughout, over all threads")                 \
     P(S, COUNT, ops, "200k", "1-100G", "structures made and dropped, over all threads")
 
 #define LONG_LIVED_PARAMS(P, S)                                                       \
@@ -219,7 +220,7 @@ enum {
     P(S, COUNT, ops, "200k", "1-100G", "requests, over all threads")
 
 #define GROWTH_PARAMS(P, S)                                                           \
-    P(S, CHOICE, kind, "node", "tuple|node", "tuples in one list, or a graph of modules of nodes") \
+    P(S, CHOICE, kind, "node", "tuple|record|node", "tuples in one list, nodes apart, or a graph of them") \
     P(S, REAL, dead, "0", "0-1", "part of the nodes that refer to themselves and die old") \
     P(S, COUNT, lag, "10k", "1-100M", "such nodes held by each thread, dropped at random") \
     P(S, COUNT, ops, "1M", "1-100G", "objects added, over all threads")
@@ -332,7 +333,7 @@ enum {
     W(request, "request", LEVEL_OBJECT, 0, REQUEST_PARAMS, \
       "a server's requests, one after another or arriving at a rate: latency with the pauses in it") \
     W(growth, "growth", LEVEL_OBJECT, 0, GROWTH_PARAMS, \
-      "a heap that only grows, of tuples or of a graph, some garbage in it: work that a collector may not catch up with; no steady state") \
+      "a heap that only grows, maybe with garbage in it: what growth itself costs, work that a collector may not catch up with; no steady state") \
     W(decay, "decay", LEVEL_OBJECT, 0, DECAY_PARAMS, \
       "old cycles die while nothing new survives: does a collector still look for them; says little of speed") \
     W(binary_trees, "binary-trees", LEVEL_OBJECT, 0, BINARY_TREES_PARAMS, \

@@ -1,11 +1,12 @@
 /* object_growth.c: heaps that only grow and heaps that only shrink: where a collector must choose its own pace, since no
  * steady state sets it.
  *
- * growth   kind=tuple appends tuples of one number to a list (CPython issue 142531): nothing can be garbage, and each tuple is
- *          untracked when it is first looked at, but the list has a reference to each. kind=node builds a graph as a
- *          compiler does: modules of 1,000 nodes that refer to their module, to the node before them and to one of any
- *          module. A part `dead` of the nodes go into no module: they refer to themselves and take the place of one of
- *          `lag` others, at random: old garbage in a heap that grows.
+ * growth   kind=tuple appends tuples of one number to a list (CPython issue 139951): nothing can be garbage, and each tuple is
+ *          untracked when it is first looked at, but the list has a reference to each. kind=record puts nodes that refer to
+ *          nothing into lists of 1,000, and these into one list: many small roots. kind=node builds a graph as a compiler
+ *          does: modules of 1,000 nodes that refer to their module, to the node before them and to one of any module, so
+ *          that each leads to all: one giant structure. A part `dead` of the nodes go into no module: they refer
+ *          to themselves and take the place of one of `lag` others, at random: old garbage in a heap that grows.
  * decay    rings of 10 nodes, made before the clock starts, are dropped one by one until none is left, beside bursts of
  *          short-lived instances: garbage of the old space while nothing new survives. */
 #include "object.h"
@@ -14,7 +15,7 @@
 
 #define MODULE_NODES 1000
 
-enum { GROWTH_TUPLE, GROWTH_NODE };
+enum { GROWTH_TUPLE, GROWTH_RECORD, GROWTH_NODE };
 enum { NODE_MODULE, NODE_BEFORE, NODE_OTHER, NODE_SLOTS };
 enum { GROWTH_ALL, GROWTH_MODULE, GROWTH_LAST, GROWTH_HELD };
 
@@ -36,8 +37,11 @@ static bool growth_tuple(struct workload_thread *t, struct object_thread *own, u
 {
     (void)t;
     struct object *o = tuple_new(1);
-    bool whole = o && object_fill(o, 0, int_new((int64_t)(bits & 0xffffffff))) &&
-                 list_append(own->table[GROWTH_ALL], o) == 0;
+    bool whole = o && object_fill(o, 0, int_new((int64_t)(bits & 0xffffffff)));
+    if (whole) {
+        tuple_filled(o);
+        whole = list_append(own->table[GROWTH_ALL], o) == 0;
+    }
     rc_xdec(o);
     own->sum += bits & 0xffffffff;
     return whole;
@@ -55,15 +59,14 @@ static struct object *growth_module(struct workload_thread *t, struct object_thr
     return list_append(own->table[GROWTH_ALL], module) == 0 ? module : NULL;
 }
 
-static bool growth_in_module(struct workload_thread *t, struct object_thread *own, struct object *o,
-                             uint64_t bits)
+/* Refers from o, the newest node of its module, to the others. */
+static bool growth_refer(struct workload_thread *t, struct object_thread *own, struct object *o,
+                         uint64_t bits)
 {
-    struct object *module = growth_module(t, own), *all = own->table[GROWTH_ALL];
-    if (!module || list_append(module, o) != 0)
-        return false;
+    struct object *all = own->table[GROWTH_ALL];
     struct object *other = list_get(all, rng_scale((uint32_t)bits, list_size(all)));
     struct object *far = other ? list_get(other, 0) : NULL;
-    instance_set(o, NODE_MODULE, module);
+    instance_set(o, NODE_MODULE, own->table[GROWTH_MODULE]);
     instance_set(o, NODE_OTHER, far);
     if (own->table[GROWTH_LAST])
         instance_set(o, NODE_BEFORE, own->table[GROWTH_LAST]);
@@ -81,11 +84,14 @@ static bool growth_node(struct workload_thread *t, struct object_thread *own, ui
     if (!o)
         return false;
     *(uint64_t *)instance_payload(o) = bits & 0xffff;
+    own->sum += bits & 0xffff;
     if ((double)(bits >> 48) < p->dead * 65536) {
         instance_set(o, NODE_MODULE, o);
         return object_replace(t, &own->table[GROWTH_HELD + rng_scale((uint32_t)bits, p->lag)], o);
     }
-    bool whole = growth_in_module(t, own, o, bits >> 16);
+    struct object *module = growth_module(t, own);
+    bool whole = module && list_append(module, o) == 0 &&
+                 (p->kind == GROWTH_RECORD || growth_refer(t, own, o, bits >> 16));
     rc_dec(o);
     return whole;
 }

@@ -53,8 +53,6 @@ function short_ratio(r, lo, hi) {
 }
 
 function put_row(cell, what,    peak) {
-    if (figure(cell, "status") == "not-applicable")
-        return
     if (figure(cell, "ok") + 0 == 0) {
         printf "| %s | none of %s samples is ok: %s, %s |\n", what, figure(cell, "samples"), figure(cell, "status"), figure(cell, "reason")
         return
@@ -126,16 +124,21 @@ END {
         for (pass = 0; pass < 2; pass++)
             for (i = 1; i <= cells; i++) {
                 cell = order[i]
-                if (figure(cell, "workload") != work[s] || (cell in is_base) != !pass)
+                if (figure(cell, "workload") != work[s] || (cell in is_base) != !pass ||
+                    figure(cell, "status") == "not-applicable")
                     continue
                 found++
                 if (!pass)
                     base_peak = figure(cell, "memory.peak_rss_bytes")
                 put_row(cell, (several_axes(work[s]) ? figure(cell, "rc") " " : "") figure(cell, "gc") (figure(cell, "threads") > 1 ? " x" figure(cell, "threads") : ""))
             }
-        if (!found)
+        if (!found) {
             print "| no samples |"
+            printf "study: section [%s] has no samples: is %s what heapgauge compare calls it?\n", name[s], work[s] >"/dev/stderr"
+            missing++
+        }
     }
+    exit missing > 0
 }
 
 # Whether the work's cells differ in their policy.

@@ -40,7 +40,7 @@ struct cell_words { /* as a user wrote them; NULL or empty takes the default */
 int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places,
               struct message *m);
 
-/* Is this the configuration that a baseline's name means: an allocator's spec, or a policy, or a collector? */
+/* Is this the configuration that a baseline's name means: an allocator's spec, a policy, a collector, threads x processes? */
 bool cell_is_baseline(const struct cell *cell, const char *baseline);
 
 /* cell{} and cell_id of a sample. */

@@ -1,7 +1,7 @@
 /* child.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started by the front
  * alone (spawn.c); its arguments are NAME=VALUE words:
- *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N seed=S cpus=0,1 node=N latency=N library=PATH
- *   heapmap=FILE
+ *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N process=I/N seed=S cpus=0,1 node=N latency=N
+ *   library=PATH heapmap=FILE pauses=FILE oracle=N
  *
  * With one thread the main thread does the work and no other exists: a second thread would take the C library's malloc
  * off its single-thread path. */
@@ -99,7 +99,7 @@ static void child_set_cpus(const char *text)
 static void child_read_cell(int argc, char **argv)
 {
     const char *workload = "", *level = "alloc";
-    child.cell.threads = 1;
+    child.cell.threads = child.cell.processes = 1;
     child.cell.node = -1;
     child.cell.latency_every = UINT32_MAX;
     for (int i = 1; i < argc; i++) {
@@ -121,7 +121,11 @@ static void child_read_cell(int argc, char **argv)
             child_set_rc(value);
         else if (strcmp(name, "threads") == 0)
             child.cell.threads = (unsigned)strtoul(value, NULL, 10);
-        else if (strcmp(name, "seed") == 0)
+        else if (strcmp(name, "process") == 0) {
+            char *of;
+            child.cell.process = (unsigned)strtoul(value, &of, 10);
+            child.cell.processes = *of == '/' ? (unsigned)strtoul(of + 1, NULL, 10) : 0;
+        } else if (strcmp(name, "seed") == 0)
             child.cell.seed = strtoull(value, NULL, 10);
         else if (strcmp(name, "cpus") == 0)
             child_set_cpus(value);
@@ -133,11 +137,16 @@ static void child_read_cell(int argc, char **argv)
             snprintf(child.cell.library, sizeof child.cell.library, "%s", value);
         else if (strcmp(name, "heapmap") == 0)
             snprintf(child.cell.heapmap, sizeof child.cell.heapmap, "%s", value);
+        else if (strcmp(name, "pauses") == 0)
+            snprintf(child.cell.pauses, sizeof child.cell.pauses, "%s", value);
+        else if (strcmp(name, "oracle") == 0)
+            child.cell.oracle = strtoull(value, NULL, 10);
         else
             child_bad("a worker's argument is not known");
     }
-    if (child.cell.threads < 1 || child.cell.threads > CHILD_THREADS_MAX || !child.cell.alloc.depth)
-        child_bad("a worker's threads or allocator are missing");
+    if (child.cell.threads < 1 || child.cell.threads > CHILD_THREADS_MAX || !child.cell.alloc.depth ||
+        child.cell.process >= child.cell.processes)
+        child_bad("a worker's threads, processes or allocator are missing");
     child_set_workload(workload, level);
     if (child.cell.latency_every == 0)
         child.cell.latency_every = UINT32_MAX;
@@ -280,12 +289,14 @@ static void child_phases(void)
     heapmap_write(child.sample.alloc, "begin", 0);
     say_phase("begin", live.requested, live.usable);
     if (child.sample.runtime)
-        object_begin_measured();
+        object_begin_measured(&child.cell, &child.sample);
     probe_begin();
     child_wait();
     child_measured(0);
     child_wait();
     probe_end();
+    if (child.sample.runtime)
+        object_end_measured(child.sample.runtime);
     live = child_live();
     child_report_heap("peak");
     heapmap_write(child.sample.alloc, "peak", os_now_ns() - began_ns);
@@ -332,6 +343,8 @@ static void child_setup(void)
         .alloc = &child.stack.layer[0],
         .alloc_flags = cell->alloc.flags,
         .threads = cell->threads,
+        .first_worker = cell->process * cell->threads,
+        .workers = cell->processes * cell->threads,
         .seed = cell->seed,
         .thread = child.thread,
         .note = child_note,
@@ -349,7 +362,7 @@ static void child_setup(void)
             .gauge = &child.gauge->thread[i],
             .index = i,
             .until_latency = s->latency_every == UINT32_MAX ? UINT32_MAX : 1 + s->latency_every / 2,
-            .seed = cell->seed * 0x9e3779b97f4a7c15u + ((uint64_t)i << 40),
+            .seed = cell->seed * 0x9e3779b97f4a7c15u + ((uint64_t)(s->first_worker + i) << 40),
         };
     object_thread_begin(s->runtime, 0);
     err = s->workload->setup(s);
@@ -386,12 +399,16 @@ static void child_verify(void)
     }
     uint64_t wall = end > start ? end - start : 1;
     say_integer("ops", ops);
-    say_integer("wall_ns", wall);
-    say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
     say_text("checksum", SAY_KEY(text, "%016llx", (unsigned long long)checksum));
-    probe_report(&child.cell);
-    if (child.sample.runtime)
-        object_report(child.sample.runtime, start, end);
+    if (!child.cell.oracle) {
+        say_integer("wall_ns", wall);
+        say_integer("probe.start_ns", start);
+        say_integer("probe.end_ns", end);
+        say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
+        probe_report(&child.cell);
+        if (child.sample.runtime)
+            pauses_report(start, end);
+    }
     if (failed)
         say_fail("oom", SAY_KEY(text, "%llu allocations failed", (unsigned long long)failed));
     if (child.sample.workload->verify && child.sample.workload->verify(&child.sample))

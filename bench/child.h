@@ -1,12 +1,13 @@
 /* child.h: the parts of a worker. A worker runs one sample and exits: child.c reads its cell and walks through the phases,
  * child_say.c speaks to the front, child_probe.c measures, child_proof.c proves which library serves malloc,
- * child_object.c opens the runtime for object-level workloads. None of them calls malloc: the heap is the sample's own. */
+ * child_object.c opens the runtime for object-level workloads, child_pauses.c logs its pauses, child_oracle.c finds its garbage. None of them calls malloc: the heap is the sample's own. */
 #ifndef HG_BENCH_CHILD_H
 #define HG_BENCH_CHILD_H
 
 #include "../alloc/alloc.h"
 #include "../alloc/spec.h"
 #include "../gc/list.h"
+#include "../gc/runtime.h"
 #include "../workloads/list.h"
 #include "../workloads/workload.h"
 
@@ -23,7 +24,7 @@ struct child_cell {
     const struct collector_info *gc; /* NULL at allocator level */
     _Alignas(16) unsigned char rc_params[PARAM_STRUCT_MAX];
     _Alignas(16) unsigned char gc_params[PARAM_STRUCT_MAX];
-    unsigned threads;
+    unsigned threads, process, processes; /* process: which of those that make the sample together, from 0 */
     uint64_t seed;
     uint32_t latency_every;
     unsigned cpus;
@@ -31,6 +32,8 @@ struct child_cell {
     int cpu[CHILD_CPUS_MAX];
     char library[1024]; /* what must serve malloc; empty: the C library */
     char heapmap[1024]; /* file for the heap map; empty: none */
+    char pauses[1024];  /* file for all pauses; empty: none */
+    uint64_t oracle;    /* walks of an oracle sample, which tells no times; 0: another sample */
 };
 
 /* child_say.c. Each line goes out by one write; a front that is gone ends the worker. */
@@ -62,9 +65,22 @@ struct runtime *object_open(const struct child_cell *cell, const struct alloc *a
 void object_thread_begin(struct runtime *r,
                          unsigned index); /* attaches before a thread's phase; main is thread 0 */
 void object_thread_end(struct runtime *r, unsigned index);
-void object_begin_measured(void);
-void object_report(struct runtime *r, uint64_t start_ns, uint64_t end_ns);
+/* Main thread, all others waiting. The end says the runtime's counters of the measured phase. */
+void object_begin_measured(const struct child_cell *cell, struct workload_sample *s);
+void object_end_measured(struct runtime *r);
 /* Compares the objects alive with what the workload means to keep, and closes the runtime. */
 void object_close(struct runtime *r, const struct child_cell *cell, struct workload_sample *s);
+
+/* child_pauses.c: the log, on between begin and end; report comes last. */
+pause_sink *pauses_open(const struct child_cell *cell);
+void pauses_begin(void);
+void pauses_end(void);
+void pauses_report(uint64_t start_ns, uint64_t end_ns);
+
+/* child_oracle.c: walks between begin and end. */
+void oracle_begin(const struct child_cell *cell, struct workload_sample *s);
+void oracle_watch(void *arg);
+void oracle_end(void);
+void oracle_report(void);
 
 #endif

@@ -1,7 +1,8 @@
 /* cmd_compare.c: heapgauge compare: one metric of every configuration against a baseline, paired over blocks, with the noise that
- * says how far to believe it; or the cells of one run against the same cells of an earlier one. */
+ * says how far to believe it; or the cells of one run against the same cells of an earlier one. The metric "lbo" is not against a
+ * baseline: it says of every configuration how far it is from the least time that any took without its collector. */
 #include "cmd.h"
-#include "report_data.h"
+#include "report_collectors.h"
 #include "report_text.h"
 
 #include <errno.h>
@@ -9,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMPARE_OPTIONS(P, S)                                                                              \
-    P(S, TEXT, baseline, "", "", "what ratios are against: alloc=system, rc=gil, gc=none, or several")     \
-    P(S, TEXT, metric, "throughput", "",                                                                   \
-      "throughput wall cpu peak-rss held fragmentation external max-pause p99-pause total-pause mmu-10ms " \
-      "uncollected malloc-p99 free-p99 faults instructions, or a sample's key")                            \
-    P(S, TEXT, fail_above, "", "", "exit 1 when a configuration is worse by more than this, surely: 5%")   \
+#define COMPARE_OPTIONS(P, S)                                                                            \
+    P(S, TEXT, baseline, "", "",                                                                         \
+      "what ratios are against: alloc=system, rc=gil, gc=none, parallel=1x1, or several")                \
+    P(S, TEXT, metric, "throughput", "",                                                                 \
+      "throughput wall cpu peak-rss held fragmentation external max-pause p99-pause p99.9-pause "        \
+      "total-pause mmu-10ms gc-share uncollected uncollected-bytes references reclaim max-reclaim "      \
+      "malloc-p99 free-p99 faults instructions, a sample's key, or lbo: lower-bound overhead")           \
+    P(S, TEXT, fail_above, "", "", "exit 1 when a configuration is worse by more than this, surely: 5%") \
     P(S, FLAG, json, "0", "", "the comparisons as one JSON object")
 PARAM_STRUCT(compare_options, COMPARE_OPTIONS)
 static const struct param *const compare_table = PARAM_TABLE(compare_options, COMPARE_OPTIONS);
@@ -29,6 +32,7 @@ struct compare {
     struct report_data data[2];
     unsigned runs;
     struct report_comparisons found;
+    struct report_lbo *lbo; /* of data[0], when that is the metric */
 };
 
 static const struct report_data *compare_now(const struct compare *c)
@@ -64,6 +68,33 @@ static int compare_load(struct compare *c, char **dir, int dirs, struct message 
             message_set(m, err, "out of memory");
         c->runs++;
     }
+    return err;
+}
+
+static bool compare_is_lbo(const struct compare *c)
+{
+    return strcmp(c->o.metric, "lbo") == 0;
+}
+
+static int compare_prepare_lbo(struct compare *c, int dirs, char **dir, struct message *m)
+{
+    c->fail_above = NAN;
+    if (dirs != 1)
+        return message_set(m, -EINVAL, "compare: --metric lbo is about one folder of results");
+    if (c->o.baseline[0] || c->o.fail_above[0])
+        return message_set(m, -EINVAL, "compare: --metric lbo has no baseline; leave out --%s",
+                           c->o.baseline[0] ? "baseline" : "fail-above");
+    int err = compare_load(c, dir, dirs, m);
+    if (!err && report_lbo_make(&c->lbo, &c->data[0]))
+        err = message_set(m, -ENOMEM, "out of memory");
+    bool any = false;
+    for (size_t w = 0; !err && w < c->data[0].works; w++)
+        any = any || report_lbo_any(c->lbo, &c->data[0], &c->data[0].work[w]);
+    if (!err && !any)
+        err =
+            message_set(m, -EINVAL,
+                        "compare: no lower-bound overhead: no workload ran under two collectors or policies "
+                        "with one allocator, with gc.cost_wall_ns or gc.cost_cpu_ns");
     return err;
 }
 
@@ -281,6 +312,8 @@ static void compare_print(const struct compare *c)
         compare_print_failed(now, w);
         if (titled) {
             compare_print_noise(c, w);
+            if (report_is_pause(c->metric))
+                report_beside_pauses(stdout, now, w, c->metric);
             putchar('\n');
         }
     }
@@ -293,6 +326,10 @@ static void compare_print(const struct compare *c)
         printf("So many comparisons take %zu blocks before any can be significant.\n", needed);
     printf("no difference (<x): the CI lies within x: the A/A noise, from 1 %% to 10 %%\n"
            "inconclusive (>x): x is the smallest effect that this run finds 4 times in 5\n");
+    if (report_is_pause(c->metric))
+        printf("gc: share of wall time in the collector; waiting: most dead objects not yet freed;\n"
+               "refs: references followed for each object allocated; reclaim: median time from\n"
+               "a cycle's death to its freeing, longest: the longest\n");
 }
 
 /* --- JSON ------------------------------------------------------------------------------------------------ */
@@ -306,8 +343,8 @@ static void compare_json_row(const struct compare *c, struct record *r, size_t i
     char key[96];
 #define COMPARE_KEY(name) (snprintf(key, sizeof key, "comparisons.%zu." name, i), key)
     record_set_text(r, COMPARE_KEY("workload"), w->name);
-    record_set_integer(r, COMPARE_KEY("threads"), w->threads);
-    record_set_integer(r, COMPARE_KEY("processes"), w->processes);
+    record_set_integer(r, COMPARE_KEY("threads"), row->cell->threads);
+    record_set_integer(r, COMPARE_KEY("processes"), row->cell->processes);
     record_set_text(r, COMPARE_KEY("place"), w->place);
     record_set_text(r, COMPARE_KEY("cell"), row->cell->label);
     record_set_text(r, COMPARE_KEY("cell_id"), row->cell->id);
@@ -368,6 +405,27 @@ static int compare_json(const struct compare *c)
         compare_json_row(c, r, i);
     for (size_t w = 0; w < compare_now(c)->works; w++)
         compare_json_noise(c, r, w);
+    const struct report_data *now = compare_now(c);
+    for (size_t i = 0, n = 0; report_is_pause(c->metric) && i < now->cells; i++)
+        if (now->cell[i].ok)
+            report_beside_record(r, n++, &now->cell[i]);
+    int err = record_write(r, stdout);
+    record_free(r);
+    return err;
+}
+
+static int compare_print_lbo(const struct compare *c)
+{
+    if (!c->o.json) {
+        report_lbo_table(stdout, &c->data[0], c->lbo);
+        return 0;
+    }
+    struct record *r = record_new();
+    if (!r)
+        return -ENOMEM;
+    record_set_integer(r, "schema", STORE_SCHEMA);
+    record_set_text(r, "metric", "lbo");
+    report_lbo_record(r, &c->data[0], c->lbo);
     int err = record_write(r, stdout);
     record_free(r);
     return err;
@@ -421,11 +479,14 @@ int cmd_compare(const struct command *self, int argc, char **argv)
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     int status;
-    if (compare_prepare(&c, dirs, argv, &m)) {
+    bool lbo = compare_is_lbo(&c);
+    if (lbo ? compare_prepare_lbo(&c, dirs, argv, &m) : compare_prepare(&c, dirs, argv, &m)) {
         status = option_refuse(&m);
     } else {
         err = 0;
-        if (c.o.json)
+        if (lbo)
+            err = compare_print_lbo(&c);
+        else if (c.o.json)
             err = compare_json(&c);
         else
             compare_print(&c);
@@ -436,6 +497,7 @@ int cmd_compare(const struct command *self, int argc, char **argv)
         }
     }
     report_comparisons_free(&c.found);
+    free(c.lbo);
     for (unsigned i = 0; i < 2; i++) {
         report_data_free(&c.data[i]);
         store_unload(&c.run[i]);

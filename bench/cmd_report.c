@@ -4,6 +4,7 @@
 #include "report_table.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REPORT_OPTIONS(P, S)                                                                           \
@@ -34,6 +35,7 @@ int cmd_report(const struct command *self, int argc, char **argv)
     static struct plots plots;
     struct report_data data = {0};
     struct report_comparisons found = {0};
+    struct report_lbo *lbo = NULL;
     struct message m;
     int dirs, err = option_parse(self, report_option_table, &o, argc, argv, &dirs, &m);
     if (err)
@@ -58,7 +60,9 @@ int cmd_report(const struct command *self, int argc, char **argv)
     if (!err && (report_data_make(&data, run.sample, run.samples) ||
                  report_compare(&found, &data, &baseline, report_metric_find("throughput", NULL, NULL))))
         err = message_set(&m, -ENOMEM, "out of memory");
-    struct report_page page = {&run, &data, &found, &baseline, &plots};
+    if (!err && report_lbo_make(&lbo, &data))
+        err = message_set(&m, -ENOMEM, "out of memory");
+    struct report_page page = {&run, &data, &found, &baseline, lbo, &plots};
     if (!err)
         err = report_make(&page, &plots, dir, &m);
     int status = err ? option_refuse(&m) : EXIT_DONE;
@@ -73,6 +77,7 @@ int cmd_report(const struct command *self, int argc, char **argv)
         }
     }
     plots_free(&plots);
+    free(lbo);
     report_comparisons_free(&found);
     report_data_free(&data);
     store_unload(&run);

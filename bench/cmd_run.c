@@ -3,7 +3,6 @@
 #include "report_heapmap.h"
 #include "report_table.h"
 #include "session.h"
-#include "words.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,6 +15,8 @@
     P(S, TEXT, gc, "", "", "cycle collector, with parameters (heapgauge list gc)")                  \
     P(S, TEXT, threads, "1", "", "threads, or a list: 1,2,4")                                       \
     P(S, TEXT, processes, "1", "", "processes side by side, or a list")                             \
+    P(S, TEXT, parallel, "", "",                                                                    \
+      "in the place of both: threads x processes, beside one another: 1x1,2x1,1x2")                 \
     P(S, TEXT, place, "none", "", "binding: none compact cores scatter numa:N")                     \
     P(S, COUNT, samples, "1", "1-10000",                                                            \
       "samples of each cell, in randomised blocks; 6 or more give an interval")                     \
@@ -29,6 +30,9 @@
       "how long memory is watched after the drain: 100ms, 1s; 0s does not wait")                    \
     P(S, COUNT, latency, "1009", "0-1G", "time one operation in so many; 0 times none")             \
     P(S, TEXT, heapmap, "", "", "file for a map of the heap at each phase, of one cell and sample") \
+    P(S, TEXT, pauses, "", "", "file for every pause, as CSV, of one cell and sample")              \
+    P(S, COUNT, oracle, "0", "0-100k",                                                              \
+      "an extra sample of each object cell with so many exact counts of its garbage, and no times") \
     P(S, FLAG, quiet, "0", "", "no progress on standard error")
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
@@ -36,36 +40,30 @@ static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTION
 static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places,
                     struct message *m)
 {
-    static struct words alloc, rc, gc;
-    static struct cell cell;
-    unsigned threads[WORDS_MAX], processes[WORDS_MAX], thread_counts = 0, process_counts = 0, group = 0;
-    int err = words_numbers(o->threads, "--threads", CELL_THREADS_MAX, threads, &thread_counts, m);
-    if (!err)
-        err = words_numbers(o->processes, "--processes", CELL_PROCESSES_MAX, processes, &process_counts, m);
-    if (!err)
-        err = words_split(&alloc, o->alloc, "--alloc", m);
-    if (!err)
-        err = words_split(&rc, o->rc, "--rc", m);
-    if (!err)
-        err = words_split(&gc, o->gc, "--gc", m);
-    for (unsigned t = 0; t < thread_counts && !err; t++)
-        for (unsigned p = 0; p < process_counts && !err; p++, group++)
-            for (unsigned i = 0; i < alloc.count * rc.count * gc.count && !err; i++) {
-                struct cell_words words = {o->workload,
-                                           alloc.word[i / rc.count / gc.count],
-                                           rc.word[i / gc.count % rc.count],
-                                           gc.word[i % gc.count],
-                                           o->place,
-                                           threads[t],
-                                           processes[p]};
-                err = cell_make(&cell, &words, places, m);
-                if (!err)
-                    err = plan_add(plan, &cell, group, false, NULL);
-            }
-    if (!err && o->heapmap[0] && (plan->cells > 1 || o->samples > 1 || processes[0] > 1))
+    struct plan_axes axes = {.workload = o->workload,
+                             .alloc = o->alloc,
+                             .rc = o->rc,
+                             .gc = o->gc,
+                             .threads = o->threads,
+                             .processes = o->processes,
+                             .parallel = o->parallel,
+                             .place = o->place,
+                             .dashes = "--"};
+    int err = plan_add(plan, &axes, places, m);
+    if (!err && o->heapmap[0] && (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1))
         err = message_set(
             m, -EINVAL,
             "--heapmap shows one heap: one allocator, one number of threads, one process, one sample");
+    bool object = plan->cells && plan->cell[0].cell.gc;
+    if (!err && o->pauses[0] &&
+        (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1 || !object))
+        err = message_set(m, -EINVAL,
+                          "--pauses logs one runtime: an object workload (--rc), one allocator, policy, "
+                          "collector and number of threads, one process, one sample");
+    if (!err && o->oracle && !object)
+        err = message_set(m, -EINVAL,
+                          "--oracle counts dead objects: it needs an object workload, --rc gil for example");
+    plan->oracle = o->oracle;
     return err ? err : plan_order(plan, (unsigned)o->samples, o->seed, 0, 1);
 }
 
@@ -88,8 +86,11 @@ int cmd_run(const struct command *self, int argc, char **argv)
         err = run_plan(&plan, &o, place, &m);
     struct session s = {
         .plan = &plan,
-        .limits = {o.timeout, session_memory_limit(o.memory_limit), 0, (uint32_t)o.latency,
-                   o.heapmap[0] ? o.heapmap : NULL},
+        .limits = {.timeout_ns = o.timeout,
+                   .memory_bytes = session_memory_limit(o.memory_limit),
+                   .latency_every = (uint32_t)o.latency,
+                   .heapmap = o.heapmap[0] ? o.heapmap : NULL,
+                   .pauses = o.pauses[0] ? o.pauses : NULL},
         .settle_ns = o.settle,
         .settle_always = true,
         .json = o.json,

@@ -160,7 +160,9 @@ int cmd_suite(const struct command *self, int argc, char **argv)
         return option_refuse(&m);
     }
     struct session s = {
-        .limits = {o.timeout, session_memory_limit(o.memory_limit), 0, (uint32_t)o.latency, NULL},
+        .limits = {.timeout_ns = o.timeout,
+                   .memory_bytes = session_memory_limit(o.memory_limit),
+                   .latency_every = (uint32_t)o.latency},
         .json = o.json,
         .quiet = o.quiet,
     };

@@ -2,10 +2,12 @@
  * the A/A arm; which of them counts as "first" is drawn by the block's number, since the one that ran earlier always would
  * put a drift within blocks into the A/A ratio. Other configurations are compared with the geometric mean of both. */
 #include "report_data.h"
+#include "words.h"
 
 #include "../workloads/rng.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@ int report_baseline_parse(struct report_baseline *b, const char *text, struct me
     /* A comma parts words only before another axis: "alloc=a:x=1,y=2,rc=gil" is two words. */
     for (char *p = words; *p; p++)
         if (*p == ',' && (strncmp(p + 1, "alloc=", 6) == 0 || strncmp(p + 1, "rc=", 3) == 0 ||
-                          strncmp(p + 1, "gc=", 3) == 0))
+                          strncmp(p + 1, "gc=", 3) == 0 || strncmp(p + 1, "parallel=", 9) == 0))
             *p = ' ';
     for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
         size_t axis = strcspn(word, "=:(");
@@ -29,8 +31,17 @@ int report_baseline_parse(struct report_baseline *b, const char *text, struct me
             snprintf(b->gc, sizeof b->gc, "%s", word + 3);
         else if (strncmp(word, "alloc=", 6) == 0)
             snprintf(b->alloc, sizeof b->alloc, "%s", word + 6);
-        else if (word[axis] == '=')
-            return message_set(m, -EINVAL, "--baseline: no axis '%.*s' (alloc rc gc)", (int)axis, word);
+        else if (strncmp(word, "parallel=", 9) == 0) {
+            static const unsigned most[2] = {UINT_MAX, UINT_MAX};
+            unsigned pair[WORDS_MAX][2], count;
+            int err = words_pairs(word + 9, "--baseline: parallel", most, pair, &count, m);
+            if (err || count != 1)
+                return err ? err : message_set(m, -EINVAL, "--baseline: one parallel=THREADSxPROCESSES");
+            b->threads = pair[0][0];
+            b->processes = pair[0][1];
+        } else if (word[axis] == '=')
+            return message_set(m, -EINVAL, "--baseline: no axis '%.*s' (alloc rc gc parallel)", (int)axis,
+                               word);
         else
             snprintf(b->alloc, sizeof b->alloc, "%s", word);
     }
@@ -42,7 +53,8 @@ static int matches_baseline(const struct report_cell *c, const struct report_bas
 {
     size_t name = strcspn(c->gc, ":");
     bool gc_name = strlen(b->gc) == name && memcmp(b->gc, c->gc, name) == 0;
-    if ((b->alloc[0] && strcmp(b->alloc, c->alloc) != 0) || (b->rc[0] && strcmp(b->rc, c->rc) != 0))
+    if ((b->alloc[0] && strcmp(b->alloc, c->alloc) != 0) || (b->rc[0] && strcmp(b->rc, c->rc) != 0) ||
+        (b->threads && (b->threads != c->threads || b->processes != c->processes)))
         return 0;
     return !b->gc[0] || strcmp(b->gc, c->gc) == 0 ? 2 : gc_name ? 1 : 0;
 }
@@ -62,7 +74,7 @@ static bool base_allowed(const struct report_cell *c, const struct report_baseli
 {
     switch (rule) {
     case BASE_NAMED:
-        return b && (b->alloc[0] || b->rc[0] || b->gc[0]) && matches_baseline(c, b) > 0;
+        return b && (b->alloc[0] || b->rc[0] || b->gc[0] || b->threads) && matches_baseline(c, b) > 0;
     case BASE_DOUBLED:
         return is_doubled(c);
     case BASE_SYSTEM:
@@ -83,10 +95,11 @@ static const struct report_cell *base_by_rule(const struct report_data *d, const
         const struct report_cell *at = &d->cell[i];
         if (!base_allowed(at, b, rule))
             continue;
-        int score = 4 * (strcmp(at->rc, c->rc) == 0) + 2 * (strcmp(at->gc, c->gc) == 0) +
+        int score = 8 * (at->threads == c->threads && at->processes == c->processes) +
+                    4 * (strcmp(at->rc, c->rc) == 0) + 2 * (strcmp(at->gc, c->gc) == 0) +
                     (strcmp(at->alloc, c->alloc) == 0);
         if (rule == BASE_NAMED && matches_baseline(at, b) == 2)
-            score += 8;
+            score += 16;
         if (score > best_score) {
             best = at;
             best_score = score;
@@ -122,11 +135,14 @@ struct block_value {
 static bool next_block(const struct report_cell *c, const struct report_metric *metric, size_t *at,
                        struct block_value *out)
 {
-    if (*at >= c->samples)
+    struct report_range range = report_range_of(c, metric);
+    if (*at < range.first)
+        *at = range.first;
+    if (*at >= range.end)
         return false;
     *out = (struct block_value){c->sample[*at].block, 0, NAN, NAN, NAN};
     double sum = 0;
-    for (; *at < c->samples && c->sample[*at].block == out->block; (*at)++) {
+    for (; *at < range.end && c->sample[*at].block == out->block; (*at)++) {
         double v = report_value(&c->sample[*at], metric);
         if (!(v > 0))
             continue;
@@ -145,7 +161,7 @@ static bool next_block(const struct report_cell *c, const struct report_metric *
 
 static double *room_for(const struct report_cell *c)
 {
-    return calloc(c->samples ? c->samples : 1, sizeof(double));
+    return calloc(c->samples + c->oracles + 1, sizeof(double));
 }
 
 /* The logs of the cell's values, one a block. */
@@ -299,8 +315,8 @@ static const struct report_cell *same_cell(const struct report_data *d, const st
         const struct report_cell *at = &d->cell[i];
         const struct report_work *w = &d->work[at->work];
         if (strcmp(at->alloc, c->alloc) == 0 && strcmp(at->rc, c->rc) == 0 && strcmp(at->gc, c->gc) == 0 &&
-            strcmp(w->family, mine->family) == 0 && w->threads == mine->threads &&
-            w->processes == mine->processes)
+            strcmp(w->family, mine->family) == 0 && at->threads == c->threads &&
+            at->processes == c->processes)
             return at;
     }
     return NULL;
@@ -333,6 +349,15 @@ void report_comparisons_free(struct report_comparisons *c)
         free(c->row[i].d);
     free(c->row);
     memset(c, 0, sizeof *c);
+}
+
+const struct report_comparison *report_row_of(const struct report_comparisons *c,
+                                              const struct report_cell *cell)
+{
+    for (size_t i = 0; i < c->rows; i++)
+        if (c->row[i].cell == cell && !c->row[i].control)
+            return &c->row[i];
+    return NULL;
 }
 
 const char *report_verdict(const struct report_comparisons *c, const struct report_comparison *row)

@@ -32,21 +32,40 @@ static const char *const summary_keys[] = {
     "pauses.p99_ns",
     "pauses.p99_9_ns",
     "pauses.max_ns",
+    "pauses.mmu.1ms",
     "pauses.mmu.10ms",
+    "pauses.mmu.100ms",
+    "gc.share",
+    "gc.cost_wall_ns",
+    "gc.cost_cpu_ns",
     "gc.uncollected_peak",
+    "gc.uncollected_peak_bytes",
+    "gc.uncollected_mean",
+    "gc.references",
+    "gc.allocated",
+    "gc.references_per_object",
+    "gc.reclaim.count",
+    "gc.reclaim.p50_ns",
+    "gc.reclaim.p99_ns",
+    "gc.reclaim.max_ns",
+    "gc.reclaim.p50_objects",
+    "gc.reclaim.max_objects",
+    "latency.request.p50_ns",
+    "latency.request.p99_ns",
+    "latency.request.p99_9_ns",
+    "latency.request.max_ns",
+    "latency.request_metered_100ms.p50_ns",
+    "latency.request_metered_100ms.p99_ns",
+    "latency.request_metered_100ms.p99_9_ns",
+    "latency.request_metered_100ms.max_ns",
+    "latency.request_metered_full.p50_ns",
+    "latency.request_metered_full.p99_ns",
+    "latency.request_metered_full.p99_9_ns",
+    "latency.request_metered_full.max_ns",
     "os.minor_faults",
     "os.involuntary_switches",
 };
 #define SUMMARY_KEYS (sizeof summary_keys / sizeof *summary_keys)
-
-static const struct report_comparison *row_of(const struct report_comparisons *c,
-                                              const struct report_cell *cell)
-{
-    for (size_t i = 0; i < c->rows; i++)
-        if (c->row[i].cell == cell && !c->row[i].control)
-            return &c->row[i];
-    return NULL;
-}
 
 static void put_cell(FILE *f, const struct report_page *page, const struct report_cell *cell)
 {
@@ -56,7 +75,8 @@ static void put_cell(FILE *f, const struct report_page *page, const struct repor
         report_put_csv(f, words[i]);
         fputc(',', f);
     }
-    fprintf(f, "%lld,%lld,%zu,%zu,", (long long)w->threads, (long long)w->processes, cell->samples, cell->ok);
+    fprintf(f, "%lld,%lld,%zu,%zu,", (long long)cell->threads, (long long)cell->processes, cell->samples,
+            cell->ok);
     report_put_csv(f, cell->status ? cell->status : "ok");
     fputc(',', f);
     report_put_csv(f, cell->reason ? cell->reason : "");
@@ -65,7 +85,14 @@ static void put_cell(FILE *f, const struct report_page *page, const struct repor
         fputc(',', f);
         report_put_csv_number(f, report_median(cell, &metric));
     }
-    const struct report_comparison *row = row_of(page->found, cell);
+    const struct report_lbo *lbo = &page->lbo[cell - page->data->cell];
+    const double bounds[] = {lbo->wall.estimate, lbo->wall.lo, lbo->wall.hi,
+                             lbo->cpu.estimate,  lbo->cpu.lo,  lbo->cpu.hi};
+    for (unsigned i = 0; i < 6; i++) {
+        fputc(',', f);
+        report_put_csv_number(f, bounds[i]);
+    }
+    const struct report_comparison *row = report_row_of(page->found, cell);
     fputc(',', f);
     report_put_csv(f, row ? row->base->label : "");
     double figure[] = {row ? exp(row->log_ratio.estimate) : NAN, row ? exp(row->log_ratio.lo) : NAN,
@@ -88,6 +115,7 @@ int report_summary(const struct report_page *page, const char *dir, struct messa
     fputs("cell_id,workload,alloc,rc,gc,place,threads,processes,samples,ok,status,reason", f);
     for (size_t i = 0; i < SUMMARY_KEYS; i++)
         fprintf(f, ",%s", summary_keys[i]);
+    fputs(",lbo_wall,lbo_wall_ci_low,lbo_wall_ci_high,lbo_cpu,lbo_cpu_ci_low,lbo_cpu_ci_high", f);
     fputs(",baseline,throughput_ratio,ratio_ci_low,ratio_ci_high,p_adjusted,verdict\n", f);
     for (size_t i = 0; i < page->data->cells; i++)
         put_cell(f, page, &page->data->cell[i]);

@@ -22,9 +22,19 @@ const struct report_metric report_metrics[] = {
      "better"},
     {"max-pause", "pauses.max_ns", "longest pause", UNIT_NS, false, "longer", "shorter"},
     {"p99-pause", "pauses.p99_ns", "99th percentile of pauses", UNIT_NS, false, "longer", "shorter"},
+    {"p99.9-pause", "pauses.p99_9_ns", "99.9th percentile of pauses", UNIT_NS, false, "longer", "shorter"},
     {"total-pause", "pauses.total_ns", "time in pauses", UNIT_NS, false, "longer", "shorter"},
     {"mmu-10ms", "pauses.mmu.10ms", "least utilisation of any 10 ms", UNIT_RATIO, true, "better", "worse"},
+    {"gc-share", "gc.share", "share of wall time in the collector", UNIT_RATIO, false, "more", "less"},
     {"uncollected", "gc.uncollected_peak", "most uncollected garbage", UNIT_COUNT, false, "more", "less"},
+    {"uncollected-bytes", "gc.uncollected_peak_bytes", "most uncollected garbage", UNIT_BYTES, false, "more",
+     "less"},
+    {"references", "gc.references_per_object", "references followed for each object allocated", UNIT_RATIO,
+     false, "more", "fewer"},
+    {"reclaim", "gc.reclaim.p50_ns", "median time to reclaim a dead cycle", UNIT_NS, false, "longer",
+     "shorter"},
+    {"max-reclaim", "gc.reclaim.max_ns", "longest time to reclaim a dead cycle", UNIT_NS, false, "longer",
+     "shorter"},
     {"malloc-p99", "latency.malloc.p99_ns", "99th percentile of malloc", UNIT_NS, false, "slower", "faster"},
     {"free-p99", "latency.free.p99_ns", "99th percentile of free", UNIT_NS, false, "slower", "faster"},
     {"faults", "os.minor_faults", "minor page faults", UNIT_COUNT, false, "more", "fewer"},
@@ -201,8 +211,8 @@ static void put_collector(FILE *f, const char *gc)
     }
 }
 
-/* Those of the axes that are not NULL, with blanks between. */
-static char *label_text(const char *alloc, const char *rc, const char *gc)
+/* Those of the axes that are not NULL, with blanks between; of: whose threads and processes are told, too, unless NULL. */
+static char *label_text(const char *alloc, const char *rc, const char *gc, const struct report_cell *of)
 {
     char *text = NULL;
     size_t size = 0;
@@ -214,6 +224,9 @@ static char *label_text(const char *alloc, const char *rc, const char *gc)
             gc && (alloc || rc) ? " " : "", gc && alone ? "gc " : "");
     if (gc)
         put_collector(f, gc);
+    if (of)
+        fprintf(f, "%s%lldx%lld", alloc || rc || gc ? " " : "", (long long)of->threads,
+                (long long)of->processes);
     if (fclose(f)) {
         free(text);
         return NULL;
@@ -228,6 +241,8 @@ struct entry {
     const struct record *record;
     char *family; /* owned */
     int64_t threads, processes, group, block, position;
+    bool oracle;
+    bool together; /* its group holds other numbers of threads or processes, too */
     const char *alloc, *rc, *gc;
 };
 
@@ -240,8 +255,10 @@ static int compare_works(const struct entry *x, const struct entry *y)
 {
     int c = strcmp(x->family, y->family);
     if (!c)
+        c = compare_integers(y->together, x->together);
+    if (!c && !x->together)
         c = compare_integers(x->processes, y->processes);
-    if (!c)
+    if (!c && !x->together)
         c = compare_integers(x->threads, y->threads);
     return c ? c : compare_integers(x->group, y->group);
 }
@@ -254,7 +271,11 @@ static int compare_cells(const struct entry *x, const struct entry *y)
         c = strcmp(x->alloc, y->alloc);
     if (!c)
         c = strcmp(x->rc, y->rc);
-    return c ? c : strcmp(x->gc, y->gc);
+    if (!c)
+        c = strcmp(x->gc, y->gc);
+    if (!c)
+        c = compare_integers(x->processes, y->processes);
+    return c ? c : compare_integers(x->threads, y->threads);
 }
 
 static int by_place(const void *a, const void *b)
@@ -263,6 +284,8 @@ static int by_place(const void *a, const void *b)
     int c = compare_works(x, y);
     if (!c)
         c = compare_cells(x, y);
+    if (!c)
+        c = compare_integers(x->oracle, y->oracle);
     if (!c)
         c = compare_integers(x->block, y->block);
     return c ? c : compare_integers(x->position, y->position);
@@ -278,8 +301,11 @@ static void add_sample(struct report_cell *c, const struct entry *e)
 {
     const char *status = text_or(e->record, "status", "unknown");
     bool ok = strcmp(status, "ok") == 0;
-    c->sample[c->samples++] = (struct report_sample){e->record, e->block, e->position, ok};
-    c->ok += ok;
+    c->sample[c->samples + c->oracles] = (struct report_sample){e->record, e->block, e->position, ok};
+    c->samples += !e->oracle;
+    c->oracles += e->oracle;
+    c->ok += ok && !e->oracle;
+    c->failed += !ok;
     if (!ok && !c->status) {
         c->status = status;
         c->reason = text_or(e->record, "reason", "");
@@ -293,8 +319,8 @@ static int add_work(struct report_data *d, const struct entry *e)
     w->family = strdup(e->family);
     w->workload = text_or(e->record, "cell.workload", "?");
     w->place = text_or(e->record, "cell.place", "none");
-    w->threads = e->threads;
-    w->processes = e->processes;
+    w->threads = e->together ? 0 : e->threads;
+    w->processes = e->together ? 0 : e->processes;
     w->first = d->cells;
     d->works++;
     return w->name && w->family ? 0 : -ENOMEM;
@@ -307,8 +333,10 @@ static int add_cell(struct report_data *d, const struct entry *e, size_t room)
     c->alloc = e->alloc;
     c->rc = e->rc;
     c->gc = e->gc;
+    c->threads = e->threads;
+    c->processes = e->processes;
     bool object = strcmp(e->rc, "none") != 0;
-    c->label = label_text(e->alloc, object ? e->rc : NULL, object ? e->gc : NULL);
+    c->label = label_text(e->alloc, object ? e->rc : NULL, object ? e->gc : NULL, e->together ? c : NULL);
     c->work = d->works - 1;
     c->sample = calloc(room, sizeof *c->sample);
     d->work[c->work].cells++;
@@ -325,17 +353,34 @@ static int shorten_labels(struct report_data *d, struct report_work *w)
         rc = rc || strcmp(c[i].rc, c->rc) != 0;
         gc = gc || strcmp(c[i].gc, c->gc) != 0;
     }
-    alloc = alloc || (!rc && !gc);
+    alloc = alloc || (!rc && !gc && w->threads);
     int err = 0;
     for (size_t i = 0; i < w->cells; i++) {
-        c[i].shown = label_text(alloc ? c[i].alloc : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL);
+        c[i].shown = label_text(alloc ? c[i].alloc : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL,
+                                w->threads ? NULL : &c[i]);
         if (!c[i].shown)
             err = -ENOMEM;
     }
     w->common = alloc && !object ? strdup("")
                                  : label_text(alloc ? NULL : c->alloc, rc || !object ? NULL : c->rc,
-                                              gc || !object ? NULL : c->gc);
+                                              gc || !object ? NULL : c->gc, NULL);
     return w->common ? err : -ENOMEM;
+}
+
+#define POLICIES_MAX 64u /* told apart: more than any picture has colours for */
+
+static void number_policies(struct report_data *d)
+{
+    const struct report_cell *known[POLICIES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < d->cells; i++) {
+        struct report_cell *c = &d->cell[i];
+        while (c->policy < n &&
+               (strcmp(known[c->policy]->rc, c->rc) != 0 || strcmp(known[c->policy]->gc, c->gc) != 0))
+            c->policy++;
+        if (c->policy == n && n < POLICIES_MAX)
+            known[n++] = c;
+    }
 }
 
 static size_t count_blocks(const struct report_cell *c)
@@ -369,7 +414,29 @@ static int group_entries(struct report_data *d, const struct entry *e, size_t n)
     }
     for (size_t w = 0; !err && w < d->works; w++)
         err = shorten_labels(d, &d->work[w]);
+    if (!err)
+        number_policies(d);
     return err;
+}
+
+static int by_group(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int c = strcmp(x->family, y->family);
+    return c ? c : compare_integers(x->group, y->group);
+}
+
+/* A group of a plan that holds several numbers of threads or processes compares them (parallel = ...). */
+static void find_together(struct entry *e, size_t n)
+{
+    qsort(e, n, sizeof *e, by_group);
+    for (size_t first = 0, end; first < n; first = end) {
+        bool together = false;
+        for (end = first + 1; end < n && by_group(&e[first], &e[end]) == 0; end++)
+            together |= e[end].threads != e[first].threads || e[end].processes != e[first].processes;
+        for (size_t i = first; i < end; i++)
+            e[i].together = together && record_has(e[i].record, "group");
+    }
 }
 
 int report_data_make(struct report_data *out, struct record *const *sample, size_t samples)
@@ -386,18 +453,20 @@ int report_data_make(struct report_data *out, struct record *const *sample, size
         e[i].group = integer_or(r, "group", 0);
         e[i].block = integer_or(r, "block", 0);
         e[i].position = integer_or(r, "position", 0);
+        e[i].oracle = record_is_true(r, "oracle");
         e[i].alloc = text_or(r, "cell.alloc", "?");
         e[i].rc = text_or(r, "cell.rc", "none");
         e[i].gc = text_or(r, "cell.gc", "none");
         err = e[i].family ? 0 : -ENOMEM;
     }
     if (!err) {
+        find_together(e, samples);
         qsort(e, samples, sizeof *e, by_place);
         err = group_entries(out, e, samples);
-        out->samples = samples;
         for (size_t c = 0; c < out->cells; c++) {
             size_t blocks = count_blocks(&out->cell[c]);
             out->blocks = blocks > out->blocks ? blocks : out->blocks;
+            out->samples += out->cell[c].samples;
             out->ok += out->cell[c].ok;
         }
     }
@@ -428,6 +497,19 @@ void report_data_free(struct report_data *d)
 
 /* --- figures of a cell ----------------------------------------------------------------------------------- */
 
+/* Told by the oracle's samples, where a cell has any. */
+static bool of_oracle(const struct report_metric *metric)
+{
+    return strncmp(metric->key, "gc.uncollected", 14) == 0;
+}
+
+struct report_range report_range_of(const struct report_cell *c, const struct report_metric *metric)
+{
+    if (of_oracle(metric) && c->oracles)
+        return (struct report_range){c->samples, c->samples + c->oracles};
+    return (struct report_range){0, c->samples};
+}
+
 double report_value(const struct report_sample *s, const struct report_metric *metric)
 {
     double value;
@@ -436,9 +518,10 @@ double report_value(const struct report_sample *s, const struct report_metric *m
 
 double report_median(const struct report_cell *c, const struct report_metric *metric)
 {
-    double *v = calloc(c->samples ? c->samples : 1, sizeof *v), median = NAN;
+    struct report_range range = report_range_of(c, metric);
+    double *v = calloc(range.end ? range.end : 1, sizeof *v), median = NAN;
     size_t n = 0;
-    for (size_t i = 0; v && i < c->samples; i++) {
+    for (size_t i = range.first; v && i < range.end; i++) {
         v[n] = report_value(&c->sample[i], metric);
         n += isfinite(v[n]) ? 1 : 0;
     }
@@ -450,8 +533,9 @@ double report_median(const struct report_cell *c, const struct report_metric *me
 
 double report_maximum(const struct report_cell *c, const struct report_metric *metric)
 {
+    struct report_range range = report_range_of(c, metric);
     double most = NAN;
-    for (size_t i = 0; i < c->samples; i++)
+    for (size_t i = range.first; i < range.end; i++)
         most = fmax(most, report_value(&c->sample[i], metric)); /* fmax leaves a NaN out */
     return most;
 }

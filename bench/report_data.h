@@ -1,8 +1,12 @@
 /* report_data.h: samples put in order for reading: works, their cells, paired comparisons with verdicts. No output.
  *
  *   work   one workload with its parameters, threads, processes, placement and group of the plan: what cells are
- *          compared on
+ *          compared on. Where a group of the plan holds several numbers of threads or processes (parallel = 1x1, 2x1, 1x2) they
+ *          are axes of its cells instead, and the work's are 0
  *   cell   a work under one allocator, refcount policy and collector: its samples by block and position
+ *
+ * Samples with the flag `oracle` carry how much garbage waited (gc.uncollected_*), which takes walks of the whole heap that would spoil
+ * any timing: they give those keys to their cell and nothing else.
  *
  * Only samples whose status is ok are counted in figures. The order of works and cells is fixed by their names, so that
  * tables of two runs stand side by side. Records stay the caller's and must outlive the data. */
@@ -37,12 +41,15 @@ struct report_sample {
 
 struct report_cell {
     const char *id, *alloc, *rc, *gc; /* "" where the record has none */
-    char *label;                      /* "pools" or "pymalloc gil generational" */
-    char *shown;                      /* the part of it in which the work's cells differ */
+    int64_t threads, processes;
+    char *label; /* "pools" or "pymalloc gil generational", with " 2x1" where the work's threads are 0 */
+    char *shown; /* the part of it in which the work's cells differ */
     size_t work;
-    struct report_sample *sample; /* by block, then position */
-    size_t samples, ok;
-    const char *status, *reason; /* of the first sample that is not ok; NULL when all are */
+    size_t policy; /* the same for the same rc and gc, of all works: in the order of their first cells */
+    struct report_sample *sample; /* by block, then position; behind them the oracle's */
+    size_t samples, ok, oracles;  /* samples and ok: without the oracle's */
+    size_t failed;                /* not ok, the oracle's among them */
+    const char *status, *reason;  /* of the first sample that is not ok; NULL when all are */
 };
 
 struct report_work {
@@ -51,8 +58,8 @@ struct report_work {
     char
         *common; /* "gil generational": what its cells have in common and shown leaves out; "" when nothing */
     const char *workload, *place;
-    int64_t threads, processes;
-    size_t first, cells; /* in report_data.cell */
+    int64_t threads, processes; /* 0: its cells' differ */
+    size_t first, cells;        /* in report_data.cell */
 };
 
 struct report_data {
@@ -70,6 +77,11 @@ void report_data_free(struct report_data *d);
 
 /* The metric of one sample, of a cell in one block (the geometric mean where the block has several), of all ok samples (the
  * median). NaN when there is none. */
+/* Which of a cell's samples tell the metric: [first, end). */
+struct report_range {
+    size_t first, end;
+};
+struct report_range report_range_of(const struct report_cell *c, const struct report_metric *metric);
 double report_value(const struct report_sample *s, const struct report_metric *metric);
 double report_median(const struct report_cell *c, const struct report_metric *metric);
 double report_maximum(const struct report_cell *c, const struct report_metric *metric);
@@ -95,9 +107,11 @@ struct report_comparisons {
     size_t tested; /* rows that Holm's adjustment is over */
 };
 
-/* What ratios are against: words "alloc=NAME", "rc=NAME", "gc=NAME" or a bare allocator, parted by blanks or commas. */
+/* What ratios are against: words "alloc=NAME", "rc=NAME", "gc=NAME", "parallel=THREADSxPROCESSES" or a bare allocator, parted by
+ * blanks or commas. */
 struct report_baseline {
     char alloc[1024], rc[64], gc[1200]; /* empty: any */
+    int64_t threads, processes;         /* 0: any */
     bool chosen;                        /* by the user: goes before the arm that the run itself doubled */
 };
 int report_baseline_parse(struct report_baseline *b, const char *text, struct message *m);
@@ -115,6 +129,9 @@ int report_compare_runs(struct report_comparisons *out, const struct report_data
                         const struct report_data *now, const struct report_metric *metric);
 void report_comparisons_free(struct report_comparisons *c);
 
+/* The cell against its baseline; NULL: it is the baseline, or has none. */
+const struct report_comparison *report_row_of(const struct report_comparisons *c,
+                                              const struct report_cell *cell);
 /* The word of a verdict: "faster", "no difference", "inconclusive", "no CI". */
 const char *report_verdict(const struct report_comparisons *c, const struct report_comparison *row);
 

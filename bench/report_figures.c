@@ -1,7 +1,7 @@
 /* report_figures.c: see report_figures.h. The scripts in scripts/plot say which settings and columns they take. */
 #include "report_figures.h"
 
-#include "report_style.h"
+#include "report_figure_parts.h"
 #include "report_text.h"
 
 #include <errno.h>
@@ -9,33 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIGURES_SERIES 7u /* more lines than that nobody can tell apart */
-#define FIGURES_BARS   24u
-#define FIGURES_POINTS 300u /* of a timeline */
-#define MIB            1048576.0
-
-static const struct report_metric *metric_named(const char *name)
-{
-    return report_metric_find(name, NULL, NULL);
-}
-
-static bool is_floor(const struct report_cell *c)
-{
-    return strcmp(c->alloc, "null") == 0 || strcmp(c->alloc, "bump") == 0;
-}
-
 static bool same_configuration(const struct report_cell *a, const struct report_cell *b)
 {
     return strcmp(a->alloc, b->alloc) == 0 && strcmp(a->rc, b->rc) == 0 && strcmp(a->gc, b->gc) == 0;
-}
-
-static const struct report_cell *cell_like(const struct report_data *d, const struct report_work *w,
-                                           const struct report_cell *like)
-{
-    for (size_t i = w->first; i < w->first + w->cells; i++)
-        if (same_configuration(&d->cell[i], like))
-            return &d->cell[i];
-    return NULL;
 }
 
 static bool same_family(const struct report_work *a, const struct report_work *b)
@@ -53,126 +29,81 @@ struct report_family report_family_at(const struct report_data *d, size_t work)
     return f;
 }
 
-/* Cells of a work that a picture can show: those that `has` a value, floors last or left out. */
-static size_t pick_cells(const struct report_data *d, const struct report_work *w,
-                         const struct report_metric *metric, bool floors, size_t most,
-                         const struct report_cell **out)
+/* --- throughput against threads -------------------------------------------------------------------------- */
+
+/* Of the family's cells those that the picture can show; of works whose cells differ in threads and processes: those of one process. */
+static bool in_threads(const struct report_data *d, const struct report_cell *c)
+{
+    return !figure_is_floor(c) && (d->work[c->work].processes || c->processes == 1) &&
+           isfinite(report_median(c, figure_metric("throughput")));
+}
+
+static bool is_known(const struct report_cell *const *known, size_t n, const struct report_cell *c)
+{
+    for (size_t i = 0; i < n; i++)
+        if (same_configuration(known[i], c))
+            return true;
+    return false;
+}
+
+/* The configurations of the picture, those that got to most threads first: what did not (out of memory, say) is shown up to where it
+ * did. 0 when all cells have the same number of threads. */
+static size_t threads_series(const struct report_data *d, size_t first, size_t end,
+                             const struct report_cell **out, int64_t *most)
 {
     size_t n = 0;
-    for (size_t i = w->first; i < w->first + w->cells && n < most; i++)
-        if ((floors || !is_floor(&d->cell[i])) && isfinite(report_median(&d->cell[i], metric)))
-            out[n++] = &d->cell[i];
-    return n;
+    bool vary = false;
+    *most = 0;
+    for (size_t i = first; i < end; i++)
+        if (in_threads(d, &d->cell[i]))
+            *most = d->cell[i].threads > *most ? d->cell[i].threads : *most;
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (size_t i = first; i < end; i++) {
+            const struct report_cell *c = &d->cell[i];
+            if ((c->threads == *most) != (pass == 0) || !in_threads(d, c))
+                continue;
+            vary = vary || pass;
+            if (n < FIGURES_SERIES && !is_known(out, n, c))
+                out[n++] = c;
+        }
+    return vary ? n : 0;
 }
-
-/* In a picture there is little room: "jemalloc" for "preload:jemalloc", and of a path the file. */
-static const char *short_label(const char *shown)
-{
-    const char *slash = strrchr(shown, '/');
-    if (strncmp(shown, "preload:", 8) != 0)
-        return shown;
-    return slash ? slash + 1 : shown + 8;
-}
-
-static bool looks_same(struct report_style a, struct report_style b)
-{
-    return a.colour == b.colour && a.marker == b.marker && a.dash == b.dash;
-}
-
-/* The looks of a picture's configurations. Where all have one allocator (policies or collectors are compared) its colour would tell
- * nothing: they get the palette's in turn. Two that would look the same get other markers. */
-static void pick_styles(const struct report_cell *const *cell, size_t n, struct report_style *out)
-{
-    static const unsigned palette[] = {0x000000, 0xE69F00, 0x56B4E9, 0x009E73, 0x0072B2, 0xD55E00, 0xCC79A7};
-    static const unsigned markers[] = {7, 5, 9, 11, 13, 15, 6};
-    bool one = n > 1;
-    for (size_t i = 1; i < n; i++)
-        one = one && strcmp(cell[i]->alloc, cell[0]->alloc) == 0;
-    for (size_t i = 0; i < n; i++) {
-        out[i] = report_style_of_cell(cell[i]->alloc, cell[i]->rc, cell[i]->gc);
-        if (one)
-            out[i] = (struct report_style){0, palette[i % 7], markers[i % 7], (unsigned)(i / 7) + 1};
-        for (size_t k = 0; k < i; k++)
-            if (looks_same(out[k], out[i])) {
-                out[i].marker = out[i].marker % 15 + 1;
-                out[i].dash = out[i].dash % 5 + 1;
-            }
-    }
-}
-
-static void put_series_style(struct plot *p, const struct report_cell *const *cell, size_t n,
-                             const char *label)
-{
-    struct report_style style[FIGURES_BARS];
-    size_t longest = 8;
-    pick_styles(cell, n, style);
-    plot_number(p, "N", (double)n);
-    plot_array(p, label, n);
-    plot_array(p, "COLOUR", n);
-    plot_array(p, "MARK", n);
-    plot_array(p, "DASH", n);
-    for (size_t i = 0; i < n; i++) {
-        char text[41];
-        snprintf(text, sizeof text, "%s", short_label(cell[i]->shown));
-        longest = strlen(text) > longest ? strlen(text) : longest;
-        plot_array_text(p, label, i + 1, text);
-        plot_array_number(p, "COLOUR", i + 1, style[i].colour);
-        plot_array_number(p, "MARK", i + 1, style[i].marker);
-        plot_array_number(p, "DASH", i + 1, style[i].dash);
-    }
-    plot_number(p, "CHARS", (double)longest);
-}
-
-static void put_title(struct plot *p, const struct report_work *w, const char *what, bool with_where)
-{
-    struct report_where where = report_where(w);
-    if (with_where)
-        snprintf(p->title, sizeof p->title, "%.120s (%.80s): %.40s", w->name, where.text, what);
-    else
-        snprintf(p->title, sizeof p->title, "%.200s: %.40s", w->name, what);
-    plot_text(p, "TITLE0", p->title);
-}
-
-static void csv_row_start(struct plot *p, const struct report_work *w, const struct report_cell *c)
-{
-    report_put_csv(p->csv, w->name);
-    fprintf(p->csv, ",%lld,", (long long)w->threads);
-    report_put_csv(p->csv, c->label);
-}
-
-/* --- throughput against threads -------------------------------------------------------------------------- */
 
 static int figure_threads(struct plots *plots, const struct report_data *d, struct report_family f,
                           struct message *m)
 {
-    const struct report_metric *metric = metric_named("throughput");
+    const struct report_metric *metric = figure_metric("throughput");
     const struct report_cell *cell[FIGURES_SERIES];
     const struct report_work *last = &d->work[f.first + f.works - 1];
-    size_t n = pick_cells(d, last, metric, false, FIGURES_SERIES, cell), blocks = 0;
-    if (d->work[f.first].threads == last->threads || n == 0)
+    size_t begin = d->work[f.first].first, end = last->first + last->cells, blocks = 0;
+    int64_t most;
+    size_t n = threads_series(d, begin, end, cell, &most);
+    if (n == 0)
         return 0;
     struct plot *p = plot_begin(plots, "throughput", last->name, m);
     if (!p)
         return -EIO;
     p->section = f.first;
-    put_title(p, last, "throughput against threads", false);
-    put_series_style(p, cell, n, "TITLE");
+    figure_title(p, last, "throughput against threads", false);
+    figure_series(p, cell, n, "TITLE");
     fputs("workload,threads,configuration,ops_per_s,ci_low,ci_high,blocks\n", p->csv);
     double best = 0, worst = INFINITY, top = 0;
     size_t winner = 0;
     for (size_t i = 0; i < n; i++) {
-        for (size_t k = f.first; k < f.first + f.works; k++) {
-            const struct report_cell *at = cell_like(d, &d->work[k], cell[i]);
+        size_t points = 0;
+        for (size_t k = begin; k < end; k++) {
+            const struct report_cell *at = &d->cell[k];
             size_t count = 0;
             struct stats_interval ci = {NAN, NAN, NAN};
-            if (at)
+            if (same_configuration(at, cell[i]) && in_threads(d, at))
                 ci = report_level(at, metric, &count);
             if (!isfinite(ci.estimate))
                 continue;
             bool band = isfinite(ci.lo);
-            fprintf(p->data, "%lld %.9g %.9g %.9g\n", (long long)d->work[k].threads, ci.estimate,
+            fprintf(p->data, "%lld %.9g %.9g %.9g\n", (long long)at->threads, ci.estimate,
                     band ? ci.lo : ci.estimate, band ? ci.hi : ci.estimate);
-            csv_row_start(p, &d->work[k], cell[i]);
+            points++;
+            figure_csv_row(p, &d->work[at->work], at);
             fprintf(p->csv, ",%.9g,", ci.estimate);
             report_put_csv_number(p->csv, ci.lo);
             fputc(',', p->csv);
@@ -181,17 +112,17 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
             blocks = count > blocks ? count : blocks;
             best = fmax(best, ci.estimate);
             worst = fmin(worst, ci.estimate);
-            if (&d->work[k] == last && ci.estimate > top) {
+            if (at->threads == most && ci.estimate > top) {
                 top = ci.estimate;
                 winner = i;
             }
         }
-        fputs("\n\n", p->data);
+        figure_end_series(p, points);
     }
     plot_number(p, "LOGY", best > 20 * worst);
-    plot_number(p, "XMAX", (double)last->threads);
+    plot_number(p, "XMAX", (double)most);
     snprintf(p->finding, sizeof p->finding, "At %lld threads %.100s is ahead with %s operations a second.",
-             (long long)last->threads, cell[winner]->shown, report_figure(top, UNIT_RATE).text);
+             (long long)most, cell[winner]->shown, report_figure(top, UNIT_RATE).text);
     snprintf(p->caption, sizeof p->caption, "n = %zu blocks; %s; floors (null, bump) left out", blocks,
              blocks < STATS_MIN ? "too few for an interval"
                                 : "band: exact 95 % signed-rank interval of the logs");
@@ -221,8 +152,8 @@ static int figure_ratios(struct plots *plots, const struct report_data *d, size_
         return -EIO;
     char axis[160];
     p->section = work;
-    put_title(p, w, "throughput ratio", true);
-    put_series_style(p, cell, n, "LABEL");
+    figure_title(p, w, "throughput ratio", true);
+    figure_series(p, cell, n, "LABEL");
     bool one_base = true;
     for (size_t i = 1; i < n; i++)
         one_base = one_base && row[i]->base == row[0]->base;
@@ -236,7 +167,7 @@ static int figure_ratios(struct plots *plots, const struct report_data *d, size_
         bool known = isfinite(ci.lo);
         fprintf(p->data, "%zu %.9g %.9g %.9g\n\n\n", i + 1, exp(ci.estimate),
                 exp(known ? ci.lo : ci.estimate), exp(known ? ci.hi : ci.estimate));
-        csv_row_start(p, w, cell[i]);
+        figure_csv_row(p, w, cell[i]);
         fputc(',', p->csv);
         report_put_csv(p->csv, row[i]->base->label);
         fprintf(p->csv, ",%.9g,", exp(ci.estimate));
@@ -249,7 +180,8 @@ static int figure_ratios(struct plots *plots, const struct report_data *d, size_
         lowest = fmin(lowest, exp(known ? ci.lo : ci.estimate));
         highest = fmax(highest, exp(known ? ci.hi : ci.estimate));
         blocks = row[i]->n > blocks ? row[i]->n : blocks;
-        if (!is_floor(cell[i]) && (is_floor(cell[best]) || ci.estimate > row[best]->log_ratio.estimate))
+        if (!figure_is_floor(cell[i]) &&
+            (figure_is_floor(cell[best]) || ci.estimate > row[best]->log_ratio.estimate))
             best = i;
     }
     bool log_axis = highest > 5 * lowest;
@@ -263,235 +195,6 @@ static int figure_ratios(struct plots *plots, const struct report_data *d, size_
     snprintf(p->caption, sizeof p->caption, "n = %zu blocks; %s", blocks,
              blocks < STATS_MIN ? "too few for an interval"
                                 : "dot: Hodges-Lehmann; whisker: exact 95 % signed-rank interval");
-    return plot_draw(plots, p, m);
-}
-
-/* --- memory and fragmentation ---------------------------------------------------------------------------- */
-
-static int figure_memory(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
-{
-    static const struct report_metric live_metric = {
-        "live", "memory.peak_live_requested_bytes", "live", UNIT_BYTES, false, "more", "less"};
-    const struct report_work *w = &d->work[work];
-    const struct report_cell *cell[FIGURES_BARS];
-    size_t n = pick_cells(d, w, metric_named("peak-rss"), true, FIGURES_BARS, cell), least = 0;
-    if (n == 0)
-        return 0;
-    struct plot *p = plot_begin(plots, "memory", w->name, m);
-    if (!p)
-        return -EIO;
-    p->section = work;
-    put_title(p, w, "memory", true);
-    put_series_style(p, cell, n, "LABEL");
-    plot_array(p, "VALUE", n);
-    plot_array(p, "FVALUE", n);
-    fputs("workload,threads,configuration,peak_rss_bytes,peak_live_requested_bytes,jw2,external,samples\n",
-          p->csv);
-    double most = 0, most_floor = 0, ratio = 1.2, least_ratio = 0.9, lowest = INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        double rss = report_median(cell[i], metric_named("peak-rss")),
-               live = report_median(cell[i], &live_metric);
-        double jw2 = report_median(cell[i], metric_named("fragmentation"));
-        double external = report_median(cell[i], metric_named("external"));
-        char text[64];
-        fprintf(p->data, "%zu %.9g %.9g %.9g %.9g\n\n\n", i + 1, rss / MIB, live / MIB, jw2, external);
-        csv_row_start(p, w, cell[i]);
-        double column[] = {rss, live, jw2, external};
-        for (unsigned k = 0; k < 4; k++) {
-            fputc(',', p->csv);
-            report_put_csv_number(p->csv, column[k]);
-        }
-        fprintf(p->csv, ",%zu\n", cell[i]->ok);
-        plot_array_text(p, "VALUE", i + 1, report_figure(rss, UNIT_BYTES).text);
-        snprintf(text, sizeof text, "%.30s / %.30s", report_ratio(jw2).text, report_ratio(external).text);
-        plot_array_text(p, "FVALUE", i + 1, text);
-        if (is_floor(cell[i])) {
-            most_floor = fmax(most_floor, rss);
-            continue;
-        }
-        most = fmax(most, rss);
-        ratio = fmax(ratio, fmax(jw2, external)); /* fmax leaves NaN out */
-        least_ratio = fmin(least_ratio, 0.98 * fmin(jw2, external));
-        if (rss < lowest) {
-            lowest = rss;
-            least = i;
-        }
-    }
-    if (most <= 0)
-        most = most_floor;
-    /* Floors keep everything or nothing: their bars may run out of the picture, their figures are still told. */
-    plot_number(p, "XMAX", 1.35 * fmin(fmax(most, most_floor), 1.5 * most) / MIB);
-    plot_number(p, "FMIN", least_ratio);
-    plot_number(p, "FMAX", least_ratio + (1.05 * fmin(ratio, 10) - least_ratio) / 0.6);
-    snprintf(p->finding, sizeof p->finding, "%.100s needs least memory at its peak: %s.", cell[least]->shown,
-             report_figure(report_median(cell[least], metric_named("peak-rss")), UNIT_BYTES).text);
-    snprintf(p->caption, sizeof p->caption,
-             "median of %zu samples; resident memory of the whole process; JW2 = resident over live at the "
-             "peak of live "
-             "memory; active = pages that the allocator uses, where it can tell; bars of floors may be cut",
-             cell[0]->ok);
-    return plot_draw(plots, p, m);
-}
-
-/* --- percentiles of pauses and latencies ----------------------------------------------------------------- */
-
-struct percentile_key {
-    const char *key;
-    double place; /* 1/(1-p); 0: the maximum, at the tail */
-};
-
-static int figure_percentiles(struct plots *plots, const struct report_data *d, size_t work,
-                              const char *prefix, const char *what, const char *axis,
-                              const struct percentile_key *keys, size_t count, double tail, struct message *m)
-{
-    const struct report_work *w = &d->work[work];
-    const struct report_cell *cell[FIGURES_SERIES];
-    char key[8][64];
-    struct report_metric metric[8];
-    for (size_t k = 0; k < count; k++) {
-        snprintf(key[k], sizeof key[k], "%s.%s", prefix, keys[k].key);
-        metric[k] = (struct report_metric){key[k], key[k], key[k], UNIT_NS, false, "", ""};
-    }
-    size_t n = pick_cells(d, w, &metric[count - 1], false, FIGURES_SERIES, cell), best = 0;
-    if (n == 0)
-        return 0;
-    struct plot *p = plot_begin(plots, "percentiles", w->name, m);
-    if (!p)
-        return -EIO;
-    p->section = work;
-    put_title(p, w, what, true);
-    plot_text(p, "YLABEL", axis);
-    plot_number(p, "TAIL", tail);
-    put_series_style(p, cell, n, "TITLE");
-    fputs("workload,threads,configuration,percentile,ns\n", p->csv);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < count; k++) {
-            double ns =
-                keys[k].place > 0 ? report_median(cell[i], &metric[k]) : report_maximum(cell[i], &metric[k]);
-            double place = keys[k].place > 0 ? keys[k].place : pow(10, tail);
-            if (!(ns > 0)) /* a log axis has no 0 */
-                continue;
-            fprintf(p->data, "%.9g %.9g\n", place, ns / 1e9);
-            csv_row_start(p, w, cell[i]);
-            if (keys[k].place > 0)
-                fprintf(p->csv, ",%.6g,%.9g\n", 100 * (1 - 1 / keys[k].place), ns);
-            else
-                fprintf(p->csv, ",100,%.9g\n", ns);
-        }
-        fputs("\n\n", p->data);
-        if (report_maximum(cell[i], &metric[count - 1]) < report_maximum(cell[best], &metric[count - 1]))
-            best = i;
-    }
-    snprintf(p->finding, sizeof p->finding, "Shortest maximum: %.100s with %s.", cell[best]->shown,
-             report_figure(report_maximum(cell[best], &metric[count - 1]), UNIT_NS).text);
-    snprintf(p->caption, sizeof p->caption,
-             "percentiles: median of %zu samples; maximum: of all samples (comparable at equal work only)",
-             cell[0]->ok);
-    return plot_draw(plots, p, m);
-}
-
-static int figures_of_pauses(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
-{
-    static const struct percentile_key pauses[] = {
-        {"p50_ns", 2}, {"p99_ns", 100}, {"p99_9_ns", 1000}, {"max_ns", 0}};
-    static const struct percentile_key latency[] = {{"p50_ns", 2},      {"p90_ns", 10},       {"p99_ns", 100},
-                                                    {"p99_9_ns", 1000}, {"p99_99_ns", 10000}, {"max_ns", 0}};
-    int err = figure_percentiles(plots, d, work, "pauses", "pauses", "pause", pauses, 4, 4, m);
-    if (!err)
-        err = figure_percentiles(plots, d, work, "latency.malloc", "latency of malloc", "one malloc", latency,
-                                 6, 5, m);
-    return err;
-}
-
-/* --- memory over time ------------------------------------------------------------------------------------ */
-
-/* The first ok sample that has a timeline. */
-static const struct record *timeline_of(const struct report_cell *c)
-{
-    for (size_t i = 0; i < c->samples; i++)
-        if (c->sample[i].ok && record_array_size(c->sample[i].record, "timeline.rss_bytes") >= 2)
-            return c->sample[i].record;
-    return NULL;
-}
-
-static double timeline_value(const struct record *r, const char *name, size_t i)
-{
-    char key[64];
-    double value;
-    snprintf(key, sizeof key, "timeline.%s.%zu", name, i);
-    return record_number(r, key, &value) ? value : NAN;
-}
-
-struct timeline_span {
-    double peak, seconds, gib;
-    bool allocated; /* every point says how many bytes were allocated so far */
-};
-
-/* Of each stretch of points the one with most resident memory: a peak is never lost. */
-static void put_timeline(struct plot *p, const struct report_work *w, const struct report_cell *c,
-                         const struct record *r, struct timeline_span *span)
-{
-    size_t points = record_array_size(r, "timeline.rss_bytes");
-    size_t stretch = (points + FIGURES_POINTS - 1) / FIGURES_POINTS;
-    for (size_t i = 0; i < points; i += stretch) {
-        size_t at = i;
-        for (size_t k = i; k < i + stretch && k < points; k++)
-            if (timeline_value(r, "rss_bytes", k) > timeline_value(r, "rss_bytes", at))
-                at = k;
-        if (i + stretch >= points)
-            at = points - 1;
-        double t = timeline_value(r, "t_ns", at), rss = timeline_value(r, "rss_bytes", at);
-        double live = timeline_value(r, "live_bytes", at), total = timeline_value(r, "allocated_bytes", at);
-        if (!isfinite(t) || !isfinite(rss))
-            continue;
-        if (!(live < 1e18)) /* threads publish at different moments: a sum can be below 0 for an instant */
-            live = 0;
-        fprintf(p->data, "%.9g %.9g %.9g %.9g\n", t / 1e9, total / MIB / 1024, rss / MIB, live / MIB);
-        csv_row_start(p, w, c);
-        fprintf(p->csv, ",%.9g,%.9g,%.9g,", t, rss, live);
-        report_put_csv_number(p->csv, total);
-        fputc('\n', p->csv);
-        span->peak = fmax(span->peak, rss);
-        span->seconds = fmax(span->seconds, t / 1e9);
-        span->gib = fmax(span->gib, total / MIB / 1024);
-        if (!isfinite(total))
-            span->allocated = false;
-    }
-    fputs("\n\n", p->data);
-}
-
-static int figure_timeline(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
-{
-    const struct report_work *w = &d->work[work];
-    const struct report_cell *cell[FIGURES_SERIES];
-    const struct record *record[FIGURES_SERIES];
-    size_t n = 0;
-    for (size_t i = w->first; i < w->first + w->cells && n < FIGURES_SERIES; i++)
-        if (!is_floor(&d->cell[i]) && (record[n] = timeline_of(&d->cell[i])))
-            cell[n++] = &d->cell[i];
-    if (n == 0)
-        return 0;
-    struct plot *p = plot_begin(plots, "timeline", w->name, m);
-    if (!p)
-        return -EIO;
-    p->section = work;
-    put_title(p, w, "memory over time", true);
-    put_series_style(p, cell, n, "TITLE");
-    fputs("workload,threads,configuration,t_ns,rss_bytes,live_bytes,allocated_bytes\n", p->csv);
-    struct timeline_span span = {0, 0, 0, true};
-    for (size_t i = 0; i < n; i++)
-        put_timeline(p, w, cell[i], record[i], &span);
-    plot_number(p, "YMAX", span.peak > 0 ? 1.08 * span.peak / MIB : 1);
-    plot_number(p, "TMAX", span.seconds > 0 ? span.seconds : 1);
-    plot_number(p, "GMAX", span.gib > 0 ? span.gib : 1);
-    plot_number(p, "ALLOCATED", span.allocated && span.gib > 0);
-    snprintf(
-        p->finding, sizeof p->finding,
-        "Resident memory of %zu configurations over the same work, up to %s, above the bytes that are live.",
-        n, report_figure(span.peak, UNIT_BYTES).text);
-    snprintf(p->caption, sizeof p->caption,
-             "one sample each, of the first block; floors (null, bump) left out; the "
-             "end of a line, where memory falls, is the drain");
     return plot_draw(plots, p, m);
 }
 
@@ -509,11 +212,12 @@ static size_t column_of(const char **column, size_t *columns, size_t most, const
     return *columns - 1;
 }
 
-/* Allocators under the same policy and collector. */
+/* Allocators under the same policy and collector, with the same threads. */
 static bool in_heatmap(const struct report_comparison *row)
 {
     return !row->control && row->n && strcmp(row->cell->rc, row->base->rc) == 0 &&
-           strcmp(row->cell->gc, row->base->gc) == 0;
+           strcmp(row->cell->gc, row->base->gc) == 0 && row->cell->threads == row->base->threads &&
+           row->cell->processes == row->base->processes;
 }
 
 static int figure_heatmap(struct plots *plots, const struct report_data *d,
@@ -530,7 +234,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
             continue;
         if (!row_of_work[row->cell->work] && rows < 60)
             row_of_work[row->cell->work] = ++rows;
-        if (!is_floor(row->cell))
+        if (!figure_is_floor(row->cell))
             span = fmax(span, fmin(2, fabs(row->log_ratio.estimate) / M_LN2));
     }
     struct plot *p = rows >= 2 && columns ? plot_begin(plots, "heatmap", "all", m) : NULL;
@@ -547,7 +251,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
     plot_array(p, "ROW", rows);
     plot_array(p, "COLUMN", columns);
     for (size_t i = 0; i < columns; i++)
-        plot_array_text(p, "COLUMN", i + 1, short_label(column[i]));
+        plot_array_text(p, "COLUMN", i + 1, figure_short_label(column[i]));
     size_t longest = 8;
     for (size_t w = 0; w < d->works; w++) {
         char label[80];
@@ -573,7 +277,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
         snprintf(text, sizeof text, certain ? "%.3g" : "(%.3g)", ratio);
         fprintf(p->data, "%zu %zu %.9g \"%s\"\n", at + 1, row_of_work[row->cell->work],
                 row->log_ratio.estimate / M_LN2, text);
-        csv_row_start(p, &d->work[row->cell->work], row->cell);
+        figure_csv_row(p, &d->work[row->cell->work], row->cell);
         fputc(',', p->csv);
         report_put_csv(p->csv, row->base->label);
         fprintf(p->csv, ",%.9g,%s\n", ratio, report_verdict(c, row));
@@ -603,11 +307,9 @@ int report_figures(struct plots *p, const struct report_data *d, const struct re
         if (!err)
             err = figure_ratios(p, d, w, c, m);
         if (!err)
-            err = figure_memory(p, d, w, m);
+            err = figures_of_memory(p, d, w, m);
         if (!err)
             err = figures_of_pauses(p, d, w, m);
-        if (!err)
-            err = figure_timeline(p, d, w, m);
         for (size_t i = before; i < p->count; i++)
             p->item[i].section = w;
     }

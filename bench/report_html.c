@@ -1,6 +1,7 @@
 /* report_html.c: see report_html.h. */
 #include "report_html.h"
 
+#include "report_html_runtime.h"
 #include "report_text.h"
 
 #include <errno.h>
@@ -17,16 +18,24 @@ static const char style[] =
     "@media(prefers-color-scheme:dark){:root{--ink:#e8e8e8;--soft:#a8a8a8;--page:#15171a;--line:#3a3d42;--"
     "tint:#1f2226;--bad:#ff9a6b;--good:#5fd3ad}\n"
     "figure svg{filter:invert(.92) hue-rotate(180deg)}}\n"
-    "body{margin:0 auto;padding:1rem;max-width:60rem;background:var(--page);color:var(--ink);font:16px/1.5 "
+    "body{margin:0 auto;padding:1rem;max-width:62rem;background:var(--page);color:var(--ink);font:16px/1.5 "
     "system-ui,sans-serif}\n"
     "h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.2rem;margin:2.5rem 0 .5rem;border-top:1px solid "
     "var(--line);padding-top:1.25rem;overflow-wrap:anywhere}\n"
-    "h3{font-size:1rem;margin:1.25rem 0 .25rem}p{margin:.5rem "
+    "h3{font-size:1rem;margin:1.25rem 0 .25rem}h4{font-size:.9rem;margin:1rem 0 "
+    ".25rem}small{color:var(--soft)}.dense{font-size:.85rem}.dense th,.dense td{padding:.25rem "
+    ".5rem;vertical-align:top}.dense th{white-space:normal}.dense "
+    "td:first-child{white-space:normal;min-width:7rem}.dense "
+    "small{display:block;font-weight:400}.wide "
+    "td:first-child,.wide tr:first-child th:first-child{position:sticky;left:0;background:var(--page)}.wide "
+    "tr:first-child th:first-child{background:var(--tint)}p{margin:.5rem "
     "0}.soft{color:var(--soft);font-size:.9rem}.wide{overflow-x:auto}\n"
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}th,td{padding:.25rem "
     ".6rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}\n"
     "th{font-weight:600;background:var(--tint)}th:first-child,td:first-child,td.text,th.text{text-align:left}"
-    "td.reason{text-align:left;white-space:normal;min-width:16rem;color:var(--bad)}\n"
+    "thead tr+tr th{text-align:right}th.group,td.group{border-left:1px solid "
+    "var(--line)}th.group[colspan]{text-align:center}td.reason{text-align:left;white-space:normal;min-width:"
+    "16rem;color:var(--bad)}\n"
     ".bad{color:var(--bad)}.good{color:var(--good)}\n"
     "figure{margin:1.25rem 0}figure .wide{border:1px solid var(--line);border-radius:6px}figure "
     "svg{display:block;width:100%;min-width:34rem;height:auto}\n"
@@ -35,15 +44,6 @@ static const char style[] =
     "dl{display:grid;grid-template-columns:minmax(8rem,auto) 1fr;gap:.1rem "
     "1rem;font-size:.85rem}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
     "@media(max-width:34rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}\n";
-
-static const struct report_comparison *row_of(const struct report_comparisons *c,
-                                              const struct report_cell *cell)
-{
-    for (size_t i = 0; i < c->rows; i++)
-        if (c->row[i].cell == cell && !c->row[i].control)
-            return &c->row[i];
-    return NULL;
-}
 
 static double median_of(const struct report_cell *cell, const char *metric)
 {
@@ -75,7 +75,7 @@ static void put_failed_row(FILE *f, const struct report_cell *cell)
     report_put_html(f, cell->shown);
     fputs("</td><td class=\"reason\" colspan=\"8\">", f);
     if (cell->ok)
-        fprintf(f, "%zu of %zu samples: ", cell->samples - cell->ok, cell->samples);
+        fprintf(f, "%zu of %zu samples: ", cell->failed, cell->samples + cell->oracles);
     report_put_html(f, cell->status);
     if (cell->reason && *cell->reason) {
         fputs(": ", f);
@@ -93,7 +93,7 @@ static const char *verdict_class(const struct report_comparisons *c, const struc
 
 static void put_row(FILE *f, const struct report_page *page, const struct report_cell *cell)
 {
-    const struct report_comparison *row = row_of(page->found, cell);
+    const struct report_comparison *row = report_row_of(page->found, cell);
     if (cell->ok) {
         fputs("<tr><td>", f);
         report_put_html(f, cell->shown);
@@ -113,7 +113,7 @@ static void put_row(FILE *f, const struct report_page *page, const struct report
             report_ratio(median_of(cell, "external")).text,
             report_figure(report_maximum(cell, report_metric_find("max-pause", NULL, NULL)), UNIT_NS).text);
     }
-    if (cell->ok < cell->samples)
+    if (cell->failed)
         put_failed_row(f, cell);
 }
 
@@ -170,6 +170,7 @@ static void put_table(FILE *f, const struct report_page *page, size_t work)
         put_row(f, page, &page->data->cell[i]);
     fputs("</tbody></table></div>\n", f);
     put_noise(f, page, work);
+    report_html_runtime(f, page, work);
 }
 
 /* --- pictures -------------------------------------------------------------------------------------------- */
@@ -298,6 +299,7 @@ static void put_head(FILE *f, const struct report_page *page)
         "Peak RSS: of the whole process. "
         "The figures of all cells: <a href=\"summary.csv\">summary.csv</a>.</p>\n",
         f);
+    report_html_runtime_legend(f, page);
     size_t needed = stats_blocks_needed(page->found->tested);
     if (page->found->tested && page->data->blocks < needed)
         fprintf(f,

@@ -4,13 +4,15 @@
 #define HG_BENCH_REPORT_HTML_H
 
 #include "report_figures.h"
+#include "report_lbo.h"
 
 struct report_page {
     const struct store_run *run;
     const struct report_data *data;
     const struct report_comparisons *found; /* throughput */
     const struct report_baseline *baseline;
-    const struct plots *plots; /* finished: the pictures are in plots->folder */
+    const struct report_lbo *lbo; /* [data->cells] */
+    const struct plots *plots;    /* finished: the pictures are in plots->folder */
 };
 
 /* Writes DIR/report.html. 0, or -errno with a message. */

@@ -201,8 +201,8 @@ static bool is_made(const struct plots *p, const char *file)
  * names that we give are touched. */
 static void plots_remove_stale(const struct plots *p)
 {
-    static const char *const scripts[] = {"throughput-",  "ratios-",   "memory-",
-                                          "percentiles-", "timeline-", "heatmap-"};
+    static const char *const scripts[] = {"throughput-", "ratios-", "memory-",  "percentiles-", "timeline-",
+                                          "heatmap-",    "mmu-",    "latency-", "pareto-"};
     DIR *dir = opendir(p->folder);
     for (struct dirent *e; dir && (e = readdir(dir));) {
         const char *ending = strrchr(e->d_name, '.');

@@ -20,15 +20,6 @@ static const struct report_metric *metric_named(const char *name)
     return report_metric_find(name, NULL, NULL);
 }
 
-static const struct report_comparison *row_of(const struct report_comparisons *c,
-                                              const struct report_cell *cell)
-{
-    for (size_t i = 0; i < c->rows; i++)
-        if (c->row[i].cell == cell && !c->row[i].control)
-            return &c->row[i];
-    return NULL;
-}
-
 static void put_label(FILE *out, const char *label)
 {
     if (strlen(label) > TABLE_LABEL) {
@@ -60,7 +51,7 @@ static struct report_figure fragmentation_of(const struct report_cell *cell)
 
 static void put_trouble(FILE *out, const struct report_cell *cell)
 {
-    if (cell->ok == cell->samples)
+    if (!cell->failed)
         return;
     fputs("  ", out);
     size_t n = 2;
@@ -68,7 +59,7 @@ static void put_trouble(FILE *out, const struct report_cell *cell)
         n += report_put_plain(out, cell->shown, TABLE_LABEL);
         n += (size_t)fprintf(out, " ");
     } else {
-        n += (size_t)fprintf(out, "  %zu of %zu: ", cell->samples - cell->ok, cell->samples);
+        n += (size_t)fprintf(out, "  %zu of %zu: ", cell->failed, cell->samples + cell->oracles);
     }
     n += report_put_plain(out, cell->status, 20);
     if (cell->reason && *cell->reason) {
@@ -102,7 +93,7 @@ static void put_row(FILE *out, const struct report_cell *cell, const struct repo
                     bool is_base)
 {
     if (cell->ok) {
-        const struct report_comparison *row = row_of(c, cell);
+        const struct report_comparison *row = report_row_of(c, cell);
         double rate = report_median(cell, metric_named("throughput"));
         double rss = report_median(cell, metric_named("peak-rss"));
         double pause = report_maximum(cell, metric_named("max-pause"));

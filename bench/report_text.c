@@ -148,6 +148,17 @@ struct report_figure report_ratio(double value)
     return f;
 }
 
+struct report_figure report_share(double value)
+{
+    struct report_figure f = {"-"};
+    double percent = value * 100, size = fabs(percent);
+    if (isfinite(percent) && size < 1e6)
+        snprintf(f.text, sizeof f.text, "%.*f %%", size < 9.995 ? 2 : size < 99.95 ? 1 : 0, percent);
+    else if (isfinite(percent))
+        snprintf(f.text, sizeof f.text, "%.0e %%", percent);
+    return f;
+}
+
 struct report_figure report_interval(struct stats_interval log_ratio)
 {
     struct report_figure f = {"no CI"};
@@ -168,9 +179,13 @@ struct report_figure report_percent(double log_difference)
 struct report_where report_where(const struct report_work *w)
 {
     struct report_where where;
-    size_t n = (size_t)snprintf(where.text, sizeof where.text, "%.64s%s%lld thread%s", w->common,
-                                *w->common ? ", " : "", (long long)w->threads, w->threads == 1 ? "" : "s");
-    if (w->processes != 1)
+    size_t n = (size_t)snprintf(where.text, sizeof where.text, "%.64s%s", w->common, *w->common ? ", " : "");
+    if (w->threads)
+        n += (size_t)snprintf(where.text + n, sizeof where.text - n, "%lld thread%s", (long long)w->threads,
+                              w->threads == 1 ? "" : "s");
+    else
+        n += (size_t)snprintf(where.text + n, sizeof where.text - n, "threads x processes");
+    if (w->processes > 1)
         n += (size_t)snprintf(where.text + n, sizeof where.text - n, ", %lld processes",
                               (long long)w->processes);
     if (strcmp(w->place, "none") != 0)

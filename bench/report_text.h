@@ -23,6 +23,8 @@ struct report_figure report_figure(double value, enum report_unit unit);
 const char *report_unit_name(enum report_unit unit);
 /* A ratio in 5 columns: "0.981", "12.30". */
 struct report_figure report_ratio(double value);
+/* "12.3 %" of 0.123, in 6 columns. */
+struct report_figure report_share(double value);
 /* "0.981-1.023" of an interval of logs; "no CI". */
 struct report_figure report_interval(struct stats_interval log_ratio);
 /* "+2.3 %" of a difference of logs. */

@@ -111,12 +111,23 @@ static struct record *session_new_sample(const struct session *s, const struct p
     record_set_integer(r, "block", p->block);
     record_set_integer(r, "position", p->position);
     record_set_integer(r, "seed", (int64_t)p->seed);
+    if (p->oracle)
+        record_set_bool(r, "oracle", true);
     cell_record(&s->plan->cell[p->cell].cell, r);
     return r;
 }
 
+/* How many threads of all processes did the work of a sample; it is divided over them. */
+static int64_t session_workers(const struct record *sample)
+{
+    int64_t threads, processes;
+    bool known = record_integer(sample, "cell.threads", &threads) &&
+                 record_integer(sample, "cell.processes", &processes);
+    return known ? threads * processes : 0;
+}
+
 /* A sample whose checksum differs from the others' of its group in its block did other work: it is check-failed. The
- * first ok one of the group and block tells what is expected. */
+ * first ok one of the group and block tells what is expected. Work is divided otherwise over another number of workers. */
 static void session_check(const struct session *s, size_t index, struct record *sample)
 {
     const struct plan_sample *p = &s->plan->sample[index];
@@ -128,7 +139,7 @@ static void session_check(const struct session *s, size_t index, struct record *
         const char *other = record_text(s->sample[i], "checksum"), *was = record_text(s->sample[i], "status");
         if (!other || !was || strcmp(was, "ok") != 0 || !record_integer(s->sample[i], "group", &group) ||
             group != s->plan->cell[p->cell].group || !record_integer(s->sample[i], "block", &block) ||
-            block != p->block)
+            block != p->block || session_workers(s->sample[i]) != session_workers(sample))
             continue;
         if (strcmp(other, sum) != 0) {
             char reason[512];
@@ -161,7 +172,9 @@ static int session_sample(struct session *s, size_t index, struct message *m)
     const struct plan_sample *p = &s->plan->sample[index];
     const struct plan_cell *cell = &s->plan->cell[p->cell];
     struct spawn_limits limits = s->limits;
-    limits.settle_ns = p->block == 0 || s->settle_always ? s->settle_ns : 0;
+    limits.settle_ns = (p->block == 0 || s->settle_always) && !p->oracle ? s->settle_ns : 0;
+    limits.oracle = p->oracle ? s->plan->oracle : 0;
+    limits.pauses = p->oracle ? NULL : s->limits.pauses;
     struct record *sample = session_new_sample(s, p);
     if (!sample)
         return message_set(m, -ENOMEM, "no memory for a record");

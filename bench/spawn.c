@@ -17,6 +17,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -105,51 +107,60 @@ static char **spawn_environment(const struct spawn *s, uint64_t seed)
     return env;
 }
 
+struct spawn_words {
+    char text[20][8192];
+    char *argv[22];
+    unsigned n;
+};
+
+static __attribute__((format(printf, 2, 3))) void spawn_word(struct spawn_words *w, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(w->text[w->n], sizeof w->text[w->n], format, ap);
+    va_end(ap);
+    w->argv[w->n] = w->text[w->n];
+    w->argv[++w->n] = NULL;
+}
+
 static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
 {
-    static char text[12][8192];
-    static char *argv[16];
+    static struct spawn_words words;
+    struct spawn_words *w = &words;
     const struct cell *c = s->cell;
+    const struct spawn_limits *l = s->limits;
     struct place_plan plan = c->plan;
-    unsigned n = 0;
+    char cpus[sizeof w->text[0] - 8];
     if (plan.count) { /* this process's share of the plan */
         memmove(plan.cpu, plan.cpu + (size_t)index * c->threads, c->threads * sizeof *plan.cpu);
         plan.count = c->threads;
     }
-    argv[n++] = (char *)worker;
-    snprintf(text[0], sizeof text[0], "workload=%s", c->workload_text);
-    snprintf(text[1], sizeof text[1], "level=%s", c->workload->level == LEVEL_OBJECT ? "object" : "alloc");
-    snprintf(text[2], sizeof text[2], "alloc=%s", c->alloc.text);
-    snprintf(text[3], sizeof text[3], "threads=%u", c->threads);
-    snprintf(text[4], sizeof text[4], "seed=%llu", (unsigned long long)seed);
-    snprintf(text[5], sizeof text[5], "latency=%u", s->limits->latency_every);
-    for (unsigned i = 0; i < 6; i++)
-        argv[n++] = text[i];
+    w->n = 0;
+    spawn_word(w, "%s", worker);
+    spawn_word(w, "workload=%s", c->workload_text);
+    spawn_word(w, "level=%s", c->workload->level == LEVEL_OBJECT ? "object" : "alloc");
+    spawn_word(w, "alloc=%s", c->alloc.text);
+    spawn_word(w, "threads=%u", c->threads);
+    spawn_word(w, "process=%u/%u", index, c->processes);
+    spawn_word(w, "seed=%llu", (unsigned long long)seed);
+    spawn_word(w, "latency=%u", l->latency_every);
     if (c->gc) {
-        snprintf(text[6], sizeof text[6], "gc=%s", c->gc_text);
-        argv[n++] = text[6];
-        snprintf(text[9], sizeof text[9], "rc=%s", c->rc_text);
-        argv[n++] = text[9];
+        spawn_word(w, "gc=%s", c->gc_text);
+        spawn_word(w, "rc=%s", c->rc_text);
     }
-    if (plan.count) {
-        int used = snprintf(text[7], sizeof text[7], "cpus=");
-        if (place_format(&plan, text[7] + used, sizeof text[7] - (size_t)used) == 0)
-            argv[n++] = text[7];
-    }
-    if (plan.memory_node >= 0) {
-        snprintf(text[11], sizeof text[11], "node=%d", plan.memory_node);
-        argv[n++] = text[11];
-    }
-    if (s->library[0]) {
-        snprintf(text[8], sizeof text[8], "library=%s", s->library);
-        argv[n++] = text[8];
-    }
-    if (s->limits->heapmap) {
-        snprintf(text[10], sizeof text[10], "heapmap=%s", s->limits->heapmap);
-        argv[n++] = text[10];
-    }
-    argv[n] = NULL;
-    return argv;
+    if (plan.count && place_format(&plan, cpus, sizeof cpus) == 0)
+        spawn_word(w, "cpus=%s", cpus);
+    if (plan.memory_node >= 0)
+        spawn_word(w, "node=%d", plan.memory_node);
+    if (s->library[0])
+        spawn_word(w, "library=%s", s->library);
+    if (l->heapmap)
+        spawn_word(w, "heapmap=%s", l->heapmap);
+    if (l->pauses)
+        spawn_word(w, "pauses=%s", l->pauses);
+    if (l->oracle)
+        spawn_word(w, "oracle=%llu", (unsigned long long)l->oracle);
+    return w->argv;
 }
 
 /* In the child of fork: moves the descriptors to their places and becomes the worker. */
@@ -365,7 +376,8 @@ static void spawn_reach(struct spawn *s)
         s->measure.peak = spawn_read_phase(s);
         spawn_observe(s, true);
         env_state_read(&after, "");
-        env_state_record(&s->before, &after, s->sample, "os");
+        if (!s->limits->oracle)
+            env_state_record(&s->before, &after, s->sample, "os");
         break;
     case PHASE_DRAINED:
         for (unsigned i = 0; i < s->children; i++) {
@@ -500,23 +512,64 @@ static void spawn_loop(struct spawn *s)
 
 /* --- the sample ------------------------------------------------------------------------------------------ */
 
-/* Several processes make one sample: work and checksums add up, the slowest one's time is the sample's. */
+/* The processes' parts of a figure, added up; one that is missing in any stays as it is in the first. */
+static void spawn_add_up(struct spawn *s, const char *key)
+{
+    int64_t sum, part;
+    bool all = record_integer(s->sample, key, &sum);
+    for (unsigned i = 1; i < s->children && all; i++, sum += part)
+        all = record_integer(s->child[i].said, key, &part);
+    if (all)
+        record_set_integer(s->sample, key, sum);
+}
+
+/* Of a process's record: its checksum, or false. */
+static bool spawn_checksum(const struct record *said, uint64_t *sum)
+{
+    const char *text = record_text(said, "checksum");
+    char *end;
+    *sum = text ? strtoull(text, &end, 16) : 0;
+    return text && *text && *end == '\0';
+}
+
+/* Several processes make one sample: work, checksums, faults and switches add up; it lasts from the first that begins to the last
+ * that ends. What else a process says (latency, pauses, gc ...) is the first one's. */
 static void spawn_combine(struct spawn *s)
 {
-    int64_t a, b;
-    double ops, wall;
+    static const char *const sums[] = {"ops",
+                                       "cpu_ns",
+                                       "os.minor_faults",
+                                       "os.major_faults",
+                                       "os.voluntary_switches",
+                                       "os.involuntary_switches"};
+    int64_t start, end, a, b;
+    uint64_t checksum, part;
+    double ops;
+    char text[32];
+    if (s->children < 2)
+        return;
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
+        spawn_add_up(s, sums[i]);
+    bool timed = record_integer(s->sample, "probe.start_ns", &start) &&
+                 record_integer(s->sample, "probe.end_ns", &end),
+         summed = spawn_checksum(s->sample, &checksum);
     for (unsigned i = 1; i < s->children; i++) {
         const struct record *said = s->child[i].said;
-        if (record_integer(s->sample, "ops", &a) && record_integer(said, "ops", &b))
-            record_set_integer(s->sample, "ops", a + b);
-        if (record_integer(s->sample, "cpu_ns", &a) && record_integer(said, "cpu_ns", &b))
-            record_set_integer(s->sample, "cpu_ns", a + b);
-        if (record_integer(s->sample, "wall_ns", &a) && record_integer(said, "wall_ns", &b) && b > a)
-            record_set_integer(s->sample, "wall_ns", b);
+        timed =
+            timed && record_integer(said, "probe.start_ns", &a) && record_integer(said, "probe.end_ns", &b);
+        start = timed && a < start ? a : start;
+        end = timed && b > end ? b : end;
+        summed = summed && spawn_checksum(said, &part);
+        checksum += summed ? part : 0;
     }
-    if (s->children > 1 && record_number(s->sample, "ops", &ops) &&
-        record_number(s->sample, "wall_ns", &wall))
-        record_set_real(s->sample, "ops_per_s", ops * 1e9 / wall);
+    if (summed) {
+        snprintf(text, sizeof text, "%016llx", (unsigned long long)checksum);
+        record_set_text(s->sample, "checksum", text);
+    }
+    if (!timed || end <= start || !record_number(s->sample, "ops", &ops))
+        return;
+    record_set_integer(s->sample, "wall_ns", end - start);
+    record_set_real(s->sample, "ops_per_s", ops * 1e9 / (double)(end - start));
 }
 
 static void spawn_library_digest(struct spawn *s)
@@ -573,7 +626,10 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limi
         spawn_kill(s);
     }
     spawn_combine(s);
-    measure_record(&s->measure, sample);
+    if (limits->oracle)
+        record_remove(sample, "probe");
+    else
+        measure_record(&s->measure, sample);
     spawn_library_digest(s);
     record_set_text(sample, "status", s->status[0] ? s->status : "ok");
     if (s->status[0])

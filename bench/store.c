@@ -68,16 +68,40 @@ static const char *const sample_keys[] = {
     "pauses.max_ns",
     "pauses.by_cause",
     "pauses.mmu.1ms",
+    "pauses.mmu.2ms",
+    "pauses.mmu.5ms",
     "pauses.mmu.10ms",
+    "pauses.mmu.20ms",
+    "pauses.mmu.50ms",
     "pauses.mmu.100ms",
+    "pauses.mmu.200ms",
+    "pauses.mmu.500ms",
+    "pauses.mmu.1s",
     "pauses.bmu.1ms",
+    "pauses.bmu.2ms",
+    "pauses.bmu.5ms",
     "pauses.bmu.10ms",
+    "pauses.bmu.20ms",
+    "pauses.bmu.50ms",
     "pauses.bmu.100ms",
+    "pauses.bmu.200ms",
+    "pauses.bmu.500ms",
+    "pauses.bmu.1s",
     "gc.generations",
     "gc.examined",
     "gc.freed_by_gc",
     "gc.freed_by_rc",
+    "gc.references",
+    "gc.allocated",
+    "gc.references_per_object",
+    "gc.cost_wall_ns",
+    "gc.cost_cpu_ns",
+    "gc.share",
     "gc.uncollected_peak",
+    "gc.uncollected_peak_bytes",
+    "gc.uncollected_mean",
+    "gc.uncollected_samples",
+    "gc.reclaim",
     "gc.live_objects",
     "gil.switches",
     "gil.wait_p99_ns",
@@ -105,6 +129,8 @@ static const char *const sample_keys[] = {
     "timeline.rss_bytes",
     "timeline.live_bytes",
     "timeline.allocated_bytes",
+    "timeline.gc_t_ns",
+    "timeline.gc_ns",
     "os.minor_faults",
     "os.major_faults",
     "os.voluntary_switches",
@@ -393,6 +419,11 @@ bool record_integer(const struct record *r, const char *key, int64_t *out)
 const char *record_text(const struct record *r, const char *key)
 {
     return json_string_value(record_at(r, key));
+}
+
+bool record_is_true(const struct record *r, const char *key)
+{
+    return json_is_true(record_at(r, key));
 }
 
 bool record_has(const struct record *r, const char *key)

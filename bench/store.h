@@ -41,6 +41,7 @@ int record_set_record(struct record *r, const char *key, const struct record *va
 bool record_number(const struct record *r, const char *key, double *out);
 bool record_integer(const struct record *r, const char *key, int64_t *out);
 const char *record_text(const struct record *r, const char *key);
+bool record_is_true(const struct record *r, const char *key);
 bool record_has(const struct record *r, const char *key);          /* there, be it null */
 size_t record_array_size(const struct record *r, const char *key); /* 0 when it is not an array */
 /* Keys of the object under key ("" = the record itself), in order; a NULL-ended array to free() (keys belong

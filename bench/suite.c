@@ -1,28 +1,30 @@
 /* suite.c: see suite.h. The INI syntax is inih's; what the words mean is ours. */
 #include "suite.h"
-#include "words.h"
 
 #include <errno.h>
 #include <ini.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITE_OPTIONS(P, S)                                                 \
-    P(S, TEXT, title, "", "", "what the suite is for")                      \
-    P(S, COUNT, blocks, "6", "1-1000", "how often every cell is run")       \
-    P(S, TEXT, baseline, "system", "", "what the others are compared with") \
-    P(S, NS, settle, "100ms", "0s-60s", "how long memory is watched after the drain")
+#define SUITE_OPTIONS(P, S)                                                           \
+    P(S, TEXT, title, "", "", "what the suite is for")                                \
+    P(S, COUNT, blocks, "6", "1-1000", "how often every cell is run")                 \
+    P(S, TEXT, baseline, "system", "", "what the others are compared with")           \
+    P(S, NS, settle, "100ms", "0s-60s", "how long memory is watched after the drain") \
+    P(S, COUNT, oracle, "0", "0-100k",                                                \
+      "an extra sample of each object cell with so many exact counts of its garbage")
 PARAM_STRUCT(suite_options, SUITE_OPTIONS)
 static const struct param *const suite_table = PARAM_TABLE(suite_options, SUITE_OPTIONS);
 
-#define SECTION_OPTIONS(P, S)                               \
-    P(S, TEXT, workload, "", "", "NAME:param=value,...")    \
-    P(S, TEXT, alloc, "system", "", "a list of allocators") \
-    P(S, TEXT, rc, "", "", "a list of refcount policies")   \
-    P(S, TEXT, gc, "", "", "a list of collectors")          \
-    P(S, TEXT, threads, "1", "", "a list of numbers")       \
-    P(S, TEXT, processes, "1", "", "a list of numbers")     \
-    P(S, TEXT, place, "none", "", "binding")                \
+#define SECTION_OPTIONS(P, S)                                                                     \
+    P(S, TEXT, workload, "", "", "NAME:param=value,...")                                          \
+    P(S, TEXT, alloc, "system", "", "a list of allocators")                                       \
+    P(S, TEXT, rc, "", "", "a list of refcount policies")                                         \
+    P(S, TEXT, gc, "", "", "a list of collectors")                                                \
+    P(S, TEXT, threads, "1", "", "a list of numbers")                                             \
+    P(S, TEXT, processes, "1", "", "a list of numbers")                                           \
+    P(S, TEXT, parallel, "", "", "1x1, 2x1, 1x2: threads x processes, compared with one another") \
+    P(S, TEXT, place, "none", "", "binding")                                                      \
     P(S, TEXT, baseline, "", "", "what the others are compared with")
 PARAM_STRUCT(section_options, SECTION_OPTIONS)
 static const struct param *const section_table = PARAM_TABLE(section_options, SECTION_OPTIONS);
@@ -39,7 +41,6 @@ struct suite_reader {
     bool in_suite;
     struct suite_options options;
     struct section_options words;
-    unsigned group;
     int err;
 };
 
@@ -75,43 +76,26 @@ static int suite_put_trace(struct suite_reader *r)
 static int suite_section_cells(struct suite_reader *r)
 {
     struct section_options *w = &r->words;
-    static struct words alloc, rc, gc;
-    static struct cell cell;
-    unsigned threads[WORDS_MAX], processes[WORDS_MAX], thread_counts = 0, process_counts = 0;
     int err = suite_put_trace(r);
     if (err > 0) {
         size_t n = strlen(r->suite->left_out), room = sizeof r->suite->left_out - n;
         snprintf(r->suite->left_out + n, room, "%s[%s]", n ? " " : "", r->section);
         return 0;
     }
-    if (!err)
-        err = words_numbers(w->threads, "threads", CELL_THREADS_MAX, threads, &thread_counts, r->m);
-    if (!err)
-        err = words_numbers(w->processes, "processes", CELL_PROCESSES_MAX, processes, &process_counts, r->m);
-    if (!err)
-        err = words_split(&alloc, w->alloc, "alloc", r->m);
-    if (!err)
-        err = words_split(&rc, w->rc, "rc", r->m);
-    if (!err)
-        err = words_split(&gc, w->gc, "gc", r->m);
-    const char *baseline = w->baseline[0] ? w->baseline : r->options.baseline;
-    for (unsigned t = 0; t < thread_counts && !err; t++)
-        for (unsigned p = 0; p < process_counts && !err; p++, r->group++)
-            for (unsigned i = 0; i < alloc.count * rc.count * gc.count && !err; i++) {
-                struct cell_words words = {w->workload,
-                                           alloc.word[i / rc.count / gc.count],
-                                           rc.word[i / gc.count % rc.count],
-                                           gc.word[i % gc.count],
-                                           w->place,
-                                           threads[t],
-                                           processes[p]};
-                err = cell_make(&cell, &words, r->places, r->m);
-                if (err && err != -ENOTSUP)
-                    break;
-                err = plan_add(&r->suite->plan, &cell, r->group, cell_is_baseline(&cell, baseline),
-                               err == -ENOTSUP ? r->m->text : NULL);
-            }
-    return err;
+    if (err)
+        return err;
+    struct plan_axes axes = {.workload = w->workload,
+                             .alloc = w->alloc,
+                             .rc = w->rc,
+                             .gc = w->gc,
+                             .threads = w->threads,
+                             .processes = w->processes,
+                             .parallel = w->parallel,
+                             .place = w->place,
+                             .baseline = w->baseline[0] ? w->baseline : r->options.baseline,
+                             .dashes = "",
+                             .keep_refused = true};
+    return plan_add(&r->suite->plan, &axes, r->places, r->m);
 }
 
 static int suite_end_section(struct suite_reader *r)
@@ -220,5 +204,6 @@ int suite_read(struct suite *suite, const char *path, const char *trace, const s
     snprintf(suite->baseline, sizeof suite->baseline, "%.250s", r->options.baseline);
     suite->blocks = (unsigned)r->options.blocks;
     suite->settle_ns = r->options.settle;
+    suite->plan.oracle = r->options.oracle;
     return 0;
 }

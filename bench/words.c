@@ -5,6 +5,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,5 +55,29 @@ int words_numbers(const char *text, const char *option, unsigned max, unsigned *
         if (!*end)
             return 0;
         at = end + 1;
+    }
+}
+
+int words_pairs(const char *text, const char *option, const unsigned max[2], unsigned (*out)[2],
+                unsigned *count, struct message *m)
+{
+    *count = 0;
+    for (const char *at = text;; at++) {
+        unsigned a, b;
+        int used = 0;
+        bool whole = sscanf(at, " %4ux%4u %n", &a, &b, &used) == 2 && used && (at[used] == ',' || !at[used]);
+        if (!whole || memchr(at, '-', (size_t)used) || memchr(at, '+', (size_t)used) || a < 1 || a > max[0] ||
+            b < 1 || b > max[1])
+            return message_set(m, -EINVAL,
+                               "%s: '%.100s' is not THREADSxPROCESSES, from 1x1 to %ux%u, or a list of such "
+                               "(1x1,2x1,1x2)",
+                               option, text, max[0], max[1]);
+        if (*count == WORDS_MAX)
+            return message_set(m, -EINVAL, "%s: more than %d pairs", option, WORDS_MAX);
+        out[*count][0] = a;
+        out[(*count)++][1] = b;
+        at += used;
+        if (!*at)
+            return 0;
     }
 }

@@ -20,4 +20,8 @@ int words_split(struct words *w, const char *text, const char *option, struct me
 int words_numbers(const char *text, const char *option, unsigned max, unsigned *out, unsigned *count,
                   struct message *m);
 
+/* "1x1, 2x1, 1x2": pairs of such numbers; at most WORDS_MAX. max of the first and of the second. */
+int words_pairs(const char *text, const char *option, const unsigned max[2], unsigned (*out)[2],
+                unsigned *count, struct message *m);
+
 #endif

@@ -316,6 +316,7 @@ void gc_run_begin(struct runtime *r, struct gc_run *run, int generation)
 {
     struct thread *t = thread_self;
     atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
+    t->collects = true;
     *run = (struct gc_run){generation, os_now_ns(), objects_dead(t), t->freed_bytes};
     gc_tell(r, GC_PHASE_START, generation, 0, 0);
 }
@@ -333,6 +334,7 @@ uint64_t gc_run_end(struct runtime *r, const struct gc_run *run, struct gc_log *
     runtime_pause(r, cause, run->start_ns, os_now_ns(), count->examined, freed,
                   t->freed_bytes - run->freed_bytes);
     gc_tell(r, GC_PHASE_STOP, run->generation, collected, 0);
+    t->collects = false;
     atomic_store_explicit(&r->gc.collecting, false, memory_order_relaxed);
     return collected;
 }

@@ -182,7 +182,7 @@ void heap_graph_free(struct heap_graph *g)
 /* --- checker, census ------------------------------------------------------------------------------------- */
 
 /* What the runtime itself holds has no root: its cached ints, None, the empty tuple, classes of their makers. */
-static bool heap_is_runtimes_own(const struct runtime *r, const struct object *o)
+bool heap_is_runtimes_own(const struct runtime *r, const struct object *o)
 {
     if (rc_is_immortal(o) || o == &object_none || o == r->empty_tuple || o->type == &type_type)
         return true;

@@ -52,6 +52,19 @@ uint32_t heap_graph_find(const struct heap_graph *g, const struct object *o); /*
 int64_t heap_check(struct runtime *r,
                    void (*wrong)(void *arg, struct object *o, int64_t counted, uint64_t found), void *arg);
 
+/* The runtime holds it without a root: small ints, the empty tuple, immortal objects, classes. */
+bool heap_is_runtimes_own(const struct runtime *r, const struct object *o);
+
+/* Garbage, exactly: what no root reaches and is not freed yet, whatever the reason. The walk follows references from the
+ * roots alone and knows no counts and no collector; it changes nothing. What only a thread's stack holds counts as garbage:
+ * call it where no thread holds such a reference (a safepoint). What the runtime itself holds is in neither figure.
+ * Scratch: 1/64 of the heap's address space and a stack of references. 0 or -ENOMEM. */
+struct heap_garbage {
+    uint64_t reached;        /* objects that roots reach */
+    uint64_t garbage, bytes; /* objects, and their bytes */
+};
+int heap_garbage(struct runtime *r, struct heap_garbage *found);
+
 /* Objects and bytes of a type. Types of one name are one row. */
 struct heap_row {
     const char *type;

@@ -8,18 +8,30 @@
 struct runtime runtime_global;
 
 const char *const pause_cause_names[PAUSE_CAUSES] = {
-    [PAUSE_YOUNG] = "young",         [PAUSE_MIDDLE] = "middle",       [PAUSE_FULL] = "full",
-    [PAUSE_INCREMENT] = "increment", [PAUSE_STOP] = "stop",           [PAUSE_CASCADE] = "cascade",
-    [PAUSE_GIL_WAIT] = "gil_wait",   [PAUSE_LOCK_WAIT] = "lock_wait",
+    [PAUSE_YOUNG] = "young",         [PAUSE_MIDDLE] = "middle",     [PAUSE_FULL] = "full",
+    [PAUSE_INCREMENT] = "increment", [PAUSE_STOP] = "stop",         [PAUSE_RECLAIM] = "reclaim",
+    [PAUSE_CASCADE] = "cascade",     [PAUSE_GIL_WAIT] = "gil_wait", [PAUSE_LOCK_WAIT] = "lock_wait",
 };
+
+/* Does the whole program stand still in a pause of this cause? Where one thread runs at a time, in all but waiting. */
+static bool runtime_pause_is_of_all(enum pause_cause cause)
+{
+    return RC_GIL_HELD ? cause != PAUSE_GIL_WAIT && cause != PAUSE_LOCK_WAIT : cause <= PAUSE_STOP;
+}
 
 void runtime_pause(struct runtime *r, enum pause_cause cause, uint64_t start_ns, uint64_t end_ns,
                    uint64_t examined, uint64_t freed, uint64_t freed_bytes)
 {
     if (!r->config.pause)
         return;
-    struct pause p = {
-        thread_self ? thread_self->index : 0, cause, start_ns, end_ns, examined, freed, freed_bytes};
+    struct pause p = {.thread = thread_self ? thread_self->index : 0,
+                      .cause = cause,
+                      .of_all = runtime_pause_is_of_all(cause),
+                      .start_ns = start_ns,
+                      .end_ns = end_ns,
+                      .examined = examined,
+                      .freed = freed,
+                      .freed_bytes = freed_bytes};
     r->config.pause(r->config.pause_arg, &p);
 }
 
@@ -312,11 +324,11 @@ void runtime_thread_detach(struct runtime *r)
 
 uint64_t runtime_live_objects(struct runtime *r)
 {
-    uint64_t live = 0, kept = 0;
+    uint64_t live = runtime_containers_made(r), kept = 0;
     for (unsigned i = 0; i < r->threads; i++) {
         if (!r->thread[i])
             continue;
-        live += r->thread[i]->made - r->thread[i]->freed;
+        live += r->thread[i]->made_plain - r->thread[i]->freed;
 #if !RC_GIL_HELD
         kept += freelist_count(&r->thread[i]->freelists);
 #endif
@@ -325,6 +337,18 @@ uint64_t runtime_live_objects(struct runtime *r)
     kept = freelist_count(&r->freelists);
 #endif
     return live - kept - r->base_live;
+}
+
+uint64_t runtime_containers_made(struct runtime *r)
+{
+    uint64_t made = 0;
+    unsigned threads =
+        __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE); /* pairs with thread_attach, as below */
+    for (unsigned i = 0; i < threads; i++) {
+        struct thread *t = __atomic_load_n(&r->thread[i], __ATOMIC_ACQUIRE);
+        made += t ? atomic_load_explicit(&t->made_containers, memory_order_relaxed) : 0;
+    }
+    return made;
 }
 
 void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes)

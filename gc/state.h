@@ -97,7 +97,7 @@ static inline void *object_new(struct type *type, size_t bytes)
     o->type = type;
     struct thread *t = thread_self;
     rc_init(o);
-    t->made++;
+    t->made_plain++;
     t->made_bytes += bytes;
     return o;
 }
@@ -138,7 +138,9 @@ static inline void *gc_new(struct type *type, size_t bytes)
     if (unlikely((t->young_delta += weight) >= GC_DELTA_MAX))
         gc_flush_young(t);
 #endif
-    t->made++;
+    atomic_store_explicit(&t->made_containers,
+                          atomic_load_explicit(&t->made_containers, memory_order_relaxed) + 1,
+                          memory_order_relaxed); /* one writer: nobody's figure depends on what else it did */
     t->made_bytes += bytes + GC_HEAD_BYTES;
     return o;
 }

@@ -248,6 +248,7 @@ static void mark_from(struct object **at, size_t count, bool prefetch)
 {
     struct object *ring[RING];
     unsigned head = 0, held = 0;
+    uint64_t references = 0;
     array_push(&self.span, at);
     array_push(&self.span, at + count);
     while (!self.no_memory) {
@@ -260,8 +261,10 @@ static void mark_from(struct object **at, size_t count, bool prefetch)
             break;
         o = ring[head++ % RING];
         held--;
+        references++;
         mark_one(o);
     }
+    self.references += references;
 }
 
 static void mark_alive(struct runtime *r)
@@ -521,6 +524,8 @@ static uint64_t collect_now(struct runtime *r, int generation)
     runtime_pause(r, PAUSE_FULL, start_ns, end_ns, self.examined - examined, 0, 0);
 
     bool ran = run_code();
+    if (ran)
+        runtime_pause(r, PAUSE_RECLAIM, end_ns, os_now_ns(), self.garbage.count, 0, 0);
     thread_stop_world(r);
     start_ns = os_now_ns();
     if (ran)
@@ -531,7 +536,11 @@ static uint64_t collect_now(struct runtime *r, int generation)
     thread_start_world(r);
     runtime_pause(r, PAUSE_FULL, start_ns, end_ns, self.garbage.count, 0, 0);
 
+    uint64_t before = objects_dead(t), before_bytes = t->freed_bytes;
     drop_garbage(dead);
+    if (self.garbage.count)
+        runtime_pause(r, PAUSE_RECLAIM, end_ns, os_now_ns(), self.garbage.count, objects_dead(t) - before,
+                      t->freed_bytes - before_bytes);
     self.stats[generation].collections++;
     self.stats[generation].collected += dead;
     self.freed += t->freed - freed;
@@ -548,11 +557,15 @@ static uint64_t collect_now(struct runtime *r, int generation)
 static bool begin_collecting(struct runtime *r)
 {
     /* Acquires what the last collection left in self (its release below). */
-    return !atomic_exchange_explicit(&r->gc.collecting, true, memory_order_acquire);
+    bool begun = !atomic_exchange_explicit(&r->gc.collecting, true, memory_order_acquire);
+    if (begun)
+        thread_self->collects = true;
+    return begun;
 }
 
 static void end_collecting(struct runtime *r)
 {
+    thread_self->collects = false;
     atomic_store_explicit(&r->gc.collecting, false, memory_order_release);
 }
 

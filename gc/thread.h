@@ -21,6 +21,7 @@ enum {
     BREAK_MERGE = 2, /* biased: objects wait in the queue for their owner */
     BREAK_GC = 4,
     BREAK_GIL = 8,
+    BREAK_WATCH = 16, /* stays set: every safepoint is told (runtime_watch) */
 };
 
 enum thread_state { THREAD_DETACHED, THREAD_ATTACHED, THREAD_SUSPENDED };
@@ -39,8 +40,10 @@ struct thread {
     struct runtime *runtime;
     /* Counted by the owner alone; read by others at quiescence. */
     /* Memory taken from the allocator and given back: objects (dead ones on free lists count as not given back), and
-     * bytes, with the tables that objects own. */
-    uint64_t made, freed, made_bytes, freed_bytes;
+     * bytes, with the tables that objects own. Containers are counted apart from other objects; that count may be read
+     * at any time. */
+    uint64_t made_plain, freed, made_bytes, freed_bytes;
+    _Atomic uint64_t made_containers;
     int64_t young_delta;
     /* Trashcan: see object_dealloc. */
     int trash_nesting;
@@ -50,6 +53,7 @@ struct thread {
     size_t trash_count, trash_room;
     /* A cascade of frees that takes long is a pause: clock read at its 512th object, told at the end. */
     uint64_t cascade_freed, cascade_start_ns, cascade_from_bytes;
+    bool collects; /* a collection runs on it: cascades are part of that */
     struct critical *critical; /* innermost section held or suspended */
 #if !RC_GIL_HELD
     struct freelists freelists;

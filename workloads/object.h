@@ -62,11 +62,12 @@ static inline void object_publish(struct workload_thread *t, uint64_t ops)
     gauge_publish(t->gauge, live, allocated, ops);
 }
 
-/* This thread's part of a count that all threads share. */
+/* This thread's part of a count that all threads of all processes share: the same parts, with the same seeds, whether workers
+ * are threads or processes, so that the checksum is the same. */
 static inline uint64_t object_share(const struct workload_thread *t, uint64_t count)
 {
-    unsigned threads = t->sample->threads;
-    return count / threads + (t->index < count % threads);
+    unsigned workers = t->sample->workers;
+    return count / workers + (t->sample->first_worker + t->index < count % workers);
 }
 
 /* Puts value (a new reference, or NULL for "no memory") in the place of what is there. */

@@ -21,10 +21,10 @@ struct object_churn {
 static int object_churn_setup(struct workload_sample *s)
 {
     const struct object_churn_params *p = s->params;
-    if (p->live < s->threads)
+    if (p->live < s->workers)
         return message_set(s->message, -EINVAL,
                            "churn: live=%llu is less than one object for each of %u threads",
-                           (unsigned long long)p->live, s->threads);
+                           (unsigned long long)p->live, s->workers);
     struct object_churn *c = workload_scratch(sizeof *c);
     if (!c || !(c->thread = workload_scratch(s->threads * sizeof *c->thread)))
         return message_set(s->message, -ENOMEM, "churn: no memory for its tables");

@@ -218,7 +218,7 @@ static void request_run(struct workload_thread *t)
     const struct request_params *p = t->sample->params;
     struct object_thread *own = t->state;
     uint64_t steps = object_share(t, p->ops), done = 0, start = os_now_ns();
-    double between_ns = p->rate ? 1e9 * t->sample->threads / (double)p->rate : 0;
+    double between_ns = p->rate ? 1e9 * t->sample->workers / (double)p->rate : 0;
     if (t->failed_allocs)
         return;
     for (; done < steps; done++) {

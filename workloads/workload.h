@@ -33,7 +33,7 @@ struct workload_thread {
     struct gauge_thread *gauge; /* in the control page, read by the parent while we run */
     unsigned index;             /* 0 .. threads-1 */
     uint32_t until_latency;     /* operations until the next timed one */
-    uint64_t seed;              /* of this thread: differs by thread, same for every backend */
+    uint64_t seed;              /* of this worker: differs by worker, same for every backend */
     uint64_t ops;               /* done in run: what throughput is computed from */
     uint64_t checksum;          /* of this thread, combined by addition */
     uint64_t faults;            /* contents found changed: any makes the sample check-failed */
@@ -48,9 +48,13 @@ struct workload_sample {
     unsigned alloc_flags; /* ALLOC_ALIASES: do not check contents */
     struct runtime *runtime;
     unsigned threads;
+    /* Of several processes that do the work together: this one's threads are the workers first .. first + threads - 1 of so
+     * many. One process: 0 and threads. */
+    unsigned first_worker, workers;
     uint64_t seed;
     uint32_t latency_every;         /* time one operation in so many; UINT32_MAX = never */
     struct workload_thread *thread; /* [threads] */
+    uint64_t planned_ops;           /* that run will do; 0: the parameter ops says it */
     void *state;                    /* the workload's own, shared */
     /* Given by the harness. latency: one timed operation. note: a figure under a dotted key, any phase but
      * run. */

@@ -1,5 +1,6 @@
 # timeline: resident memory and live bytes, over bytes allocated (the same for every speed) and over seconds
-# Settings: NAME TITLE0 N CHARS YMAX TMAX GMAX ALLOCATED TITLE[] COLOUR[] DASH[]; data, a block a series: seconds GiB-allocated rss live (MiB)
+# Settings: NAME TITLE0 N CHARS YMAX TMAX GMAX ALLOCATED MARKS TITLE[] COLOUR[] DASH[]; data, a block a series: seconds GiB-allocated rss live
+# (MiB); then a block a series: collections, from and to (seconds)
 nice(step) = (m = 10**floor(log10(step)), step / m < 1.5 ? m : step / m < 3 ? 2 * m : step / m < 7 ? 5 * m : 10 * m)
 W = 740 + 8 * CHARS
 do for [T in "svg pngcairo"] {
@@ -9,7 +10,8 @@ do for [T in "svg pngcairo"] {
     set border 3
     set tics nomirror
     set grid lc rgb "#dddddd"
-    set yrange [0:YMAX]
+    ROW = 0.05 * YMAX
+    set yrange [0:YMAX + (MARKS ? (N + 0.5) * ROW : 0)]
     set tmargin at screen 0.9
     set bmargin at screen 0.15
     set ylabel "MiB"
@@ -31,6 +33,7 @@ do for [T in "svg pngcairo"] {
     set key at screen 0.995, screen 0.9 right top Left reverse samplen 2 spacing 1.2
     plot for [i=1:N] NAME.".data" index i-1 using 1:3 with lines lc rgb COLOUR[i] dt DASH[i] lw 2 title TITLE[i], \
          NAME.".data" index 0 using 1:(ALLOCATED ? NaN : $4) with filledcurves y=0 fs solid 0.15 noborder lc rgb "#000000" notitle, \
+         for [i=1:(MARKS ? N : 0)] NAME.".data" index N+i-1 using (($1+$2)/2):(YMAX + (N - i + 0.5)*ROW):1:($2 > $1 + 0.003*TMAX ? $2 : $1 + 0.003*TMAX):(YMAX + (N - i + 0.15)*ROW):(YMAX + (N - i + 0.85)*ROW) with boxxyerror fs solid 1 noborder lc rgb COLOUR[i] notitle, \
          keyentry with filledcurves fs solid 0.15 noborder lc rgb "#000000" title "live"
     set format y "%g"
     unset multiplot

@@ -25,9 +25,30 @@ enum {
     TREE_TABLE = TREE_PART + 2 * (TREE_DEPTH_MOST + 3)
 };
 
-static int trees_setup(struct workload_sample *s)
+static uint64_t tree_nodes(unsigned depth)
+{
+    return ((uint64_t)2 << depth) - 1;
+}
+
+/* Trees of that depth, in all threads, where the long-lived one has depth n: about as many nodes for each depth. */
+static uint64_t binary_trees_of(unsigned n, unsigned depth)
+{
+    return (uint64_t)1 << (n - depth + TREE_DEPTH_LEAST);
+}
+
+static uint64_t gcbench_trees_of(unsigned n, unsigned depth)
+{
+    return ((uint64_t)8 << n) >> depth;
+}
+
+/* once: nodes that each thread makes. */
+static int trees_setup(struct workload_sample *s, unsigned n, uint64_t once, unsigned passes,
+                       uint64_t trees_of(unsigned n, unsigned depth))
 {
     struct type *type = type_new_instance_type("tree.node", 2, 0, 0, NULL);
+    s->planned_ops = s->threads * once;
+    for (unsigned depth = TREE_DEPTH_LEAST; depth <= n; depth += 2)
+        s->planned_ops += passes * trees_of(n, depth) * tree_nodes(depth);
     return type ? object_setup(s, TREE_TABLE, type) : object_no_memory(s);
 }
 
@@ -123,17 +144,23 @@ static void trees_end(struct workload_thread *t)
     t->ops = t->checksum = own->sum;
 }
 
+static int binary_trees_setup(struct workload_sample *s)
+{
+    unsigned n = (unsigned)((const struct binary_trees_params *)s->params)->depth;
+    return trees_setup(s, n, tree_nodes(n + 1) + tree_nodes(n), 1, binary_trees_of);
+}
+
 static void binary_trees_run(struct workload_thread *t)
 {
     unsigned n = (unsigned)((const struct binary_trees_params *)t->sample->params)->depth;
     bool whole = tree_pass(t, n + 1, false) && tree_make(t, n, false, TREE_LONG_LIVED);
     for (unsigned depth = TREE_DEPTH_LEAST; whole && depth <= n; depth += 2)
-        whole = trees_of_depth(t, depth, (uint64_t)1 << (n - depth + TREE_DEPTH_LEAST), false);
+        whole = trees_of_depth(t, depth, binary_trees_of(n, depth), false);
     trees_end(t);
 }
 
 const struct workload workload_binary_trees = {.name = "binary-trees",
-                                               .setup = trees_setup,
+                                               .setup = binary_trees_setup,
                                                .run = binary_trees_run,
                                                .drain = object_drain,
                                                .kept = object_kept_none};
@@ -153,6 +180,12 @@ static struct object *float_array(uint64_t count)
     return l;
 }
 
+static int gcbench_setup(struct workload_sample *s)
+{
+    unsigned n = (unsigned)((const struct gcbench_params *)s->params)->depth;
+    return trees_setup(s, n, tree_nodes(n + 2) + tree_nodes(n), 2, gcbench_trees_of);
+}
+
 static void gcbench_run(struct workload_thread *t)
 {
     const struct gcbench_params *p = t->sample->params;
@@ -161,14 +194,14 @@ static void gcbench_run(struct workload_thread *t)
     bool whole = tree_pass(t, n + 2, true) && tree_make(t, n, true, TREE_LONG_LIVED) &&
                  object_replace(t, &own->table[TREE_ARRAY], float_array(p->array));
     for (unsigned depth = TREE_DEPTH_LEAST; whole && depth <= n; depth += 2) {
-        uint64_t trees = ((uint64_t)8 << n) >> depth;
+        uint64_t trees = gcbench_trees_of(n, depth);
         whole = trees_of_depth(t, depth, trees, true) && trees_of_depth(t, depth, trees, false);
     }
     trees_end(t);
 }
 
 const struct workload workload_gcbench = {.name = "gcbench",
-                                          .setup = trees_setup,
+                                          .setup = gcbench_setup,
                                           .run = gcbench_run,
                                           .drain = object_drain,
                                           .kept = object_kept_none};

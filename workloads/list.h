@@ -236,7 +236,7 @@ enum {
     P(S, COUNT, array, "500k", "1-100M", "numbers in the long-lived array")
 
 #define MESSAGE_BUFFER_PARAMS(P, S)                                                   \
-    P(S, CHOICE, kind, "bytes", "bytes|object", "a message: a bytes object, or a container with its bytes inside") \
+    P(S, CHOICE, text, "outside", "outside|inside", "a message's, in an object of its own or in the container") \
     P(S, COUNT, window, "200k", "1-100M", "messages kept, over all threads")          \
     P(S, BYTES, size, "1k", "1-16M", "of a message")                                  \
     P(S, COUNT, ops, "1M", "1-100G", "messages pushed, over all threads")

@@ -5,8 +5,7 @@
  * gcbench          (Boehm, Ellis, Kovac) the same with a long-lived array of numbers, and each tree made twice: from its root
  *                  down, and from its leaves up.
  * message-buffer   (gc-latency-experiment) a window of messages, the newest in the place of the oldest; each push is timed, the worst is
- *                  what counts. kind=bytes puts the message into a bytes object, which no collector looks at; kind=object
- *                  into a container, whose bytes count.
+ *                  what counts. A message is a container, its text inside it, or outside in a bytes object that it holds.
  * gc-traversal     (pyperformance) list n holds n references to list n-1, nothing is garbage: full collections of it.
  * gc-collect       (pyperformance) rings of 21 nodes, all garbage: their full collection alone is timed. */
 #include "object.h"
@@ -208,32 +207,39 @@ const struct workload workload_gcbench = {.name = "gcbench",
 
 /* --- message-buffer ------------------------------------------------------------------------------------- */
 
-enum { MESSAGE_BYTES, MESSAGE_OBJECT };
+enum { MESSAGE_OUTSIDE, MESSAGE_INSIDE };
 
 static int message_setup(struct workload_sample *s)
 {
     const struct message_buffer_params *p = s->params;
-    struct type *type = type_new_instance_type("message", 1, (unsigned)p->size, 0, NULL);
+    struct type *type =
+        type_new_instance_type("message", 1, p->text == MESSAGE_INSIDE ? (unsigned)p->size : 0, 0, NULL);
     return type ? object_setup(s, 1, type) : object_no_memory(s);
+}
+
+static unsigned char *message_text(struct workload_thread *t, struct object *o)
+{
+    const struct message_buffer_params *p = t->sample->params;
+    return p->text == MESSAGE_INSIDE ? instance_payload(o)
+                                     : (unsigned char *)((struct bytes_object *)instance_slot(o, 0))->data;
 }
 
 static struct object *message_new(struct workload_thread *t, uint64_t number)
 {
     const struct message_buffer_params *p = t->sample->params;
-    struct object *o = p->kind == MESSAGE_BYTES ? bytes_new(NULL, p->size) : instance_new(t->sample->state);
-    if (!o)
-        return NULL;
-    unsigned char *text =
-        p->kind == MESSAGE_BYTES ? (unsigned char *)((struct bytes_object *)o)->data : instance_payload(o);
-    memset(text, (int)(number & 0x7f), p->size);
+    struct object *o = instance_new(t->sample->state);
+    if (o && p->text == MESSAGE_OUTSIDE) {
+        struct object *text = bytes_new(NULL, p->size);
+        if (!text) {
+            rc_dec(o);
+            return NULL;
+        }
+        instance_set(o, 0, text);
+        rc_dec(text);
+    }
+    if (o)
+        memset(message_text(t, o), (int)(number & 0x7f), p->size);
     return o;
-}
-
-static unsigned message_first(struct workload_thread *t, struct object *o)
-{
-    const struct message_buffer_params *p = t->sample->params;
-    return p->kind == MESSAGE_BYTES ? (unsigned char)((struct bytes_object *)o)->data[0]
-                                    : *(unsigned char *)instance_payload(o);
 }
 
 static void message_prepare(struct workload_thread *t)
@@ -270,7 +276,7 @@ static void message_run(struct workload_thread *t)
         size_t place = done % window;
         struct object *oldest = list_get(ring, place), *o = message_new(t, done);
         if (oldest)
-            own->sum += message_first(t, oldest);
+            own->sum += message_text(t, oldest)[0];
         rc_xdec(oldest);
         bool whole = o && list_set(ring, place, o) == 0;
         rc_xdec(o);

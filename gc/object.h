@@ -252,6 +252,9 @@ static inline void tuple_init_item(struct object *o, size_t i, struct object *it
 {
     ((struct tuple_object *)o)->item[i] = item;
 }
+/* Once all items are in. From CPython 3.14.1 on (GH-140262) a tuple in which there is nothing to track is not tracked from the
+ * beginning; before, and for most of its makers still, it is until a collection sees it. */
+void tuple_filled(struct object *o);
 static inline size_t tuple_size(const struct object *o)
 {
     return (size_t)((const struct tuple_object *)o)->size;

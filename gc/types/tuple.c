@@ -87,6 +87,12 @@ void tuple_maybe_untrack(struct object *o)
     gc_untrack(o);
 }
 
+void tuple_filled(struct object *o)
+{
+    if (runtime_global.gc.track_one) /* the collector of that version: both came with one change */
+        tuple_maybe_untrack(o);
+}
+
 int tuple_open(struct runtime *r)
 {
     /* 3.11's is static, untracked and without a count of its own in the collector. */

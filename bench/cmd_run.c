@@ -1,5 +1,6 @@
 /* cmd_run.c: heapgauge run: the cells of one workload, from the command line. */
 #include "cmd.h"
+#include "report_census.h"
 #include "report_heapmap.h"
 #include "report_table.h"
 #include "session.h"
@@ -30,6 +31,13 @@
       "how long memory is watched after the drain: 100ms, 1s; 0s does not wait")                    \
     P(S, COUNT, latency, "1009", "0-1G", "time one operation in so many; 0 times none")             \
     P(S, TEXT, heapmap, "", "", "file for a map of the heap at each phase, of one cell and sample") \
+    P(S, TEXT, pauses, "", "", "file for every pause, as CSV, of one cell and sample")              \
+    P(S, COUNT, oracle, "0", "0-100k",                                                              \
+      "an extra sample of each object cell with so many exact counts of its garbage, and no times") \
+    P(S, FLAG, census, "0", "",                                                                     \
+      "what lies in the heap at the peak by type, and what grew (object workloads)")                \
+    P(S, TEXT, heap_snapshot, "", "",                                                               \
+      "FILE.begin, FILE.peak, FILE.drained for heapgauge heap, of one cell and sample")             \
     P(S, FLAG, quiet, "0", "", "no progress on standard error")
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
@@ -45,12 +53,30 @@ static int run_plan(struct plan *plan, const struct run_options *o, const struct
                              .processes = o->processes,
                              .parallel = o->parallel,
                              .place = o->place,
+                             .census = o->census,
                              .dashes = "--"};
     int err = plan_add(plan, &axes, places, m);
-    if (!err && o->heapmap[0] && (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1))
-        err = message_set(
-            m, -EINVAL,
-            "--heapmap shows one heap: one allocator, one number of threads, one process, one sample");
+    bool object = plan->cells && plan->cell[0].cell.gc;
+    if (!err && (o->census || o->heap_snapshot[0]) && !object)
+        err = message_set(m, -EINVAL,
+                          "--%s looks at objects: workload %s needs a refcount policy for that, --rc gil for "
+                          "example",
+                          o->census ? "census" : "heap-snapshot", plan->cell[0].cell.workload->name);
+    if (!err && (o->heapmap[0] || o->heap_snapshot[0]) &&
+        (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1))
+        err = message_set(m, -EINVAL,
+                          "--%s shows one heap: one cell (allocator, policy, collector, number of threads), "
+                          "one process, one sample",
+                          o->heapmap[0] ? "heapmap" : "heap-snapshot");
+    if (!err && o->pauses[0] &&
+        (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1 || !object))
+        err = message_set(m, -EINVAL,
+                          "--pauses logs one runtime: an object workload (--rc), one allocator, policy, "
+                          "collector and number of threads, one process, one sample");
+    if (!err && o->oracle && !object)
+        err = message_set(m, -EINVAL,
+                          "--oracle counts dead objects: it needs an object workload, --rc gil for example");
+    plan->oracle = o->oracle;
     return err ? err : plan_order(plan, (unsigned)o->samples, o->seed, 0, 1);
 }
 
@@ -73,8 +99,12 @@ int cmd_run(const struct command *self, int argc, char **argv)
         err = run_plan(&plan, &o, place, &m);
     struct session s = {
         .plan = &plan,
-        .limits = {o.timeout, session_memory_limit(o.memory_limit), 0, (uint32_t)o.latency,
-                   o.heapmap[0] ? o.heapmap : NULL},
+        .limits = {.timeout_ns = o.timeout,
+                   .memory_bytes = session_memory_limit(o.memory_limit),
+                   .latency_every = (uint32_t)o.latency,
+                   .heapmap = o.heapmap[0] ? o.heapmap : NULL,
+                   .pauses = o.pauses[0] ? o.pauses : NULL,
+                   .heap_snapshot = o.heap_snapshot[0] ? o.heap_snapshot : NULL},
         .settle_ns = o.settle,
         .settle_always = true,
         .json = o.json,
@@ -99,6 +129,8 @@ int cmd_run(const struct command *self, int argc, char **argv)
         }
         if (!o.json)
             report_table(stdout, s.sample, s.samples, NULL);
+        if (!o.json)
+            report_census(stdout, s.sample, s.samples);
     }
     char picture[8192];
     if (o.heapmap[0] && status == EXIT_DONE) {

@@ -114,5 +114,13 @@ void measure_record(const struct measure *m, struct record *sample)
         record_set_integers(sample, "timeline.live_bytes", t->live_bytes, t->points);
         record_set_integers(sample, "timeline.allocated_bytes", t->allocated_bytes, t->points);
     }
+    /* The worker says when a collection began by the clock that both have; the axis begins with the timeline. */
+    for (size_t i = 0; i < record_array_size(sample, "timeline.gc_t_ns"); i++) {
+        char key[64];
+        int64_t at;
+        snprintf(key, sizeof key, "timeline.gc_t_ns.%zu", i);
+        if (record_integer(sample, key, &at))
+            record_set_integer(sample, key, at - (int64_t)t->start_ns);
+    }
     record_remove(sample, "probe");
 }

@@ -79,6 +79,7 @@ int plan_add(struct plan *p, const struct plan_axes *a, const struct place *plac
             err = cell_make(&cell, &words, places, m);
             if (err && (err != -ENOTSUP || !a->keep_refused))
                 break;
+            cell.census = a->census && cell.rc;
             const char *refused = err ? m->text : NULL;
             if (together && cell.processes > 1 && cell.workload->level != LEVEL_OBJECT)
                 return message_set(
@@ -106,13 +107,35 @@ static void plan_shuffle(unsigned *items, size_t count, struct rng *r)
     }
 }
 
+static uint64_t plan_seed(uint64_t seed, unsigned group, unsigned block)
+{
+    return rng_mix(seed + rng_mix(((uint64_t)group << 32) + block)) >> 16;
+}
+
+static void plan_oracles(struct plan *p, unsigned shard, unsigned shards)
+{
+    unsigned position = 0;
+    for (unsigned c = 0; c < p->cells; c++) {
+        const struct plan_cell *cell = &p->cell[c];
+        if (!cell->cell.gc || cell->refused[0])
+            continue;
+        if (shards <= 1 || cell->group % shards == shard)
+            p->sample[p->samples++] = (struct plan_sample){.cell = c,
+                                                           .block = p->blocks,
+                                                           .position = position,
+                                                           .seed = plan_seed(p->seed, cell->group, 0),
+                                                           .oracle = true};
+        position++;
+    }
+}
+
 int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, unsigned shards)
 {
     struct rng r;
     p->blocks = blocks;
     p->seed = seed;
     p->samples = 0;
-    size_t most = 2 * (size_t)p->cells * blocks;
+    size_t most = (2 * (size_t)blocks + 1) * p->cells;
     p->sample = calloc(most ? most : 1, sizeof *p->sample);
     unsigned *groups = calloc(p->groups + 1, sizeof *groups);
     unsigned *members = calloc(2 * (size_t)p->cells + 1, sizeof *members);
@@ -142,10 +165,12 @@ int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, u
                         .cell = members[i],
                         .block = block,
                         .position = position,
-                        .seed = rng_mix(seed + rng_mix(((uint64_t)groups[g] << 32) + block)) >> 16,
+                        .seed = plan_seed(seed, groups[g], block),
                     };
         }
     }
+    if (p->oracle)
+        plan_oracles(p, shard, shards);
     free(groups);
     free(members);
     return 0;

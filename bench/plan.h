@@ -17,12 +17,14 @@ struct plan_sample {
     unsigned cell; /* index */
     unsigned block, position;
     uint64_t seed; /* the same for all cells of a group in a block: equal work, so equal checksums */
+    bool oracle;   /* an extra sample that finds garbage and tells no times */
 };
 
 struct plan {
     char name[128];
     uint64_t seed;
     unsigned blocks;
+    uint64_t oracle; /* walks of each object cell's oracle sample, set before plan_order; 0: there is none */
     struct plan_cell *cell;
     unsigned cells, groups;
     struct plan_sample *sample;
@@ -34,6 +36,7 @@ struct plan {
 struct plan_axes {
     const char *workload, *alloc, *rc, *gc, *threads, *processes, *parallel, *place;
     const char *baseline; /* these cells run twice; NULL: none does */
+    bool census;          /* of object cells: their samples tell what lay in their heap */
     const char *dashes;   /* before an option's name in messages: "--" or "" */
     bool keep_refused; /* a combination that cannot work becomes a not-applicable cell; else it is an error */
 };
@@ -41,7 +44,7 @@ struct plan_axes {
 /* Adds the cells. 0, or -errno with a message. */
 int plan_add(struct plan *p, const struct plan_axes *axes, const struct place *places, struct message *m);
 
-/* Makes the samples of blocks 0 .. blocks-1. shards > 1 keeps the groups g with g % shards == shard. 0 or -ENOMEM. */
+/* Makes the samples of blocks 0 .. blocks-1 and, as block `blocks`, the oracle samples, which do block 0's work. shards > 1 keeps the groups g with g % shards == shard. 0 or -ENOMEM. */
 int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, unsigned shards);
 
 void plan_free(struct plan *p);

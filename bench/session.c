@@ -111,6 +111,8 @@ static struct record *session_new_sample(const struct session *s, const struct p
     record_set_integer(r, "block", p->block);
     record_set_integer(r, "position", p->position);
     record_set_integer(r, "seed", (int64_t)p->seed);
+    if (p->oracle)
+        record_set_bool(r, "oracle", true);
     cell_record(&s->plan->cell[p->cell].cell, r);
     return r;
 }
@@ -170,7 +172,9 @@ static int session_sample(struct session *s, size_t index, struct message *m)
     const struct plan_sample *p = &s->plan->sample[index];
     const struct plan_cell *cell = &s->plan->cell[p->cell];
     struct spawn_limits limits = s->limits;
-    limits.settle_ns = p->block == 0 || s->settle_always ? s->settle_ns : 0;
+    limits.settle_ns = (p->block == 0 || s->settle_always) && !p->oracle ? s->settle_ns : 0;
+    limits.oracle = p->oracle ? s->plan->oracle : 0;
+    limits.pauses = p->oracle ? NULL : s->limits.pauses;
     struct record *sample = session_new_sample(s, p);
     if (!sample)
         return message_set(m, -ENOMEM, "no memory for a record");

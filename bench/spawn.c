@@ -17,6 +17,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -105,53 +107,64 @@ static char **spawn_environment(const struct spawn *s, uint64_t seed)
     return env;
 }
 
+struct spawn_words {
+    char text[20][8192];
+    char *argv[22];
+    unsigned n;
+};
+
+static __attribute__((format(printf, 2, 3))) void spawn_word(struct spawn_words *w, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(w->text[w->n], sizeof w->text[w->n], format, ap);
+    va_end(ap);
+    w->argv[w->n] = w->text[w->n];
+    w->argv[++w->n] = NULL;
+}
+
 static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
 {
-    static char text[13][8192];
-    static char *argv[16];
+    static struct spawn_words words;
+    struct spawn_words *w = &words;
     const struct cell *c = s->cell;
+    const struct spawn_limits *l = s->limits;
     struct place_plan plan = c->plan;
-    unsigned n = 0;
+    char cpus[sizeof w->text[0] - 8];
     if (plan.count) { /* this process's share of the plan */
         memmove(plan.cpu, plan.cpu + (size_t)index * c->threads, c->threads * sizeof *plan.cpu);
         plan.count = c->threads;
     }
-    argv[n++] = (char *)worker;
-    snprintf(text[0], sizeof text[0], "workload=%s", c->workload_text);
-    snprintf(text[1], sizeof text[1], "level=%s", c->workload->level == LEVEL_OBJECT ? "object" : "alloc");
-    snprintf(text[2], sizeof text[2], "alloc=%s", c->alloc.text);
-    snprintf(text[3], sizeof text[3], "threads=%u", c->threads);
-    snprintf(text[4], sizeof text[4], "seed=%llu", (unsigned long long)seed);
-    snprintf(text[5], sizeof text[5], "latency=%u", s->limits->latency_every);
-    for (unsigned i = 0; i < 6; i++)
-        argv[n++] = text[i];
-    snprintf(text[12], sizeof text[12], "process=%u/%u", index, c->processes);
-    argv[n++] = text[12];
+    w->n = 0;
+    spawn_word(w, "%s", worker);
+    spawn_word(w, "workload=%s", c->workload_text);
+    spawn_word(w, "level=%s", c->workload->level == LEVEL_OBJECT ? "object" : "alloc");
+    spawn_word(w, "alloc=%s", c->alloc.text);
+    spawn_word(w, "threads=%u", c->threads);
+    spawn_word(w, "process=%u/%u", index, c->processes);
+    spawn_word(w, "seed=%llu", (unsigned long long)seed);
+    spawn_word(w, "latency=%u", l->latency_every);
     if (c->gc) {
-        snprintf(text[6], sizeof text[6], "gc=%s", c->gc_text);
-        argv[n++] = text[6];
-        snprintf(text[9], sizeof text[9], "rc=%s", c->rc_text);
-        argv[n++] = text[9];
+        spawn_word(w, "gc=%s", c->gc_text);
+        spawn_word(w, "rc=%s", c->rc_text);
     }
-    if (plan.count) {
-        int used = snprintf(text[7], sizeof text[7], "cpus=");
-        if (place_format(&plan, text[7] + used, sizeof text[7] - (size_t)used) == 0)
-            argv[n++] = text[7];
-    }
-    if (plan.memory_node >= 0) {
-        snprintf(text[11], sizeof text[11], "node=%d", plan.memory_node);
-        argv[n++] = text[11];
-    }
-    if (s->library[0]) {
-        snprintf(text[8], sizeof text[8], "library=%s", s->library);
-        argv[n++] = text[8];
-    }
-    if (s->limits->heapmap) {
-        snprintf(text[10], sizeof text[10], "heapmap=%s", s->limits->heapmap);
-        argv[n++] = text[10];
-    }
-    argv[n] = NULL;
-    return argv;
+    if (plan.count && place_format(&plan, cpus, sizeof cpus) == 0)
+        spawn_word(w, "cpus=%s", cpus);
+    if (plan.memory_node >= 0)
+        spawn_word(w, "node=%d", plan.memory_node);
+    if (s->library[0])
+        spawn_word(w, "library=%s", s->library);
+    if (l->heapmap)
+        spawn_word(w, "heapmap=%s", l->heapmap);
+    if (l->pauses)
+        spawn_word(w, "pauses=%s", l->pauses);
+    if (l->oracle)
+        spawn_word(w, "oracle=%llu", (unsigned long long)l->oracle);
+    if (l->heap_snapshot)
+        spawn_word(w, "heap_snapshot=%s", l->heap_snapshot);
+    if (c->census)
+        spawn_word(w, "census=1");
+    return w->argv;
 }
 
 /* In the child of fork: moves the descriptors to their places and becomes the worker. */
@@ -319,12 +332,25 @@ static uint64_t spawn_rss(const struct spawn *s, bool exact)
     return sum;
 }
 
+/* A worker that looks into its heap has memory of its own for it just now, which is none of the workload's. */
+static bool spawn_walks(const struct spawn *s)
+{
+    for (unsigned i = 0; i < s->children; i++)
+        if (atomic_load_explicit(&s->child[i].gauge->walking, memory_order_seq_cst))
+            return true;
+    return false;
+}
+
 static void spawn_observe(struct spawn *s, bool always)
 {
     if (s->phase < PHASE_BASELINE || s->phase > PHASE_PEAK)
         return;
+    if (spawn_walks(s))
+        return;
     uint64_t live, allocated, rss = spawn_rss(s, always);
     spawn_sum_gauges(s, &live, &allocated);
+    if (spawn_walks(s)) /* it began meanwhile */
+        return;
     watch_add(&s->measure.timeline, rss, live, allocated, always);
     if (s->limits->memory_bytes && rss > s->limits->memory_bytes)
         spawn_status(s, "oom", "more than its limit of %llu MiB resident (--memory-limit)",
@@ -367,12 +393,14 @@ static void spawn_reach(struct spawn *s)
         s->measure.peak = spawn_read_phase(s);
         spawn_observe(s, true);
         env_state_read(&after, "");
-        env_state_record(&s->before, &after, s->sample, "os");
+        if (!s->limits->oracle)
+            env_state_record(&s->before, &after, s->sample, "os");
         break;
     case PHASE_DRAINED:
         for (unsigned i = 0; i < s->children; i++) {
             uint64_t hwm;
-            if (watch_high_water(s->child[i].pid, &hwm))
+            /* The kernel's mark has the walks of a census in it. */
+            if (!s->cell->census && !s->limits->heap_snapshot && watch_high_water(s->child[i].pid, &hwm))
                 s->measure.vm_hwm_bytes += hwm;
         }
         s->drained_ns = os_now_ns();
@@ -562,6 +590,17 @@ static void spawn_combine(struct spawn *s)
     record_set_real(s->sample, "ops_per_s", ops * 1e9 / (double)(end - start));
 }
 
+/* A census is said as far as there is something to say: nothing that grew is an empty list, no leak a null. */
+static void spawn_complete_census(struct spawn *s)
+{
+    if (!record_has(s->sample, "census.objects"))
+        return;
+    if (!record_has(s->sample, "census.growth"))
+        record_set_integers(s->sample, "census.growth", NULL, 0);
+    if (!record_has(s->sample, "census.leak"))
+        record_set_null(s->sample, "census.leak");
+}
+
 static void spawn_library_digest(struct spawn *s)
 {
     const char *path = record_text(s->sample, "library.path");
@@ -595,7 +634,8 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limi
     s->sample = sample;
     s->measure.rss_100ms_bytes = s->measure.rss_1s_bytes = MEASURE_UNKNOWN;
     char worker[PATH_MAX], name[64];
-    snprintf(name, sizeof name, "heapgauge-worker-%s", cell->rc ? cell->rc->name : "gil");
+    snprintf(name, sizeof name, "heapgauge-worker-%s",
+             cell->rc ? policy_worker(cell->rc, cell->rc_params) : "gil");
     int err = paths_program(name, worker, sizeof worker, m);
     if (err)
         return err;
@@ -616,8 +656,12 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limi
         spawn_kill(s);
     }
     spawn_combine(s);
-    measure_record(&s->measure, sample);
+    if (limits->oracle)
+        record_remove(sample, "probe");
+    else
+        measure_record(&s->measure, sample);
     spawn_library_digest(s);
+    spawn_complete_census(s);
     record_set_text(sample, "status", s->status[0] ? s->status : "ok");
     if (s->status[0])
         record_set_text(sample, "reason", s->reason);

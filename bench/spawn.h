@@ -15,6 +15,9 @@ struct spawn_limits {
     uint64_t settle_ns;    /* how long after the drain memory is watched: 0, 100 ms or 1 s */
     uint32_t latency_every;
     const char *heapmap; /* file for the heap map of the sample; NULL: none */
+    const char *pauses;  /* file for its pauses; NULL: none */
+    uint64_t oracle;     /* walks of an oracle sample, which has no times and no memory; 0: another sample */
+    const char *heap_snapshot; /* what the names of its heap snapshots begin with; NULL: none */
 };
 
 /* Set by a signal handler: the sample under way is ended and spawn_sample returns -EINTR. */

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITE_OPTIONS(P, S)                                                 \
-    P(S, TEXT, title, "", "", "what the suite is for")                      \
-    P(S, COUNT, blocks, "6", "1-1000", "how often every cell is run")       \
-    P(S, TEXT, baseline, "system", "", "what the others are compared with") \
-    P(S, NS, settle, "100ms", "0s-60s", "how long memory is watched after the drain")
+#define SUITE_OPTIONS(P, S)                                                           \
+    P(S, TEXT, title, "", "", "what the suite is for")                                \
+    P(S, COUNT, blocks, "6", "1-1000", "how often every cell is run")                 \
+    P(S, TEXT, baseline, "system", "", "what the others are compared with")           \
+    P(S, NS, settle, "100ms", "0s-60s", "how long memory is watched after the drain") \
+    P(S, COUNT, oracle, "0", "0-100k",                                                \
+      "an extra sample of each object cell with so many exact counts of its garbage")
 PARAM_STRUCT(suite_options, SUITE_OPTIONS)
 static const struct param *const suite_table = PARAM_TABLE(suite_options, SUITE_OPTIONS);
 
@@ -22,6 +24,7 @@ static const struct param *const suite_table = PARAM_TABLE(suite_options, SUITE_
     P(S, TEXT, threads, "1", "", "a list of numbers")                                             \
     P(S, TEXT, processes, "1", "", "a list of numbers")                                           \
     P(S, TEXT, parallel, "", "", "1x1, 2x1, 1x2: threads x processes, compared with one another") \
+    P(S, FLAG, census, "0", "", "what lay in the heap")                                           \
     P(S, TEXT, place, "none", "", "binding")                                                      \
     P(S, TEXT, baseline, "", "", "what the others are compared with")
 PARAM_STRUCT(section_options, SECTION_OPTIONS)
@@ -91,6 +94,7 @@ static int suite_section_cells(struct suite_reader *r)
                              .parallel = w->parallel,
                              .place = w->place,
                              .baseline = w->baseline[0] ? w->baseline : r->options.baseline,
+                             .census = w->census,
                              .dashes = "",
                              .keep_refused = true};
     return plan_add(&r->suite->plan, &axes, r->places, r->m);
@@ -202,5 +206,6 @@ int suite_read(struct suite *suite, const char *path, const char *trace, const s
     snprintf(suite->baseline, sizeof suite->baseline, "%.250s", r->options.baseline);
     suite->blocks = (unsigned)r->options.blocks;
     suite->settle_ns = r->options.settle;
+    suite->plan.oracle = r->options.oracle;
     return 0;
 }

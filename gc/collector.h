@@ -89,6 +89,14 @@ void gc_unfreeze(struct runtime *r);
 /* One callback a runtime; NULL takes it away. */
 void gc_set_callback(struct runtime *r, gc_callback *callback, void *arg);
 
+/* gc.garbage: uncollectable objects with a legacy finaliser, each with a reference, under the root "gc.garbage". add is
+ * for collectors; without memory the object is left out. clear does what the programmer has to: takes each apart (its
+ * clear) and drops it; returns how many there were. */
+void gc_garbage_add(struct runtime *r, struct object *o);
+size_t gc_garbage(struct object *const **at); /* how many, and where */
+size_t gc_garbage_clear(struct runtime *r);
+void gc_garbage_close(struct runtime *r); /* drops nothing */
+
 /* For collectors: tells the callback, and writes gc.generations.N.* of a sample. */
 void gc_tell(struct runtime *r, enum gc_phase phase, int generation, uint64_t collected,
              uint64_t uncollectable);

@@ -120,13 +120,12 @@ void cascade_begin(struct thread *t)
     t->cascade_from_bytes = t->freed_bytes;
 }
 
-/* Not inside a collection, whose own pause it is part of. */
+/* Not inside this thread's collection, whose own pause it is part of. */
 static void cascade_end(struct thread *t)
 {
     uint64_t start = t->cascade_start_ns, now;
     t->cascade_start_ns = 0;
-    if (!atomic_load_explicit(&t->runtime->gc.collecting, memory_order_relaxed) &&
-        (now = os_now_ns()) - start >= CASCADE_NS)
+    if (!t->collects && (now = os_now_ns()) - start >= CASCADE_NS)
         runtime_pause(t->runtime, PAUSE_CASCADE, start, now, t->cascade_freed, t->cascade_freed,
                       t->freed_bytes - t->cascade_from_bytes);
 }

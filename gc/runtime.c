@@ -1,5 +1,6 @@
 /* runtime.c: opens and closes the runtime of this worker, and tells what it counted. */
 #include "types/types.h"
+#include "find.h"
 #include "heap.h"
 #include "lock.h"
 
@@ -8,18 +9,30 @@
 struct runtime runtime_global;
 
 const char *const pause_cause_names[PAUSE_CAUSES] = {
-    [PAUSE_YOUNG] = "young",         [PAUSE_MIDDLE] = "middle",       [PAUSE_FULL] = "full",
-    [PAUSE_INCREMENT] = "increment", [PAUSE_STOP] = "stop",           [PAUSE_CASCADE] = "cascade",
-    [PAUSE_GIL_WAIT] = "gil_wait",   [PAUSE_LOCK_WAIT] = "lock_wait",
+    [PAUSE_YOUNG] = "young",         [PAUSE_MIDDLE] = "middle",     [PAUSE_FULL] = "full",
+    [PAUSE_INCREMENT] = "increment", [PAUSE_STOP] = "stop",         [PAUSE_RECLAIM] = "reclaim",
+    [PAUSE_CASCADE] = "cascade",     [PAUSE_GIL_WAIT] = "gil_wait", [PAUSE_LOCK_WAIT] = "lock_wait",
 };
+
+/* Does the whole program stand still in a pause of this cause? Where one thread runs at a time, in all but waiting. */
+static bool runtime_pause_is_of_all(enum pause_cause cause)
+{
+    return RC_GIL_HELD ? cause != PAUSE_GIL_WAIT && cause != PAUSE_LOCK_WAIT : cause <= PAUSE_STOP;
+}
 
 void runtime_pause(struct runtime *r, enum pause_cause cause, uint64_t start_ns, uint64_t end_ns,
                    uint64_t examined, uint64_t freed, uint64_t freed_bytes)
 {
     if (!r->config.pause)
         return;
-    struct pause p = {
-        thread_self ? thread_self->index : 0, cause, start_ns, end_ns, examined, freed, freed_bytes};
+    struct pause p = {.thread = thread_self ? thread_self->index : 0,
+                      .cause = cause,
+                      .of_all = runtime_pause_is_of_all(cause),
+                      .start_ns = start_ns,
+                      .end_ns = end_ns,
+                      .examined = examined,
+                      .freed = freed,
+                      .freed_bytes = freed_bytes};
     r->config.pause(r->config.pause_arg, &p);
 }
 
@@ -94,7 +107,7 @@ static int gc_visit_if_tracked(struct object *o, void *arg)
 int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
 {
     struct tracked_visit v = {visit, arg};
-    return registry_each(r, gc_visit_if_tracked, &v);
+    return find_each(r, gc_visit_if_tracked, &v);
 }
 
 void gc_flush_thread(struct thread *t)
@@ -118,12 +131,8 @@ static void runtime_read_params(struct runtime *r)
 {
     r->freelists_on = true;
     r->immortal = !RC_GIL_HELD || HG_RC != HG_RC_GIL;
-#if HG_RC == HG_RC_GIL
+#if HG_RC == HG_RC_GIL || HG_RC == HG_RC_GIL312 || HG_RC == HG_RC_GIL314
     struct rc_gil_params p;
-#elif HG_RC == HG_RC_GIL312
-    struct rc_gil312_params p;
-#elif HG_RC == HG_RC_GIL314
-    struct rc_gil314_params p;
 #elif HG_RC == HG_RC_TRACING
     struct rc_tracing_params p;
 #elif HG_RC == HG_RC_ATOMIC
@@ -197,6 +206,7 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
     r->base_live = runtime_live_objects(r);
     r->base_bytes = 0;
     r->base_bytes = runtime_live_bytes(r);
+    strict_open();
     *out = r;
     return 0;
 }
@@ -249,9 +259,11 @@ static void runtime_free_leftovers(struct runtime *r)
     if (l.room == 0 || !(l.at = os_map(&runtime_account, l.room * sizeof *l.at, 0, 0)))
         return;
     gc_each_tracked(r, runtime_hold, &l);
-    for (size_t i = 0; i < l.count; i++)
+    for (size_t i = 0; i < l.count; i++) {
+        l.at[i]->type->del = NULL;
         if (l.at[i]->type->id == TYPE_WEAKREF)
             ((struct weakref *)l.at[i])->callback = NULL;
+    }
     for (size_t i = 0; i < l.count; i++) {
         if (l.at[i]->type->clear)
             l.at[i]->type->clear(l.at[i]);
@@ -269,6 +281,7 @@ static void runtime_free_leftovers(struct runtime *r)
 
 void runtime_close(struct runtime *r)
 {
+    strict_close();
     r->gc.limit = INT64_MAX;
     atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
     if (!thread_self)
@@ -282,6 +295,7 @@ void runtime_close(struct runtime *r)
     type_close_all(r);
     if (r->gc.ops->close)
         r->gc.ops->close(r);
+    gc_garbage_close(r);
     heap_roots_close(r);
 #if RC_GIL_HELD
     gil_drop(r, thread_self);
@@ -312,11 +326,11 @@ void runtime_thread_detach(struct runtime *r)
 
 uint64_t runtime_live_objects(struct runtime *r)
 {
-    uint64_t live = 0, kept = 0;
+    uint64_t live = runtime_containers_made(r), kept = 0;
     for (unsigned i = 0; i < r->threads; i++) {
         if (!r->thread[i])
             continue;
-        live += r->thread[i]->made - r->thread[i]->freed;
+        live += r->thread[i]->made_plain - r->thread[i]->freed;
 #if !RC_GIL_HELD
         kept += freelist_count(&r->thread[i]->freelists);
 #endif
@@ -325,6 +339,18 @@ uint64_t runtime_live_objects(struct runtime *r)
     kept = freelist_count(&r->freelists);
 #endif
     return live - kept - r->base_live;
+}
+
+uint64_t runtime_containers_made(struct runtime *r)
+{
+    uint64_t made = 0;
+    unsigned threads =
+        __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE); /* pairs with thread_attach, as below */
+    for (unsigned i = 0; i < threads; i++) {
+        struct thread *t = __atomic_load_n(&r->thread[i], __ATOMIC_ACQUIRE);
+        made += t ? atomic_load_explicit(&t->made_containers, memory_order_relaxed) : 0;
+    }
+    return made;
 }
 
 void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes)
@@ -366,10 +392,20 @@ void runtime_report(struct runtime *r, const struct alloc_sink *sink)
                   atomic_load_explicit(&r->gil.waits.total_ns, memory_order_relaxed));
     sink->integer(sink->arg, "gil.wait_p99_ns", waits_quantile(&r->gil.waits, 0.99));
 #else
+    uint64_t taken = 0;
+    for (unsigned i = 0; i < r->threads; i++)
+        taken += r->thread[i] ? r->thread[i]->mutexes_taken : 0;
+    sink->integer(sink->arg, "lock.acquisitions", taken);
     sink->integer(sink->arg, "lock.contended", atomic_load_explicit(&lock_waits.count, memory_order_relaxed));
     sink->integer(sink->arg, "lock.wait_total_ns",
                   atomic_load_explicit(&lock_waits.total_ns, memory_order_relaxed));
     sink->integer(sink->arg, "lock.wait_p99_ns", waits_quantile(&lock_waits, 0.99));
+    if (HG_RC == HG_RC_OBJLOCK) {
+        sink->integer(sink->arg, "lock.count_contended",
+                      atomic_load_explicit(&lock_count_waits.count, memory_order_relaxed));
+        sink->integer(sink->arg, "lock.count_wait_total_ns",
+                      atomic_load_explicit(&lock_count_waits.total_ns, memory_order_relaxed));
+    }
     sink->integer(sink->arg, "stop.count", r->stops);
     sink->integer(sink->arg, "stop.total_ns", r->stop_ns);
     sink->integer(sink->arg, "stop.max_ns", r->stop_max_ns);

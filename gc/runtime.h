@@ -15,7 +15,8 @@ enum pause_cause {
     PAUSE_MIDDLE,
     PAUSE_FULL,
     PAUSE_INCREMENT,
-    PAUSE_STOP,
+    PAUSE_STOP,    /* the way to the safepoints, apart from what is done there */
+    PAUSE_RECLAIM, /* a collector frees what it found while other threads run: of its own thread alone */
     PAUSE_CASCADE,
     PAUSE_GIL_WAIT,
     PAUSE_LOCK_WAIT,
@@ -25,6 +26,7 @@ extern const char *const pause_cause_names[PAUSE_CAUSES];
 struct pause {
     unsigned thread;
     enum pause_cause cause;
+    bool of_all; /* no thread touched objects meanwhile, not this one alone */
     uint64_t start_ns, end_ns;
     uint64_t examined, freed, freed_bytes;
 };
@@ -38,6 +40,8 @@ struct runtime_config {
     unsigned threads;
     pause_sink *pause;
     void *pause_arg;
+    void (*watch)(void *arg); /* see runtime_watch */
+    void *watch_arg;
 };
 
 /* The calling thread becomes the runtime's main thread, attached. 0 or -errno with a message. */
@@ -50,6 +54,13 @@ void runtime_close(struct runtime *r);
 int runtime_thread_attach(struct runtime *r, unsigned index);
 void runtime_thread_detach(struct runtime *r);
 
+/* From now on (or no more) config.watch is called at each safepoint of the calling thread, before what else is due
+ * there: the thread is attached and between two operations, so that it holds no reference outside the roots. */
+void runtime_watch(struct runtime *r, bool on);
+
+/* Container objects ever taken from the allocator, by all threads (not those from a free list, as a collector counts);
+ * any time, by any thread. */
+uint64_t runtime_containers_made(struct runtime *r);
 /* Objects alive now (at quiescence). */
 uint64_t runtime_live_objects(struct runtime *r);
 /* Bytes taken from the allocator and not given back (what free lists keep is in them), and the bytes ever asked for:

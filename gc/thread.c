@@ -166,7 +166,16 @@ void thread_close_all(struct runtime *r)
 
 /* --- safepoints ----------------------------------------------------------------------------------------- */
 
-/* In CPython's order: stop request, merging, collector, GIL. */
+void runtime_watch(struct runtime *r, bool on)
+{
+    (void)r;
+    if (on) /* the owner's own bit: it orders nothing */
+        atomic_fetch_or_explicit(&thread_self->breaker, BREAK_WATCH, memory_order_relaxed);
+    else
+        atomic_fetch_and_explicit(&thread_self->breaker, ~(uint32_t)BREAK_WATCH, memory_order_relaxed);
+}
+
+/* In CPython's order: stop request, merging, collector, GIL; who watches comes before the collector. */
 void thread_safepoint_slow(struct thread *t)
 {
     struct runtime *r = t->runtime;
@@ -182,6 +191,8 @@ void thread_safepoint_slow(struct thread *t)
         rc_thread_merge(t);
     }
 #endif
+    if (bits & BREAK_WATCH)
+        r->config.watch(r->config.watch_arg);
     if (bits & BREAK_GC) {
         atomic_fetch_and_explicit(&t->breaker, ~(uint32_t)BREAK_GC, memory_order_acquire);
         r->gc.ops->safepoint(r);

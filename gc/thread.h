@@ -13,6 +13,7 @@
 
 #include "freelist.h"
 #include "runtime.h"
+#include "strict.h"
 
 #include <pthread.h>
 
@@ -21,6 +22,7 @@ enum {
     BREAK_MERGE = 2, /* biased: objects wait in the queue for their owner */
     BREAK_GC = 4,
     BREAK_GIL = 8,
+    BREAK_WATCH = 16, /* stays set: every safepoint is told (runtime_watch) */
 };
 
 enum thread_state { THREAD_DETACHED, THREAD_ATTACHED, THREAD_SUSPENDED };
@@ -39,8 +41,10 @@ struct thread {
     struct runtime *runtime;
     /* Counted by the owner alone; read by others at quiescence. */
     /* Memory taken from the allocator and given back: objects (dead ones on free lists count as not given back), and
-     * bytes, with the tables that objects own. */
-    uint64_t made, freed, made_bytes, freed_bytes;
+     * bytes, with the tables that objects own. Containers are counted apart from other objects; that count may be read
+     * at any time. */
+    uint64_t made_plain, freed, made_bytes, freed_bytes;
+    _Atomic uint64_t made_containers;
     int64_t young_delta;
     /* Trashcan: see object_dealloc. */
     int trash_nesting;
@@ -50,7 +54,9 @@ struct thread {
     size_t trash_count, trash_room;
     /* A cascade of frees that takes long is a pause: clock read at its 512th object, told at the end. */
     uint64_t cascade_freed, cascade_start_ns, cascade_from_bytes;
+    bool collects; /* a collection runs on it: cascades are part of that */
     struct critical *critical; /* innermost section held or suspended */
+    uint64_t mutexes_taken;    /* of objects' contents, by critical sections */
 #if !RC_GIL_HELD
     struct freelists freelists;
     struct registry_chunk **chunk; /* registry of the GC objects made here */
@@ -95,6 +101,7 @@ static inline void thread_safepoint(void)
 {
     struct thread *t = thread_self;
     rc_thread_quiescent(t);
+    strict_safepoint(t);
     if (__builtin_expect(atomic_load_explicit(&t->breaker, memory_order_relaxed) != 0, 0))
         thread_safepoint_slow(t);
 }

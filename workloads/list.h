@@ -145,6 +145,7 @@ enum {
     P(S, BYTES, extra, "0", "0-1G", "bytes that each node carries beside its slots")                       \
     P(S, COUNT, live, "1000", "0-100M", "cycles held live, over all threads")                              \
     P(S, REAL, fraction, "1", "0-1", "part of the structures that are cyclic; the others die by refcount") \
+    P(S, COUNT, heap, "0", "0-1G", "other objects that live throughout, over all threads")                 \
     P(S, COUNT, ops, "200k", "1-100G", "structures made and dropped, over all threads")
 
 #define LONG_LIVED_PARAMS(P, S)                                                       \
@@ -166,7 +167,8 @@ enum {
 
 #define FTSCALING_PARAMS(P, S)                                                                             \
     P(S, CHOICE, kind, "create_object",                                                                    \
-      "create_object|create_closure|create_dict|list_append|constants|generator|calls", "what is done")    \
+      "create_object|create_closure|create_dict|list_append|constants|generator|calls|loop",               \
+      "what is done; loop: nothing but the step itself, the floor")                                        \
     P(S, COUNT, ops, "5M", "1-100G", "times, over all threads")
 
 #define SHARED_CONTAINERS_PARAMS(P, S)                                                \
@@ -217,6 +219,36 @@ enum {
     P(S, REAL, cyclic, "0.05", "0-1", "part of the requests that leave a cycle")      \
     P(S, COUNT, sessions, "1000", "1-10M", "sessions of each thread that keep objects") \
     P(S, COUNT, ops, "200k", "1-100G", "requests, over all threads")
+
+#define GROWTH_PARAMS(P, S)                                                           \
+    P(S, CHOICE, kind, "node", "tuple|record|node", "tuples in one list, nodes apart, or a graph of them") \
+    P(S, REAL, dead, "0", "0-1", "part of the nodes that refer to themselves and die old") \
+    P(S, COUNT, lag, "10k", "1-100M", "such nodes held by each thread, dropped at random") \
+    P(S, COUNT, ops, "1M", "1-100G", "objects added, over all threads")
+
+#define DECAY_PARAMS(P, S)                                                            \
+    P(S, COUNT, heap, "1M", "10-1G", "objects in rings of 10 that die during the run") \
+    P(S, COUNT, ops, "2M", "1-100G", "short-lived objects made beside it, over all threads")
+
+#define BINARY_TREES_PARAMS(P, S) P(S, COUNT, depth, "16", "4-26", "of the long-lived tree")
+
+#define GCBENCH_PARAMS(P, S)                                                          \
+    P(S, COUNT, depth, "16", "4-26", "of the long-lived tree")                        \
+    P(S, COUNT, array, "500k", "1-100M", "numbers in the long-lived array")
+
+#define MESSAGE_BUFFER_PARAMS(P, S)                                                   \
+    P(S, CHOICE, text, "outside", "outside|inside", "a message's, in an object of its own or in the container") \
+    P(S, COUNT, window, "200k", "1-100M", "messages kept, over all threads")          \
+    P(S, BYTES, size, "1k", "1-16M", "of a message")                                  \
+    P(S, COUNT, ops, "1M", "1-100G", "messages pushed, over all threads")
+
+#define GC_TRAVERSAL_PARAMS(P, S)                                                     \
+    P(S, COUNT, levels, "1000", "1-20k", "lists; level n refers n times to the one below") \
+    P(S, COUNT, ops, "50", "1-100M", "full collections")
+
+#define GC_COLLECT_PARAMS(P, S)                                                       \
+    P(S, COUNT, cycles, "100", "1-10M", "rings of 21 nodes made for each collection") \
+    P(S, COUNT, ops, "1000", "1-100M", "full collections")
 
 /* A row each, so that adding one changes one. */
 /* clang-format off */
@@ -301,6 +333,20 @@ enum {
       "a sum over a stream or over a list made first: throughput and peak memory") \
     W(request, "request", LEVEL_OBJECT, 0, REQUEST_PARAMS, \
       "a server's requests, one after another or arriving at a rate: latency with the pauses in it") \
+    W(growth, "growth", LEVEL_OBJECT, 0, GROWTH_PARAMS, \
+      "a heap that only grows, maybe with garbage in it: what growth itself costs, work that a collector may not catch up with; no steady state") \
+    W(decay, "decay", LEVEL_OBJECT, 0, DECAY_PARAMS, \
+      "old cycles die while nothing new survives: does a collector still look for them; says little of speed") \
+    W(binary_trees, "binary-trees", LEVEL_OBJECT, 0, BINARY_TREES_PARAMS, \
+      "trees made and dropped beside a long-lived one: containers that die by refcount; no cycles") \
+    W(gcbench, "gcbench", LEVEL_OBJECT, 0, GCBENCH_PARAMS, \
+      "binary-trees from the root down and from the leaves up, with a long-lived array; no cycles, so not what a collector finds") \
+    W(message_buffer, "message-buffer", LEVEL_OBJECT, 0, MESSAGE_BUFFER_PARAMS, \
+      "a window of large messages: the worst push; few objects, so what bytes that start collections cost, not what is found") \
+    W(gc_traversal, "gc-traversal", LEVEL_OBJECT, WORKLOAD_ONE_THREAD, GC_TRAVERSAL_PARAMS, \
+      "full collections of a heap of many references and no garbage; asked for, so not when a collector would run") \
+    W(gc_collect, "gc-collect", LEVEL_OBJECT, WORKLOAD_ONE_THREAD, GC_COLLECT_PARAMS, \
+      "full collections of small rings, all garbage: the time of each alone; asked for, so not when a collector would run") \
     W(objtrace, "objtrace", LEVEL_OBJECT, WORKLOAD_ONE_THREAD, OBJTRACE_PARAMS,                          \
       "an object script (.hgo) step for step: what the collector decides, not how fast")
 /* clang-format on */

@@ -1,6 +1,7 @@
 /* object_cycles.c: structures that point back into themselves, made and dropped: what a collector must find. A live
  * set of them is held; each operation makes one and drops an older one in its place. `fraction` of them are cyclic,
- * the others have the same nodes without the pointer that closes the cycle, and die by reference count.
+ * the others have the same nodes without the pointer that closes the cycle, and die by reference count. Beside them may
+ * live a `heap` of nodes that nothing changes: a program's own, which a collector that paces itself by the heap counts.
  *
  * chain: node i refers to node i+1, the last one to the first. tree: a heap-shaped binary tree whose nodes also refer
  * to their parents. Slots of a node: 0 next or left, 1 right, 2 parent, 3 the extra bytes; a number beside. */
@@ -11,7 +12,8 @@ enum { NODE_LEFT, NODE_RIGHT, NODE_PARENT, NODE_EXTRA, NODE_SLOTS };
 
 struct cycles_thread {
     struct object **held, **node; /* node: of the structure being made */
-    uint64_t holds;
+    struct object **heap;
+    uint64_t holds, heaps;
     struct rng rng;
 };
 
@@ -31,7 +33,9 @@ static int cycles_setup(struct workload_sample *s)
         own->holds = object_share(&s->thread[i], p->live);
         own->held = object_table(s, "cycles.held", own->holds);
         own->node = object_table(s, "cycles.node", p->length);
-        if (!own->held || !own->node)
+        own->heaps = object_share(&s->thread[i], p->heap);
+        own->heap = object_table(s, "cycles.heap", own->heaps);
+        if (!own->held || !own->node || !own->heap)
             return -ENOMEM;
         rng_seed(&own->rng, s->thread[i].seed);
         s->thread[i].state = own;
@@ -118,6 +122,12 @@ static bool cycles_is_cyclic(struct workload_thread *t)
 static void cycles_prepare(struct workload_thread *t)
 {
     struct cycles_thread *own = t->state;
+    const struct cycles *c = t->sample->state;
+    for (uint64_t i = 0; i < own->heaps; i++) {
+        if (!object_replace(t, &own->heap[i], instance_new(c->type)))
+            return;
+        thread_safepoint();
+    }
     for (uint64_t i = 0; i < own->holds; i++) {
         bool cyclic = cycles_is_cyclic(t);
         if (!object_replace(t, &own->held[i], cycles_make(t, cyclic, rng_next(&own->rng) & 0xffffffff)))
@@ -164,6 +174,7 @@ static void cycles_drain(struct workload_thread *t)
 {
     struct cycles_thread *own = t->state;
     object_drop_all(own->held, own->holds);
+    object_drop_all(own->heap, own->heaps);
     object_publish(t, t->ops);
 }
 

@@ -43,26 +43,26 @@ static int long_setup(struct workload_sample *s)
     return w->type ? 0 : message_set(s->message, -ENOMEM, "long-lived: no memory for its first objects");
 }
 
-/* A complete tree of so many nodes, made without recursion on the depth of the C stack beyond its log2. */
-static struct object *long_tree(struct workload_thread *t, struct type *type, uint64_t nodes)
+/* Hangs a complete tree of so many nodes, o counted, below o, which a root leads to all the time: a collector without
+ * counts knows nothing of the C stack. Recursion is as deep as the tree, its log2. */
+static bool long_tree(struct workload_thread *t, struct type *type, struct object *o, uint64_t nodes)
 {
-    struct object *o = instance_new(type);
-    if (!o)
-        return NULL;
     uint64_t left = (nodes - 1) / 2, part[2] = {left, nodes - 1 - left};
     for (unsigned i = 0; i < 2; i++) {
         if (!part[i])
             continue;
-        struct object *child = long_tree(t, type, part[i]);
+        struct object *child = instance_new(type);
         if (!child) {
-            rc_dec(o);
-            return NULL;
+            t->failed_allocs++;
+            return false;
         }
         instance_set(o, i, child);
         rc_dec(child);
+        if (!long_tree(t, type, child, part[i]))
+            return false;
     }
     thread_safepoint();
-    return o;
+    return true;
 }
 
 static void long_prepare(struct workload_thread *t)
@@ -71,8 +71,8 @@ static void long_prepare(struct workload_thread *t)
     struct long_lived *w = t->sample->state;
     struct long_thread *own = t->state;
     if (p->shape == LONG_TREE) {
-        if (own->nodes)
-            object_replace(t, &own->root[0], long_tree(t, w->type, own->nodes));
+        if (own->nodes && object_replace(t, &own->root[0], instance_new(w->type)))
+            long_tree(t, w->type, own->root[0], own->nodes);
     } else {
         for (uint64_t i = 0; i < own->roots; i++) {
             if (!object_replace(t, &own->root[i], instance_new(w->type)))

@@ -26,6 +26,7 @@ static int objtrace_setup(struct workload_sample *s)
     int err = objscript_read(&self.script, p->file, s->message);
     if (err)
         return err;
+    s->planned_ops = self.script.step_count;
     self.line_room = (size_t)self.script.stat_count * OBJSCRIPT_STAT_MAX + 1;
     self.line = workload_scratch(self.line_room);
     if (!self.line) {

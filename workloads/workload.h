@@ -54,6 +54,7 @@ struct workload_sample {
     uint64_t seed;
     uint32_t latency_every;         /* time one operation in so many; UINT32_MAX = never */
     struct workload_thread *thread; /* [threads] */
+    uint64_t planned_ops;           /* that run will do; 0: the parameter ops says it */
     void *state;                    /* the workload's own, shared */
     /* Given by the harness. latency: one timed operation. note: a figure under a dotted key, any phase but
      * run. */

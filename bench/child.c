@@ -291,7 +291,7 @@ static void child_phases(void)
     child_wait();
     probe_end();
     if (child.sample.runtime)
-        object_end_measured(child.sample.runtime);
+        object_end_measured(&child.sample);
     live = child_live();
     child_report_heap("peak");
     heapmap_write(child.sample.alloc, "peak", os_now_ns() - began_ns);
@@ -317,6 +317,14 @@ static void child_note_text(struct workload_sample *s, const char *key, const ch
 {
     (void)s;
     say_text(key, value);
+}
+
+uint64_t child_planned_ops(const struct child_cell *cell, const struct workload_sample *s)
+{
+    for (const struct param *row = cell->workload->params; row->name && !s->planned_ops; row++)
+        if (strcmp(row->name, "ops") == 0)
+            return *(const uint64_t *)(const void *)(cell->workload_params + row->offset);
+    return s->planned_ops;
 }
 
 static void child_setup(void)
@@ -346,6 +354,7 @@ static void child_setup(void)
     };
     heapmap_open(cell, s->alloc);
     probe_open(cell, s);
+    metered_open(cell, s);
     if (cell->gc)
         s->runtime = object_open(cell, s->alloc);
     for (unsigned i = 0; i < cell->threads; i++)
@@ -397,6 +406,7 @@ static void child_verify(void)
         say_integer("wall_ns", wall);
         say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
         probe_report(&child.cell);
+        metered_report(&child.cell);
         if (child.sample.runtime)
             pauses_report(start, end);
     }

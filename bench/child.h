@@ -1,5 +1,5 @@
 /* child.h: the parts of a worker. A worker runs one sample and exits: child.c reads its cell and walks through the phases,
- * child_say.c speaks to the front, child_probe.c measures, child_proof.c proves which library serves malloc,
+ * child_say.c speaks to the front, child_probe.c measures, child_metered.c asks what requests would have waited, child_proof.c proves which library serves malloc,
  * child_object.c opens the runtime for object-level workloads, child_pauses.c logs its pauses, child_oracle.c finds its garbage. None of them calls malloc: the heap is the sample's own. */
 #ifndef HG_BENCH_CHILD_H
 #define HG_BENCH_CHILD_H
@@ -56,6 +56,16 @@ void probe_begin(void); /* main thread, all others waiting */
 void probe_end(void);
 void probe_report(const struct child_cell *cell);
 
+struct hist;
+void say_latency(const char *op, const struct hist *h);
+
+/* child_metered.c: gives the sample its request(). */
+void metered_open(const struct child_cell *cell, struct workload_sample *s);
+void metered_report(const struct child_cell *cell);
+
+/* Operations that run will do: the workload says it, or its parameter ops; 0: not known. */
+uint64_t child_planned_ops(const struct child_cell *cell, const struct workload_sample *s);
+
 /* child_heapmap.c; nothing is done when the cell asks for no map. */
 void heapmap_open(const struct child_cell *cell, const struct alloc *a);
 void heapmap_write(const struct alloc *a, const char *phase, uint64_t t_ns);
@@ -67,7 +77,7 @@ void object_thread_begin(struct runtime *r,
 void object_thread_end(struct runtime *r, unsigned index);
 /* Main thread, all others waiting. The end says the runtime's counters of the measured phase. */
 void object_begin_measured(const struct child_cell *cell, struct workload_sample *s);
-void object_end_measured(struct runtime *r);
+void object_end_measured(const struct workload_sample *s);
 /* Compares the objects alive with what the workload means to keep, and closes the runtime. */
 void object_close(struct runtime *r, const struct child_cell *cell, struct workload_sample *s);
 

@@ -1,22 +1,10 @@
-/* child_metered.c: latency.request_metered_*: what requests would have waited had they arrived evenly, as DaCapo Chopin tells it
- * (Blackburn et al., ASPLOS'25). A closed loop sends no request while it is stopped, so that its simple latency shows a
- * pause once; in an open world the requests behind it wait, too.
- *
- *   metered = max(simple, end - smoothed begin)
- *   full    the smoothed begins of a thread's requests are even from its first begin to its last
- *   100ms   a request keeps its rank among those that began within 50 ms of it, which are even over that window
- *
- * Each thread's requests are smoothed by themselves: it is a client of its own. The log is mapped for as many requests as are
- * planned; more than METERED_MAX and there are no such figures. */
+/* child_metered.c: latency.request_metered_* (metered.h). Each thread is a client of its own: its requests are due by
+ * themselves. The log is mapped for as many requests as are planned; more than METERED_MAX and there are no such figures. */
 #include "child.h"
-#include "hist.h"
+#include "metered.h"
 
 #define METERED_MAX    (UINT64_C(1) << 22) /* requests of all threads: 64 MiB */
 #define METERED_WINDOW 100000000u
-
-struct metered_request {
-    uint64_t begin_ns, end_ns;
-};
 
 static struct {
     struct {
@@ -55,41 +43,15 @@ void metered_open(const struct child_cell *cell, struct workload_sample *s)
     s->request = metered_note;
 }
 
-/* What it would have been had the request begun when it was due. */
-static void metered_record(struct hist *h, const struct metered_request *r, uint64_t due_ns)
-{
-    hist_record(h, r->end_ns - (due_ns < r->begin_ns ? due_ns : r->begin_ns));
-}
-
-/* Place number `rank` of `count` even ones from first to last. */
-static uint64_t metered_due(uint64_t first_ns, uint64_t last_ns, size_t rank, size_t count)
-{
-    return count < 2 ? last_ns
-                     : first_ns + (uint64_t)((unsigned __int128)(last_ns - first_ns) * rank / (count - 1));
-}
-
-static void metered_thread(const struct metered_request *r, size_t n, struct hist *window, struct hist *full)
-{
-    uint64_t first = n ? r[0].begin_ns : 0, last = n ? r[n - 1].begin_ns : 0;
-    for (size_t k = 0, i = 0, j = 0; k < n; k++) { /* [i, j): those of the window */
-        uint64_t at = r[k].begin_ns, half = METERED_WINDOW / 2;
-        uint64_t from = at - first > half ? at - half : first, to = last - at > half ? at + half : last;
-        while (r[i].begin_ns < from)
-            i++;
-        while (j < n && r[j].begin_ns <= to)
-            j++;
-        metered_record(window, &r[k], metered_due(from, to, k - i, j - i));
-        metered_record(full, &r[k], metered_due(first, last, k, n));
-    }
-}
-
 void metered_report(const struct child_cell *cell)
 {
     static struct hist window, full;
     if (!metered.thread || !metered.thread[0].count) /* an open loop tells none */
         return;
-    for (unsigned i = 0; i < cell->threads; i++)
-        metered_thread(metered.thread[i].request, metered.thread[i].count, &window, &full);
+    for (unsigned i = 0; i < cell->threads; i++) {
+        metered_add(metered.thread[i].request, metered.thread[i].count, METERED_WINDOW, &window);
+        metered_add(metered.thread[i].request, metered.thread[i].count, 0, &full);
+    }
     say_latency("request_metered_100ms", &window);
     say_latency("request_metered_full", &full);
 }

@@ -389,26 +389,28 @@ static void child_start_threads(pthread_t *ids)
 
 static void child_verify(void)
 {
-    uint64_t ops = 0, checksum = 0, faults = 0, failed = 0, start = UINT64_MAX, end = 0;
+    uint64_t ops = 0, checksum = 0, faults = 0, failed = 0;
+    struct pauses_run run = {.start_ns = UINT64_MAX};
     char text[128];
     for (unsigned i = 0; i < child.cell.threads; i++) {
         ops += child.thread[i].ops;
         checksum += child.thread[i].checksum;
         faults += child.thread[i].faults;
         failed += child.thread[i].failed_allocs;
-        start = child.start_ns[i] < start ? child.start_ns[i] : start;
-        end = child.end_ns[i] > end ? child.end_ns[i] : end;
+        run.start_ns = child.start_ns[i] < run.start_ns ? child.start_ns[i] : run.start_ns;
+        run.end_ns = child.end_ns[i] > run.end_ns ? child.end_ns[i] : run.end_ns;
+        run.threads_ns += child.end_ns[i] - child.start_ns[i];
     }
-    uint64_t wall = end > start ? end - start : 1;
+    uint64_t wall = run.end_ns > run.start_ns ? run.end_ns - run.start_ns : 1;
     say_integer("ops", ops);
     say_text("checksum", SAY_KEY(text, "%016llx", (unsigned long long)checksum));
     if (!child.cell.oracle) {
         say_integer("wall_ns", wall);
         say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
-        probe_report(&child.cell);
+        run.cpu_ns = probe_report(&child.cell);
         metered_report(&child.cell);
         if (child.sample.runtime)
-            pauses_report(start, end);
+            pauses_report(&run);
     }
     if (failed)
         say_fail("oom", SAY_KEY(text, "%llu allocations failed", (unsigned long long)failed));

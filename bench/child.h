@@ -54,7 +54,7 @@ void proof_of_library(const struct child_cell *cell);
 void probe_open(const struct child_cell *cell, struct workload_sample *s);
 void probe_begin(void); /* main thread, all others waiting */
 void probe_end(void);
-void probe_report(const struct child_cell *cell);
+uint64_t probe_report(const struct child_cell *cell); /* returns cpu_ns */
 
 struct hist;
 void say_latency(const char *op, const struct hist *h);
@@ -85,7 +85,12 @@ void object_close(struct runtime *r, const struct child_cell *cell, struct workl
 pause_sink *pauses_open(const struct child_cell *cell);
 void pauses_begin(void);
 void pauses_end(void);
-void pauses_report(uint64_t start_ns, uint64_t end_ns);
+struct pauses_run {
+    uint64_t start_ns, end_ns; /* of the measured phase: first begin, last end */
+    uint64_t threads_ns;       /* the sum of its threads' times */
+    uint64_t cpu_ns;
+};
+void pauses_report(const struct pauses_run *run);
 
 /* child_oracle.c: walks between begin and end. */
 void oracle_begin(const struct child_cell *cell, struct workload_sample *s);

@@ -135,7 +135,7 @@ static void probe_report_latency(enum op_kind op)
     say_latency(op_names[op], all);
 }
 
-void probe_report(const struct child_cell *cell)
+uint64_t probe_report(const struct child_cell *cell)
 {
     (void)cell;
     say_integer("cpu_ns", probe.cpu_ns);
@@ -148,4 +148,5 @@ void probe_report(const struct child_cell *cell)
             say_integer(probe_counters[i].key, probe.count[i]);
     for (unsigned op = 0; op < OP_KINDS; op++)
         probe_report_latency(op);
+    return probe.cpu_ns;
 }

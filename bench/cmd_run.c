@@ -42,6 +42,17 @@
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
 
+/* A file that the worker will write, or none: found out before any work. */
+static int run_can_write(const char *option, const char *path, struct message *m)
+{
+    FILE *f = path[0] ? fopen(path, "ae") : NULL;
+    if (path[0] && !f)
+        return message_set(m, -errno, "%s: cannot write %.500s: %s", option, path, strerror(errno));
+    if (f)
+        fclose(f);
+    return 0;
+}
+
 static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places,
                     struct message *m)
 {
@@ -76,6 +87,10 @@ static int run_plan(struct plan *plan, const struct run_options *o, const struct
     if (!err && o->oracle && !object)
         err = message_set(m, -EINVAL,
                           "--oracle counts dead objects: it needs an object workload, --rc gil for example");
+    if (!err)
+        err = run_can_write("--pauses", o->pauses, m);
+    if (!err)
+        err = run_can_write("--heapmap", o->heapmap, m);
     plan->oracle = o->oracle;
     return err ? err : plan_order(plan, (unsigned)o->samples, o->seed, 0, 1);
 }

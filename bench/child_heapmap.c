@@ -96,15 +96,23 @@ static int heapmap_visit(void *arg, const struct alloc_piece *p)
     return 0;
 }
 
+static int heapmap_stop(void *arg, const struct alloc_piece *p)
+{
+    (void)arg;
+    (void)p;
+    return 1;
+}
+
 void heapmap_open(const struct child_cell *cell, const struct alloc *a)
 {
     static const char head[] =
         "phase,t_ns,arena,pool,address,bytes,class_bytes,used,capacity,lost_bytes,blocks\n";
     if (!cell->heapmap[0])
         return;
-    if (!a->backend->walk)
-        say_fail("not-applicable",
-                 "this allocator's heap cannot be walked: --heapmap takes pymalloc or pools");
+    /* A wrapper has a walk, but may have nothing to walk in. */
+    if (!a->backend->walk || a->backend->walk(a->ctx, heapmap_stop, NULL, false) < 0)
+        say_fail("not-applicable", "this allocator's heap cannot be walked: --heapmap takes pymalloc or "
+                                   "pools, alone or in a wrapper");
     heapmap.fd = open(cell->heapmap, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (heapmap.fd < 0)
         say_fail("not-applicable", "cannot write the heap map there");

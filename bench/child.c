@@ -426,8 +426,8 @@ static void child_verify(void)
     say_text("checksum", SAY_KEY(text, "%016llx", (unsigned long long)checksum));
     if (!child.cell.oracle) {
         say_integer("wall_ns", wall);
-        say_integer("probe.start_ns", start);
-        say_integer("probe.end_ns", end);
+        say_integer("probe.start_ns", run.start_ns);
+        say_integer("probe.end_ns", run.end_ns);
         say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
         run.cpu_ns = probe_report(&child.cell);
         metered_report(&child.cell);

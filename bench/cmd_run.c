@@ -148,7 +148,8 @@ int cmd_run(const struct command *self, int argc, char **argv)
             report_census(stdout, s.sample, s.samples);
     }
     char picture[8192];
-    if (o.heapmap[0] && status == EXIT_DONE) {
+    if (o.heapmap[0] && status == EXIT_DONE && s.samples == 1 &&
+        strcmp(record_text(s.sample[0], "status"), "ok") == 0) {
         /* The map itself is written; without gnuplot there is no picture, and it is said. */
         if (report_heapmap(o.heapmap, plan.cell[0].cell.alloc.text, picture, sizeof picture, &m) == 0)
             fprintf(stderr, "the heap map is in %s, drawn in %s\n", o.heapmap, picture);

@@ -95,10 +95,10 @@ $(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/perf/policy/*.c)
 -include $(PERF_POLICY:%=%.d)
 # cpython_NAME.c: the object runtime beside libpython's.
 PERF_PYTHON   := $(if $(PYTHON_H),$(patsubst %.c,$(OUT)/%,$(wildcard tests/perf/cpython_*.c)))
-$(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ)
+$(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ) $(call obj,bench/stats.c)
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $< $(CONFORM_OBJ) \
+	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $< $(filter %.o,$^) \
 	    -lpython3.11 -ldw -lzstd -ldl -lm
 -include $(PERF_PYTHON:%=%.d)
 perf-programs: $(PERF_PROGRAMS) $(PERF_POLICY) $(PERF_PYTHON)

@@ -79,7 +79,8 @@ static struct thread *thread_make(struct runtime *r, unsigned index)
     t->freelists.on = r->freelists_on;
     t->slot_free = REGISTRY_NO_SLOT;
 #endif
-    if (rc_thread_open(t) != 0) {
+    if (trash_open(t) != 0 || rc_thread_open(t) != 0) {
+        trash_close(t);
         os_unmap(&thread_account, t, sizeof *t);
         return NULL;
     }

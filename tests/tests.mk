@@ -98,7 +98,7 @@ PERF_PYTHON   := $(if $(PYTHON_H),$(patsubst %.c,$(OUT)/%,$(wildcard tests/perf/
 $(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ) $(call obj,bench/stats.c)
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $(filter %.c %.o,$^) \
+	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $< $(filter %.o,$^) \
 	    -lpython3.11 -ldw -lzstd -ldl -lm
 -include $(PERF_PYTHON:%=%.d)
 perf-programs: $(PERF_PROGRAMS) $(PERF_POLICY) $(PERF_PYTHON)

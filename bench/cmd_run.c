@@ -147,6 +147,10 @@ int cmd_run(const struct command *self, int argc, char **argv)
         if (!o.json)
             report_census(stdout, s.sample, s.samples);
     }
+    if (o.heap_snapshot[0] && status == EXIT_DONE)
+        fprintf(stderr,
+                "the heap's snapshots are in %s.begin, .peak and .drained (heapgauge heap asks them)\n",
+                o.heap_snapshot);
     char picture[8192];
     if (o.heapmap[0] && status == EXIT_DONE && s.samples == 1 &&
         strcmp(record_text(s.sample[0], "status"), "ok") == 0) {

@@ -21,7 +21,7 @@ extern struct os_account os_harness; /* for memory of the harness's own */
 enum {
     OS_POPULATE = 1 << 0, /* fault the pages in now */
     OS_HUGE = 1 << 1,     /* explicit huge pages; falls back to madvise and then to small ones */
-    OS_THP = 1 << 3,      /* transparent huge pages, where the kernel gives them to those who ask */
+    OS_THP = 1 << 4,      /* transparent huge pages, where the kernel gives them to those who ask */
     OS_RESERVE = 1 << 2,  /* address space alone: may be far larger than memory (MAP_NORESERVE) */
     OS_WIPE = 1 << 3,     /* reads as zero in a forked child; where the kernel cannot, NULL with EINVAL */
 };

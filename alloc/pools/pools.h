@@ -76,6 +76,7 @@
 #define POOLS_STASH_MIN     ((size_t)64)       /* a cache line: smaller blocks of others always go home */
 #define POOLS_STASH_BYTES   ((size_t)64 << 10) /* of others' blocks of a class: a page of the small ones */
 #define POOLS_KEEP          ((int64_t)1 << 20) /* bytes that a heap, and the instance, hold without a reason */
+#define POOLS_BREATH        ((uint64_t)8 << 20) /* and as much again if it was missed lately, however little is live */
 
 #define POOLS_CLASS_LARGE 254u
 #define POOLS_CLASS_HUGE  255u
@@ -119,7 +120,7 @@ struct pools_segment {
     uint64_t dirty[POOLS_SLICES / 64]; /* free slices that have been written since the OS gave them */
     unsigned free_count, dirty_count, largest;
     /* of a huge block's mapping (in no list above): */
-    size_t huge_bytes, huge_offset;
+    size_t huge_bytes, huge_offset, huge_spare; /* spare: at its end, beyond what was asked for */
     struct pools_segment *huge_next, *huge_prev;
     bool huge_zero;
     _Atomic uint32_t map[POOLS_SLICES];
@@ -205,7 +206,7 @@ struct pools {
         struct pools_segment *s;
         size_t bytes;
     } huge_cache[16];
-    uint64_t huge_cached_bytes;
+    uint64_t huge_cached_bytes, huge_spare_bytes;
     uint64_t huge_regret, huge_gone_lately, huge_regret_ns; /* see huge.c */
     struct pools_aligned *aligned; /* blocks aligned to a segment or more, which have no header before them */
     _Atomic uint64_t aligned_count;

@@ -1,7 +1,7 @@
 /* pools_failure.c: `pools` when the system gives no memory, at every one of its map calls. */
 #include "pools_heap.h"
 
-#define FAIL_BLOCKS 1600u
+#define FAIL_BLOCKS 2400u
 
 struct asker {
     unsigned char *given[FAIL_BLOCKS];

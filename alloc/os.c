@@ -7,22 +7,45 @@
 
 struct os_account os_harness;
 
-static _Atomic uint64_t os_maps_until_failure; /* 0: no injected failure; 1: fails now and from now on */
+static _Atomic uint64_t os_maps_until_failure; /* 0: no injected failure; 1: the next fails */
+static _Atomic bool os_fails_once;             /* it alone, not those after it */
+
+static _Atomic uint64_t os_failed;
+
+static void os_fail(uint64_t n, bool once)
+{
+    atomic_store_explicit(&os_failed, 0, memory_order_relaxed);
+    atomic_store_explicit(&os_fails_once, once, memory_order_relaxed);
+    atomic_store_explicit(&os_maps_until_failure, n, memory_order_relaxed);
+}
 
 void os_fail_maps_after(uint64_t n)
 {
-    atomic_store_explicit(&os_maps_until_failure, n, memory_order_relaxed);
+    os_fail(n, false);
+}
+
+void os_fail_one_map(uint64_t n)
+{
+    os_fail(n, true);
+}
+
+uint64_t os_maps_failed(void)
+{
+    return atomic_load_explicit(&os_failed, memory_order_relaxed);
 }
 
 static bool os_injected_failure(void)
 {
     uint64_t n = atomic_load_explicit(&os_maps_until_failure, memory_order_relaxed);
-    while (n > 1 && !atomic_compare_exchange_weak_explicit(&os_maps_until_failure, &n, n - 1,
-                                                           memory_order_relaxed, memory_order_relaxed))
+    while (n && (n > 1 || atomic_load_explicit(&os_fails_once, memory_order_relaxed)) &&
+           !atomic_compare_exchange_weak_explicit(&os_maps_until_failure, &n, n - 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
         ;
-    if (n == 1)
-        errno = ENOMEM;
-    return n == 1;
+    if (n != 1)
+        return false;
+    atomic_fetch_add_explicit(&os_failed, 1, memory_order_relaxed);
+    errno = ENOMEM;
+    return true;
 }
 
 size_t os_page_bytes(void)

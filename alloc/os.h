@@ -50,6 +50,10 @@ size_t os_page_bytes(void);
 /* For tests: the nth map call from now (1 = the next) and all after it fail with ENOMEM; 0 switches it off.
  */
 void os_fail_maps_after(uint64_t n);
+/* The nth alone. */
+void os_fail_one_map(uint64_t n);
+/* How many have failed since one of these was called. */
+uint64_t os_maps_failed(void);
 
 static inline uint64_t os_now_ns(void)
 {

@@ -119,16 +119,56 @@ static inline void heap_outbox_add(struct pools_heap *h, struct pools_page *page
     }
 }
 
+/* --- others' blocks ------------------------------------------------------------------------------------- */
+
+/* `count` blocks of class c were drawn from pages of the heap's own: as many of others' may be kept for them. */
+static void heap_stash_earn(struct pools_heap *h, unsigned c, unsigned count)
+{
+    struct pools_stash *s = &h->stash[c];
+    size_t bytes = pools_class_bytes(c);
+    uint32_t most = bytes < POOLS_STASH_MIN ? 0 : (uint32_t)(POOLS_STASH_BYTES / bytes);
+    if (s->count + s->room + count > most)
+        s->room = most > s->count ? most - s->count : 0;
+    else
+        s->room += count;
+}
+
+/* The stash becomes the bin, which is empty. Its blocks are live on their owners' books: here they are paid for
+ * now, as the bin's blocks will be booked to us as they are given out. */
+static bool heap_stash_use(struct pools_heap *h, unsigned c)
+{
+    struct pools_stash *s = &h->stash[c];
+    if (!s->head)
+        return false;
+    h->bin[c].head = s->head;
+    h->low -= (int64_t)h->bin[c].weight * s->count;
+    s->room += s->count;
+    s->head = NULL;
+    s->count = 0;
+    return true;
+}
+
+/* Sends a chain of cached blocks home. booked: those of others were paid for by heap_stash_use. */
+static void heap_send_home(struct pools_heap *h, void *p, bool booked)
+{
+    for (void *next; p; p = next) {
+        next = *(void **)p;
+        uint32_t m = pools_map_of(p);
+        if (booked && m >> 16 != h->id)
+            h->low += h->bin[pools_map_class(m)].weight;
+        heap_outbox_add(h, pools_page_of(p, m), p);
+    }
+}
+
 /* Everything that the heap caches. */
 static void heap_flush(struct pools_heap *h)
 {
     for (unsigned c = 0; c < POOLS_CLASSES; c++) {
-        void *p = h->bin[c].head, *next;
+        void *bin = h->bin[c].head, *stash = h->stash[c].head;
         h->bin[c].head = NULL;
-        for (; p; p = next) {
-            next = *(void **)p;
-            heap_outbox_add(h, pools_page_of(p, pools_map_of(p)), p);
-        }
+        h->stash[c] = (struct pools_stash){0};
+        heap_send_home(h, bin, true);
+        heap_send_home(h, stash, false);
     }
     heap_outbox_send_all(h);
 }
@@ -208,6 +248,7 @@ static void *heap_accept(struct pools_heap *h, unsigned c, struct pools_chain ch
     h->out += (int64_t)bin->weight * (chain.count - chain.remote);
     h->low -= (int64_t)bin->weight * chain.remote;
     h->slack += bin->weight;
+    heap_stash_earn(h, c, chain.count);
     *zero = chain.zero;
     return p;
 }
@@ -294,6 +335,14 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
 {
     struct pools_page *page;
     void *p;
+    if (heap_stash_use(h, c)) {
+        struct pools_bin *bin = &h->bin[c];
+        p = bin->head;
+        bin->head = *(void **)p;
+        h->slack += bin->weight;
+        *zero = false;
+        return p;
+    }
     heap_settle(h);
     int64_t live = heap_max(h->low + h->slack, 0),
             held = atomic_load_explicit(&h->held, memory_order_relaxed);
@@ -435,6 +484,7 @@ static void heap_fork_child(void)
             for (unsigned c = 0; c < POOLS_CLASSES; c++) {
                 struct pools_page *page = h->fresh[c];
                 h->bin[c].head = NULL;
+                h->stash[c] = (struct pools_stash){0};
                 h->fresh[c] = NULL;
                 if (page)
                     pools_heap_list(page);
@@ -495,10 +545,17 @@ static NOINLINE void heap_free_first(struct pools *in, void *p, uint32_t m)
 void pools_free_remote(struct pools *in, void *p, uint32_t m)
 {
     struct pools_heap *h = pools_tls[in->slot];
-    if (h != &pools_heap_none)
+    struct pools_stash *s = &h->stash[pools_map_class(m)];
+    if (s->room) {
+        *(void **)p = s->head;
+        s->head = p;
+        s->count++;
+        s->room--;
+    } else if (h != &pools_heap_none) {
         heap_outbox_add(h, pools_page_of(p, m), p);
-    else
+    } else {
         heap_free_first(in, p, m);
+    }
 }
 
 void pools_heaps_close(struct pools *in)
@@ -506,6 +563,7 @@ void pools_heaps_close(struct pools *in)
     for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h; h = h->all_next) {
         for (unsigned c = 0; c < POOLS_CLASSES; c++) {
             h->bin[c].head = NULL;
+            h->stash[c] = (struct pools_stash){0};
             h->fresh[c] = NULL;
             atomic_store_explicit(&h->avail[c], NULL, memory_order_relaxed);
         }

@@ -7,8 +7,9 @@
  * to a segment or more would lie where the header should: it has a record behind it instead, in a list that
  * is searched, and free() takes that way for every pointer at a segment's start.
  *
- * Freed mappings are kept for the next request, which cuts or grows one to its size: up to an eighth of what is live
- * and 4 MiB, and what was let go too soon before. Such a cache is resident, so it may not be large. */
+ * Freed mappings are kept for the next request, which takes the one that fits best: a smaller one is grown, a larger
+ * one serves whole if what is spare in it may be kept, else it is cut. What is kept, in the cache or spare in blocks, is
+ * resident, so it may not be much: an eighth of what is live and 4 MiB, and what was let go too soon before. */
 #include "pools.h"
 
 #include <stdlib.h>
@@ -36,6 +37,7 @@ static void huge_link(struct pools *in, struct pools_segment *s)
         in->huge->huge_prev = s;
     in->huge = s;
     in->huge_bytes += s->huge_bytes;
+    in->huge_spare_bytes += s->huge_spare;
     in->huge_count++;
 }
 
@@ -48,6 +50,7 @@ static void huge_unlink(struct pools *in, struct pools_segment *s)
     if (s->huge_next)
         s->huge_next->huge_prev = s->huge_prev;
     in->huge_bytes -= s->huge_bytes;
+    in->huge_spare_bytes -= s->huge_spare;
     in->huge_count--;
 }
 
@@ -105,10 +108,10 @@ void pools_aligned_free(struct pools *in, void *p)
     os_unmap(&in->account, p, bytes);
 }
 
-/* What may be kept. Mappings that were let go and asked for again within HUGE_REGRET_NS were let go too soon: the
- * budget grows by as much, to a bound, and falls by half in each such time (as span.c does it). With huge_lock. */
-#define HUGE_REGRET_NS  ((uint64_t)100000000)
-#define HUGE_REGRET_MAX ((uint64_t)8 << 20)
+/* What may be kept. Memory that was let go and asked for again within HUGE_REGRET_NS was let go too soon: the budget
+ * grows by as much, up to a quarter of what is live and POOLS_BREATH, and falls by half in each such time (as span.c
+ * does it). With huge_lock. */
+#define HUGE_REGRET_NS ((uint64_t)100000000)
 
 static uint64_t huge_budget(struct pools *in)
 {
@@ -120,7 +123,15 @@ static uint64_t huge_budget(struct pools *in)
             in->huge_regret_ns = now;
         }
     }
-    return 4 * (uint64_t)POOLS_KEEP + in->huge_bytes / 8 + in->huge_regret;
+    uint64_t most = POOLS_BREATH / 2 + in->huge_bytes / 4;
+    if (in->huge_regret > most)
+        in->huge_regret = most;
+    return 8 * (uint64_t)POOLS_KEEP + in->huge_bytes / 8 + in->huge_regret;
+}
+
+static uint64_t huge_kept(const struct pools *in)
+{
+    return in->huge_cached_bytes + in->huge_spare_bytes;
 }
 
 static void huge_regret(struct pools *in, uint64_t bytes)
@@ -129,13 +140,11 @@ static void huge_regret(struct pools *in, uint64_t bytes)
         bytes = in->huge_gone_lately;
     in->huge_gone_lately -= bytes;
     in->huge_regret += bytes;
-    if (in->huge_regret > HUGE_REGRET_MAX)
-        in->huge_regret = HUGE_REGRET_MAX;
 }
 
-/* A kept mapping: the smallest that is large enough, else the largest, which will be grown. Its size may be
- * anything; the caller makes it fit. With huge_lock. */
-static struct pools_segment *huge_cache_take(struct pools *in, size_t bytes)
+/* A kept mapping: the smallest that is large enough, else the largest, which will be grown; *target is the size that
+ * it is to have. With huge_lock. */
+static struct pools_segment *huge_cache_take(struct pools *in, size_t bytes, size_t *target)
 {
     size_t best = HUGE_CACHE;
     for (size_t i = 0; i < HUGE_CACHE; i++) {
@@ -143,18 +152,27 @@ static struct pools_segment *huge_cache_take(struct pools *in, size_t bytes)
         if (n && (n >= bytes ? b < bytes || n < b : b < bytes && n > b))
             best = i;
     }
-    if (best == HUGE_CACHE)
+    size_t have = best < HUGE_CACHE ? in->huge_cache[best].bytes : 0;
+    if (have < bytes)
+        huge_regret(in, bytes - have);
+    if (!have)
         return NULL;
-    struct pools_segment *s = in->huge_cache[best].s;
-    in->huge_cached_bytes -= in->huge_cache[best].bytes;
+    in->huge_cached_bytes -= have;
     in->huge_cache[best].bytes = 0;
-    return s;
+    *target = bytes;
+    if (have > bytes) {
+        /* Half of the budget at most lies idle in blocks: the other half is to be had by all. */
+        uint64_t most = huge_budget(in) / 2, spare = in->huge_spare_bytes, room = most > spare ? most - spare : 0;
+        *target = have - bytes <= room ? have : bytes + (size_t)(room & ~(uint64_t)(os_page_bytes() - 1));
+        in->huge_gone_lately += have - *target;
+    }
+    return in->huge_cache[best].s;
 }
 
-/* Brings a kept mapping to its new size; one that is at most an eighth too large stays as it is. */
+/* Brings a kept mapping to its new size. */
 static struct pools_segment *huge_fit(struct pools *in, struct pools_segment *s, size_t bytes)
 {
-    if (s->huge_bytes >= bytes && s->huge_bytes - bytes <= bytes / 8)
+    if (s->huge_bytes == bytes)
         return s;
     struct pools_segment *fit = os_remap_aligned(&in->account, s, s->huge_bytes, bytes, POOLS_SEGMENT);
     if (fit)
@@ -171,12 +189,11 @@ void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
     size_t offset = align > os_page_bytes() ? align : os_page_bytes();
     size_t bytes = huge_round(offset + size);
     pthread_mutex_lock(&in->huge_lock);
-    struct pools_segment *s = offset == os_page_bytes() ? huge_cache_take(in, bytes) : NULL;
-    if (!s && in->huge_gone_lately)
-        huge_regret(in, bytes);
+    size_t target = bytes;
+    struct pools_segment *s = offset == os_page_bytes() ? huge_cache_take(in, bytes, &target) : NULL;
     pthread_mutex_unlock(&in->huge_lock);
     if (s)
-        s = huge_fit(in, s, bytes);
+        s = huge_fit(in, s, target);
     *zero = !s;
     if (!s) {
         s = os_map(&in->account, bytes, POOLS_SEGMENT, 0);
@@ -189,6 +206,7 @@ void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
         s->huge_offset = offset;
         atomic_store_explicit(&s->map[offset >> POOLS_SLICE_SHIFT], POOLS_CLASS_HUGE, memory_order_relaxed);
     }
+    s->huge_spare = s->huge_bytes - bytes;
     pthread_mutex_lock(&in->huge_lock);
     huge_link(in, s);
     pthread_mutex_unlock(&in->huge_lock);
@@ -208,7 +226,7 @@ void pools_huge_free(struct pools *in, void *p)
     huge_unlink(in, s);
     size_t place = HUGE_CACHE;
     for (size_t i = 0; i < HUGE_CACHE; i++) {
-        if (in->huge_cache[i].bytes && in->huge_cached_bytes > budget) {
+        if (in->huge_cache[i].bytes && huge_kept(in) > budget) {
             gone[n].s = in->huge_cache[i].s;
             gone[n++].bytes = in->huge_cache[i].bytes;
             in->huge_cached_bytes -= in->huge_cache[i].bytes;
@@ -217,7 +235,7 @@ void pools_huge_free(struct pools *in, void *p)
         if (!in->huge_cache[i].bytes)
             place = i;
     }
-    if (place < HUGE_CACHE && s->huge_offset == os_page_bytes() && in->huge_cached_bytes + bytes <= budget) {
+    if (place < HUGE_CACHE && s->huge_offset == os_page_bytes() && huge_kept(in) + bytes <= budget) {
         in->huge_cache[place].s = s;
         in->huge_cache[place].bytes = bytes;
         in->huge_cached_bytes += bytes;
@@ -236,15 +254,20 @@ void *pools_huge_realloc(struct pools *in, void *p, size_t size)
 {
     struct pools_segment *s = pools_segment_of(p);
     size_t offset = s->huge_offset, old = s->huge_bytes, bytes = huge_round(offset + size);
-    if (bytes == old)
-        return p;
     pthread_mutex_lock(&in->huge_lock);
     huge_unlink(in, s);
+    if (bytes <= old && old - bytes <= s->huge_spare) { /* it grows into what is spare */
+        s->huge_spare = old - bytes;
+        huge_link(in, s);
+        pthread_mutex_unlock(&in->huge_lock);
+        return p;
+    }
     pthread_mutex_unlock(&in->huge_lock);
     struct pools_segment *moved = os_remap_aligned(&in->account, s, old, bytes, POOLS_SEGMENT);
     if (moved) {
         s = moved;
         s->huge_bytes = bytes;
+        s->huge_spare = 0;
     }
     pthread_mutex_lock(&in->huge_lock);
     huge_link(in, s);
@@ -276,6 +299,6 @@ void pools_huge_close(struct pools *in)
     memset(in->huge_cache, 0, sizeof in->huge_cache);
     in->huge = NULL;
     in->aligned = NULL;
-    in->huge_bytes = in->huge_count = in->huge_cached_bytes = 0;
+    in->huge_bytes = in->huge_count = in->huge_cached_bytes = in->huge_spare_bytes = 0;
     in->huge_regret = in->huge_gone_lately = in->huge_regret_ns = 0;
 }

@@ -3,7 +3,7 @@
  *   segment   4 MiB, aligned to 4 MiB, from os_map; slices of 16 KiB; the first two are its header   span.c
  *   run       consecutive slices of one segment: a page, or one large block (128 KiB to 1 MiB)         span.c
  *   page      a run cut into blocks of one size class: 64 KiB, 256 KiB or 1 MiB                        page.c
- *   heap      what one thread has: a bin a class, an outbox, the stacks of pages with free blocks      heap.c
+ *   heap      what one thread has: a bin and a stash a class, an outbox, the stacks of pages with free blocks  heap.c
  *   huge      a block over 1 MiB, with a mapping of its own                                            huge.c
  *
  *   segment:  +0       struct pools_segment: lists, bitmaps of slices
@@ -12,17 +12,23 @@
  *             +32 KiB  slices 2..255
  *
  * Where a block is, and the conservation law. A block that was carved from its page is in one of four places:
- * with the program (live), in a bin or an outbox of some heap (cached), or on its page's own list (home).
+ * with the program (live), in a bin, a stash or an outbox of some heap (cached), or on its page's own list (home).
  *      carved = live + cached + home        for every page, at every moment
  * `home` and `carved` are fields of one 64-bit atomic word, so that the thread whose push makes home ==
  * carved knows, alone, that the page has no block left anywhere else.
  *
  * The fast paths touch no page. malloc pops the bin of the class, free pushes on it: last in, first out, over
  * all pages of the thread, so that what was freed last, and is in cache, is used next. A block whose page
- * another heap owns goes to the outbox instead, is gathered there by page, and goes home in batches: a block
- * is used again by the heap that owns its page, so that threads do not come to share cache lines (Hoard's
- * passive false sharing). The owner's id in the segment's map is therefore policy: reading an old one, or
- * that of two heaps with the same 16 bits, sends a block a longer way and breaks nothing.
+ * another heap owns takes one of two ways:
+ *   swap   A thread that has drawn blocks of the class from pages of its own may keep as many of others' in its stash
+ *          (at most POOLS_STASH_BYTES), which becomes its bin when that is empty. Threads that hand blocks to each
+ *          other and ask for as many thus live on what they get, without a word between them, and the lines of a block
+ *          move once a turn, not twice; a thread that only frees has earned no room.
+ *   home   All else goes to the outbox, is gathered there by page, and goes home in batches, to be used again by the
+ *          heap that owns its page. So do all blocks under a cache line, so that threads do not come to share lines
+ *          (Hoard's passive false sharing); of larger ones, at most the ends are shared.
+ * The owner's id in the segment's map is therefore policy: reading an old one, or that of two heaps with the same 16
+ * bits, sends a block a longer way and breaks nothing.
  *
  * A page's list is a Treiber stack: any thread pushes a chain by compare-and-swap, only one thread may take,
  * and takes all. Push and take-all have no ABA problem: a push needs of the old head that it is the head.
@@ -46,8 +52,8 @@
  * delayed free; Lietar et al., "snmalloc: a message passing allocator" (ISMM'19): remote frees leave in
  * batches; Berger et al., "Hoard" (ASPLOS'00): bounded blow-up, false sharing; Aigner et al., "scalloc"
  * (OOPSLA'15): spans whose frees are lock-free and eager return; Ghemawat and Menage, "TCMalloc": per-thread
- * lists by class. We differ from mimalloc in that free does not push on the page, from TCMalloc in that
- * blocks have a home. */
+ * lists by class, others' blocks among them. We differ from mimalloc in that free does not push on the page, from
+ * TCMalloc in that blocks have a home, to which all go that are more than a thread's own demand. */
 #ifndef HG_ALLOC_POOLS_POOLS_H
 #define HG_ALLOC_POOLS_POOLS_H
 
@@ -67,7 +73,10 @@
 #define POOLS_LARGE_MAX     ((size_t)1 << 20)  /* the largest run; above, a mapping of its own */
 #define POOLS_OUTBOX        64u                /* pages that an outbox gathers for at once */
 #define POOLS_OUTBOX_BYTES  ((size_t)4 << 10)  /* for one page before they go */
+#define POOLS_STASH_MIN     ((size_t)64)       /* a cache line: smaller blocks of others always go home */
+#define POOLS_STASH_BYTES   ((size_t)64 << 10) /* of others' blocks of a class: a page of the small ones */
 #define POOLS_KEEP          ((int64_t)1 << 20) /* bytes that a heap, and the instance, hold without a reason */
+#define POOLS_BREATH        ((uint64_t)8 << 20) /* and as much again if it was missed lately, however little is live */
 
 #define POOLS_CLASS_LARGE 254u
 #define POOLS_CLASS_HUGE  255u
@@ -112,7 +121,7 @@ struct pools_segment {
     unsigned free_count, dirty_count, largest;
     uint64_t *walk_bits; /* used by walks alone */
     /* of a huge block's mapping (in no list above): */
-    size_t huge_bytes, huge_offset;
+    size_t huge_bytes, huge_offset, huge_spare; /* spare: at its end, beyond what was asked for */
     struct pools_segment *huge_next, *huge_prev;
     bool huge_zero;
     _Atomic uint32_t map[POOLS_SLICES];
@@ -124,6 +133,14 @@ struct pools_bin {
     void *head;
     uint32_t weight; /* of one block: its size and a part for the page that it may keep from being freed */
     uint32_t unused_;
+};
+
+/* Others' blocks that the thread freed and will use itself. Those in the stash are on their owner's books as live;
+ * those that the stash made a bin were booked as given out to the program, see heap_stash_use. */
+struct pools_stash {
+    void *head;
+    uint32_t count;
+    uint32_t room; /* for so many more */
 };
 
 struct pools_outbox {
@@ -144,6 +161,7 @@ struct pools_heap {
     int64_t out; /* weight of its pages' blocks that are not at home: live and cached */
     struct pools *in;
     struct pools_page *fresh[POOLS_CLASSES]; /* being carved; LISTED, in no stack */
+    struct pools_stash stash[POOLS_CLASSES];
     struct pools_outbox outbox[POOLS_OUTBOX];
     /* Written by all. */
     _Alignas(
@@ -191,7 +209,7 @@ struct pools {
         struct pools_segment *s;
         size_t bytes;
     } huge_cache[16];
-    uint64_t huge_cached_bytes;
+    uint64_t huge_cached_bytes, huge_spare_bytes;
     uint64_t huge_regret, huge_gone_lately, huge_regret_ns; /* see huge.c */
     struct pools_aligned *aligned; /* blocks aligned to a segment or more, which have no header before them */
     _Atomic uint64_t aligned_count;

@@ -216,7 +216,9 @@ static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first
 
 static uint64_t span_budget(const struct pools *in)
 {
-    return (uint64_t)POOLS_KEEP / POOLS_SLICE + in->active_slices / 8 + in->regretted_slices;
+    uint64_t most = POOLS_BREATH / POOLS_SLICE + in->active_slices / 2;
+    return (uint64_t)POOLS_KEEP / POOLS_SLICE + in->active_slices / 8 +
+           (in->regretted_slices < most ? in->regretted_slices : most);
 }
 
 /* Purged memory that is asked for again within SPAN_REGRET_NS was purged too soon: the budget grows by as much,

@@ -4,14 +4,17 @@
 
 #include <string.h>
 
-/* Calls f for every block in a bin or an outbox. */
+/* Calls f for every block in a bin, a stash or an outbox. */
 static void walk_cached(struct pools *in, void (*f)(void *arg, void *block), void *arg)
 {
     /* Acquire: pairs with the birth of a heap. */
     for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h; h = h->all_next) {
-        for (unsigned c = 0; c < POOLS_CLASSES; c++)
+        for (unsigned c = 0; c < POOLS_CLASSES; c++) {
             for (void *p = h->bin[c].head; p; p = *(void **)p)
                 f(arg, p);
+            for (void *p = h->stash[c].head; p; p = *(void **)p)
+                f(arg, p);
+        }
         for (unsigned i = 0; i < POOLS_OUTBOX; i++) {
             void *p = h->outbox[i].page ? h->outbox[i].head : NULL;
             for (unsigned n = h->outbox[i].count - h->outbox[i].left; p && n; n--, p = *(void **)p)
@@ -114,13 +117,15 @@ void pools_report(void *ctx, const struct alloc_sink *sink)
 {
     struct walk_totals t = walk_totals(ctx);
     struct {
-        uint64_t heaps, dead, segments, outbox, huge, huge_bytes, huge_cached, dirty, purged, purges, maps,
-            unmaps;
+        uint64_t heaps, dead, segments, stashed, outbox, huge, huge_bytes, huge_cached, dirty, purged, purges,
+            maps, unmaps;
     } sum = {0};
     for (struct pools *in = ctx; in; in = in->beside) {
         for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h;
              h = h->all_next) {
             sum.heaps++;
+            for (unsigned c = 0; c < POOLS_CLASSES; c++)
+                sum.stashed += h->stash[c].count;
             for (unsigned i = 0; i < POOLS_OUTBOX; i++)
                 sum.outbox += h->outbox[i].page ? h->outbox[i].count - h->outbox[i].left : 0;
         }
@@ -147,6 +152,7 @@ void pools_report(void *ctx, const struct alloc_sink *sink)
         {"heap.blocks_live", t.live_blocks},
         {"heap.blocks_home", t.blocks_home},
         {"heap.blocks_cached", t.blocks_cached},
+        {"heap.blocks_stashed", sum.stashed},
         {"heap.blocks_outbox", sum.outbox},
         {"heap.large_blocks", t.large},
         {"heap.huge_blocks", sum.huge},

@@ -1,6 +1,6 @@
 # heapgauge: build, test, bench, install.
 #
-#   make                 release build in build/release/     (MODE=release|debug|asan|tsan|cov|fuzz)
+#   make                 release build in build/release/     (MODE=release|debug|strict|asan|tsan|cov|fuzz)
 #   make test            installs what is missing, then every test, under prove
 #   make bench           installs what is missing, then from a recorded program to results/<date>-<host>/report.html
 #   make perf            the speed goals, as ratios in one run
@@ -38,6 +38,7 @@ WARN += -Wwrite-strings        # string literals are const
 BASE := -std=gnu17 -D_GNU_SOURCE -g -fno-strict-aliasing -fno-omit-frame-pointer -pthread $(WARN)
 FLAGS_release := -O3 -DNDEBUG
 FLAGS_debug   := -O1 -DHG_DEBUG=1
+FLAGS_strict  := -O1 -DHG_DEBUG=1 -DHG_STRICT=1
 FLAGS_asan    := -O1 -DHG_DEBUG=1 -DHG_ASAN=1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FLAGS_tsan    := -O1 -DHG_TSAN=1 -fsanitize=thread
 FLAGS_cov     := -O0 --coverage
@@ -46,7 +47,7 @@ ifeq ($(MODE),fuzz)
 CC := clang
 endif
 ifeq ($(origin FLAGS_$(MODE)),undefined)
-$(error MODE=$(MODE) is not known: release debug asan tsan cov fuzz)
+$(error MODE=$(MODE) is not known: release debug strict asan tsan cov fuzz)
 endif
 CFLAGS  := $(BASE) $(FLAGS_$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS := -pthread $(FLAGS_$(MODE)) $(EXTRA_LDFLAGS)
@@ -65,8 +66,9 @@ LEVEL_C  := $(filter-out $(OBJECT_C),$(wildcard workloads/*.c)) $(wildcard workl
 HGT_C    := $(wildcard workloads/trace/hgt*.c)
 RECORD_C := $(wildcard workloads/trace/record*.c)
 CHILD_C  := $(wildcard bench/child*.c)
-SHARED_C := $(wildcard bench/hist.c bench/mmu.c bench/sha256.c)
-FRONT_C  := $(filter-out $(CHILD_C) $(SHARED_C),$(wildcard bench/*.c)) $(wildcard workloads/trace/tool*.c) workloads/list.c workloads/objscript.c workloads/objmodel.c gc/list.c
+SHARED_C := $(wildcard bench/hist.c bench/metered.c bench/mmu.c bench/sha256.c)
+FRONT_C  := $(filter-out $(CHILD_C) $(SHARED_C),$(wildcard bench/*.c)) $(wildcard workloads/trace/tool*.c) workloads/list.c workloads/objscript.c workloads/objmodel.c \
+            gc/list.c gc/graph.c gc/snapshot.c
 SHIM_C   := $(wildcard alloc/shim*.c)
 
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))

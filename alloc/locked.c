@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "callsite.h"
 #include "os.h"
+#include "waits.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -12,14 +13,25 @@
 struct locked {
     pthread_mutex_t mutex;
     struct alloc inner;
+    uint64_t acquisitions; /* in mutex */
+    struct waits waits;    /* of those that did not have it at once */
 };
 
 static struct os_account locked_account;
 
-#define LOCKED(ctx, call)          \
-    struct locked *l = ctx;        \
-    pthread_mutex_lock(&l->mutex); \
-    call;                          \
+static void locked_wait(struct locked *l)
+{
+    uint64_t start = os_now_ns();
+    pthread_mutex_lock(&l->mutex);
+    waits_add(&l->waits, os_now_ns() - start);
+}
+
+#define LOCKED(ctx, call)                 \
+    struct locked *l = ctx;               \
+    if (pthread_mutex_trylock(&l->mutex)) \
+        locked_wait(l);                   \
+    l->acquisitions++;                    \
+    call;                                 \
     pthread_mutex_unlock(&l->mutex)
 
 static CALLSITE_WRAPPER void *locked_malloc(void *ctx, size_t size)
@@ -90,6 +102,11 @@ static void locked_report(void *ctx, const struct alloc_sink *sink)
     struct locked *l = ctx;
     if (l->inner.backend->report)
         l->inner.backend->report(l->inner.ctx, sink);
+    sink->integer(sink->arg, "lock.acquisitions", l->acquisitions);
+    sink->integer(sink->arg, "lock.contended", atomic_load_explicit(&l->waits.count, memory_order_relaxed));
+    sink->integer(sink->arg, "lock.wait_total_ns",
+                  atomic_load_explicit(&l->waits.total_ns, memory_order_relaxed));
+    sink->integer(sink->arg, "lock.wait_p99_ns", waits_quantile(&l->waits, 0.99));
 }
 
 static int locked_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg,

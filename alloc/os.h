@@ -21,9 +21,9 @@ extern struct os_account os_harness; /* for memory of the harness's own */
 enum {
     OS_POPULATE = 1 << 0, /* fault the pages in now */
     OS_HUGE = 1 << 1,     /* explicit huge pages; falls back to madvise and then to small ones */
-    OS_THP = 1 << 3,      /* transparent huge pages, where the kernel gives them to those who ask */
     OS_RESERVE = 1 << 2,  /* address space alone: may be far larger than memory (MAP_NORESERVE) */
-    OS_WIPE = 1 << 3,     /* reads as zero in a forked child; where the kernel cannot, NULL with EINVAL */
+    OS_THP = 1 << 3,      /* transparent huge pages, where the kernel gives them to those who ask */
+    OS_WIPE = 1 << 4,     /* reads as zero in a forked child; where the kernel cannot, NULL with EINVAL */
 };
 
 /* Zeroed, private, anonymous; bytes is rounded up to the page. align 0 takes what the kernel gives, else a
@@ -36,6 +36,9 @@ void *os_remap(struct os_account *account, void *p, size_t old_bytes, size_t new
 void *os_remap_aligned(struct os_account *account, void *p, size_t old_bytes, size_t new_bytes, size_t align);
 /* Contents may be lost: MADV_DONTNEED (now) or MADV_FREE (when memory is short). */
 void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily);
+/* Faults the pages of [p, p + bytes) in, for writing, by one call. false where the kernel cannot (before Linux 5.14) or
+ * memory is short: they come one by one when touched, then. */
+bool os_populate(struct os_account *account, void *p, size_t bytes);
 /* A file mapped shared (the control page) or for reading (a trace). */
 void *os_map_file(int fd, size_t bytes, bool writable);
 /* A piece of a file, shared and writable, its pages faulted in now; offset is a multiple of the page. */

@@ -28,6 +28,7 @@ struct cell {
     unsigned threads, processes;
     char place[64];
     struct place_plan plan; /* which processor each thread is bound to */
+    bool census;            /* no axis: its samples tell what lay in their heap */
 };
 
 struct cell_words { /* as a user wrote them; NULL or empty takes the default */

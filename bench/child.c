@@ -1,7 +1,7 @@
 /* child.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started by the front
  * alone (spawn.c); its arguments are NAME=VALUE words:
  *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N process=I/N seed=S cpus=0,1 node=N latency=N
- *   library=PATH heapmap=FILE pauses=FILE oracle=N
+ *   library=PATH heapmap=FILE pauses=FILE oracle=N census=1 heap_snapshot=FILE
  *
  * With one thread the main thread does the work and no other exists: a second thread would take the C library's malloc
  * off its single-thread path. */
@@ -78,13 +78,15 @@ static void child_set_rc(const char *text)
 {
     size_t n = strcspn(text, ":");
     for (const struct policy_info *p = policy_list; p->name; p++)
-        if (strcmp(p->name, HG_RC_NAME) == 0 && strlen(p->name) == n && strncmp(p->name, text, n) == 0)
+        if (strlen(p->name) == n && strncmp(p->name, text, n) == 0)
             child.cell.rc = p;
     if (!child.cell.rc)
-        child_bad("this worker is of another refcount policy");
+        child_bad("no such refcount policy");
     if (param_parse(child.cell.rc->params, child.cell.rc_params, "refcount policy " HG_RC_NAME,
                     text[n] ? text + n + 1 : "", &child.message))
         child_bad(child.message.text);
+    if (strcmp(policy_worker(child.cell.rc, child.cell.rc_params), HG_RC_NAME) != 0)
+        child_bad("this worker is of another refcount policy");
 }
 
 static void child_set_cpus(const char *text)
@@ -141,6 +143,14 @@ static void child_read_cell(int argc, char **argv)
             snprintf(child.cell.pauses, sizeof child.cell.pauses, "%s", value);
         else if (strcmp(name, "oracle") == 0)
             child.cell.oracle = strtoull(value, NULL, 10);
+        else if (strcmp(name, "heap_snapshot") == 0)
+            snprintf(child.cell.heap_snapshot, sizeof child.cell.heap_snapshot, "%s", value);
+        else if (strcmp(name, "census") == 0)
+            child.cell.census = true;
+#ifdef HG_DEBUG
+        else if (strcmp(name, "fault") == 0)
+            snprintf(child.cell.fault, sizeof child.cell.fault, "%s", value);
+#endif
         else
             child_bad("a worker's argument is not known");
     }
@@ -287,6 +297,7 @@ static void child_phases(void)
     struct child_live live = child_live();
     uint64_t began_ns = os_now_ns();
     heapmap_write(child.sample.alloc, "begin", 0);
+    census_at(child.sample.runtime, &child.cell, child.gauge, "begin");
     say_phase("begin", live.requested, live.usable);
     if (child.sample.runtime)
         object_begin_measured(&child.cell, &child.sample);
@@ -296,17 +307,19 @@ static void child_phases(void)
     child_wait();
     probe_end();
     if (child.sample.runtime)
-        object_end_measured(child.sample.runtime);
+        object_end_measured(&child.sample);
     live = child_live();
     child_report_heap("peak");
     heapmap_write(child.sample.alloc, "peak", os_now_ns() - began_ns);
     say_phase("peak", live.requested, live.usable);
+    census_at(child.sample.runtime, &child.cell, child.gauge, "peak");
     child_wait();
     child_call(w->drain, 0);
     child_wait();
     child_report_heap("drained");
     heapmap_write(child.sample.alloc, "drained", os_now_ns() - began_ns);
     say_phase("drained", 0, 0);
+    census_at(child.sample.runtime, &child.cell, child.gauge, "drained");
     child_wait();
 }
 
@@ -322,6 +335,14 @@ static void child_note_text(struct workload_sample *s, const char *key, const ch
 {
     (void)s;
     say_text(key, value);
+}
+
+uint64_t child_planned_ops(const struct child_cell *cell, const struct workload_sample *s)
+{
+    for (const struct param *row = cell->workload->params; row->name && !s->planned_ops; row++)
+        if (strcmp(row->name, "ops") == 0)
+            return *(const uint64_t *)(const void *)(cell->workload_params + row->offset);
+    return s->planned_ops;
 }
 
 static void child_setup(void)
@@ -353,6 +374,7 @@ static void child_setup(void)
     };
     heapmap_open(cell, s->alloc);
     probe_open(cell, s);
+    metered_open(cell, s);
     if (cell->gc)
         s->runtime = object_open(cell, s->alloc);
     for (unsigned i = 0; i < cell->threads; i++)
@@ -387,28 +409,32 @@ static void child_start_threads(pthread_t *ids)
 
 static void child_verify(void)
 {
-    uint64_t ops = 0, checksum = 0, faults = 0, failed = 0, start = UINT64_MAX, end = 0;
+    uint64_t ops = 0, checksum = 0, faults = 0, failed = 0;
+    struct pauses_run run = {.start_ns = UINT64_MAX};
     char text[128];
     for (unsigned i = 0; i < child.cell.threads; i++) {
         ops += child.thread[i].ops;
         checksum += child.thread[i].checksum;
         faults += child.thread[i].faults;
         failed += child.thread[i].failed_allocs;
-        start = child.start_ns[i] < start ? child.start_ns[i] : start;
-        end = child.end_ns[i] > end ? child.end_ns[i] : end;
+        run.start_ns = child.start_ns[i] < run.start_ns ? child.start_ns[i] : run.start_ns;
+        run.end_ns = child.end_ns[i] > run.end_ns ? child.end_ns[i] : run.end_ns;
+        run.threads_ns += child.end_ns[i] - child.start_ns[i];
     }
-    uint64_t wall = end > start ? end - start : 1;
+    uint64_t wall = run.end_ns > run.start_ns ? run.end_ns - run.start_ns : 1;
     say_integer("ops", ops);
     say_text("checksum", SAY_KEY(text, "%016llx", (unsigned long long)checksum));
     if (!child.cell.oracle) {
         say_integer("wall_ns", wall);
-        say_integer("probe.start_ns", start);
-        say_integer("probe.end_ns", end);
+        say_integer("probe.start_ns", run.start_ns);
+        say_integer("probe.end_ns", run.end_ns);
         say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
-        probe_report(&child.cell);
+        run.cpu_ns = probe_report(&child.cell);
+        metered_report(&child.cell);
         if (child.sample.runtime)
-            pauses_report(start, end);
+            pauses_report(&run);
     }
+    census_report(&child.cell);
     if (failed)
         say_fail("oom", SAY_KEY(text, "%llu allocations failed", (unsigned long long)failed));
     if (child.sample.workload->verify && child.sample.workload->verify(&child.sample))

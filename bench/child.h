@@ -1,6 +1,7 @@
 /* child.h: the parts of a worker. A worker runs one sample and exits: child.c reads its cell and walks through the phases,
- * child_say.c speaks to the front, child_probe.c measures, child_proof.c proves which library serves malloc,
- * child_object.c opens the runtime for object-level workloads, child_pauses.c logs its pauses, child_oracle.c finds its garbage. None of them calls malloc: the heap is the sample's own. */
+ * child_say.c speaks to the front, child_probe.c measures, child_metered.c asks what requests would
+ * have waited, child_proof.c proves which library serves malloc, child_object.c opens the runtime for object-level workloads, child_pauses.c logs its pauses, child_oracle.c finds its
+ * garbage, child_census.c looks into its heap. None of them calls malloc: the heap is the sample's own. */
 #ifndef HG_BENCH_CHILD_H
 #define HG_BENCH_CHILD_H
 
@@ -30,10 +31,15 @@ struct child_cell {
     unsigned cpus;
     int node; /* NUMA node that memory comes from, or -1 */
     int cpu[CHILD_CPUS_MAX];
-    char library[1024]; /* what must serve malloc; empty: the C library */
-    char heapmap[1024]; /* file for the heap map; empty: none */
-    char pauses[1024];  /* file for all pauses; empty: none */
-    uint64_t oracle;    /* walks of an oracle sample, which tells no times; 0: another sample */
+    char library[1024];       /* what must serve malloc; empty: the C library */
+    char heapmap[1024];       /* file for the heap map; empty: none */
+    char pauses[1024];        /* file for all pauses; empty: none */
+    uint64_t oracle;          /* walks of an oracle sample, which tells no times; 0: another sample */
+    char heap_snapshot[1024]; /* what its files' names begin with; empty: none */
+    bool census;
+#ifdef HG_DEBUG
+    char fault[16]; /* the phase after which a reference is lost, for the checker's own test; empty: none */
+#endif
 };
 
 /* child_say.c. Each line goes out by one write; a front that is gone ends the worker. */
@@ -54,11 +60,33 @@ void proof_of_library(const struct child_cell *cell);
 void probe_open(const struct child_cell *cell, struct workload_sample *s);
 void probe_begin(void); /* main thread, all others waiting */
 void probe_end(void);
-void probe_report(const struct child_cell *cell);
+uint64_t probe_report(const struct child_cell *cell); /* returns cpu_ns */
+
+struct hist;
+void say_latency(const char *op, const struct hist *h);
+
+/* child_metered.c: gives the sample its request(). */
+void metered_open(const struct child_cell *cell, struct workload_sample *s);
+void metered_report(const struct child_cell *cell);
+
+/* Operations that run will do: the workload says it, or its parameter ops; 0: not known. */
+uint64_t child_planned_ops(const struct child_cell *cell, const struct workload_sample *s);
+
+/* child_file.c. A file that cannot be opened or written ends the sample; what is said names it: "the heap map". */
+struct child_file;
+struct child_file *child_file_open(const char *path, const char *what);
+void child_file_put(struct child_file *f, const char *text, size_t n);
+void child_file_flush(struct child_file *f);
+void child_file_close(struct child_file *f);
 
 /* child_heapmap.c; nothing is done when the cell asks for no map. */
 void heapmap_open(const struct child_cell *cell, const struct alloc *a);
 void heapmap_write(const struct alloc *a, const char *phase, uint64_t t_ns);
+
+/* child_census.c. At the barrier before the phase `when` (begin, peak, drained) is announced; without a runtime nothing. */
+#define CENSUS_ROWS 32 /* of each list in a record: the rows of more types are summed up in the last */
+void census_at(struct runtime *r, const struct child_cell *cell, struct gauge *gauge, const char *when);
+void census_report(const struct child_cell *cell); /* census{} */
 
 /* child_object.c */
 struct runtime *object_open(const struct child_cell *cell, const struct alloc *alloc);
@@ -67,7 +95,7 @@ void object_thread_begin(struct runtime *r,
 void object_thread_end(struct runtime *r, unsigned index);
 /* Main thread, all others waiting. The end says the runtime's counters of the measured phase. */
 void object_begin_measured(const struct child_cell *cell, struct workload_sample *s);
-void object_end_measured(struct runtime *r);
+void object_end_measured(const struct workload_sample *s);
 /* Compares the objects alive with what the workload means to keep, and closes the runtime. */
 void object_close(struct runtime *r, const struct child_cell *cell, struct workload_sample *s);
 
@@ -75,7 +103,12 @@ void object_close(struct runtime *r, const struct child_cell *cell, struct workl
 pause_sink *pauses_open(const struct child_cell *cell);
 void pauses_begin(void);
 void pauses_end(void);
-void pauses_report(uint64_t start_ns, uint64_t end_ns);
+struct pauses_run {
+    uint64_t start_ns, end_ns; /* of the measured phase: first begin, last end */
+    uint64_t threads_ns;       /* the sum of its threads' times */
+    uint64_t cpu_ns;
+};
+void pauses_report(const struct pauses_run *run);
 
 /* child_oracle.c: walks between begin and end. */
 void oracle_begin(const struct child_cell *cell, struct workload_sample *s);

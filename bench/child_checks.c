@@ -624,6 +624,19 @@ static void in_child(struct check *c, struct block *b, unsigned count)
     _exit(0);
 }
 
+static bool child_was_well(struct check *c, int status)
+{
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+        return fails(c, "the child of a fork waits for ever: a lock was held across it");
+    if (WIFSIGNALED(status))
+        return fails(c, "the child of a fork died of SIG%s", sigabbrev_np(WTERMSIG(status)));
+    if (WEXITSTATUS(status) != 0)
+        return fails(c, "the child of a fork %s",
+                     WEXITSTATUS(status) == 2 ? "found a block of its parent's changed"
+                                              : "could not allocate");
+    return true;
+}
+
 static void fork_often(struct check *c)
 {
     enum { COUNT = 100 };
@@ -648,13 +661,7 @@ static void fork_often(struct check *c)
             fails(c, "fork: %s", strerror(errno));
             return;
         }
-        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-            fails(c, "the child of a fork waits for ever: a lock was held across it");
-        else if (WIFSIGNALED(status))
-            fails(c, "the child of a fork died of SIG%s", sigabbrev_np(WTERMSIG(status)));
-        else if (WEXITSTATUS(status) != 0)
-            fails(c, "the child of a fork %s",
-                  WEXITSTATUS(status) == 2 ? "found a block of its parent's changed" : "could not allocate");
+        child_was_well(c, status);
         for (unsigned i = 0; i < COUNT && !c->reason[0]; i++) {
             if (!is_intact(c, &b[i], "by the child of a fork"))
                 return;
@@ -665,8 +672,33 @@ static void fork_often(struct check *c)
     }
 }
 
+/* A heap of 40 MiB: what an allocator asks of the kernel for memory of that extent must hold in a child too. */
+static bool fork_large(struct check *c)
+{
+    enum { COUNT = 80000, SIZE = 512 };
+    struct block *b = table(COUNT, sizeof *b);
+    int status = 0;
+    for (unsigned i = 0; i < COUNT; i++)
+        if (!new_block(c, &b[i], SIZE))
+            return false;
+    pid_t pid = fork();
+    if (pid == 0)
+        in_child(c, b, COUNT);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        return fails(c, "fork: %s", strerror(errno));
+    bool good = child_was_well(c, status);
+    for (unsigned i = 0; i < COUNT && good; i++) {
+        good = is_intact(c, &b[i], "by the child of a fork");
+        put(c, b[i].p);
+    }
+    os_unmap(&os_harness, b, COUNT * sizeof *b);
+    return good;
+}
+
 static bool check_fork(struct check *c)
 {
+    if (!fork_large(c))
+        return false;
 #ifdef HG_TSAN
     fork_often(c); /* the sanitizer does not bear a fork among threads */
     return !c->reason[0];

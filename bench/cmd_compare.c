@@ -199,7 +199,7 @@ static void compare_print_noise(const struct compare *c, size_t work)
     if (isfinite(n.drift))
         printf(" drift %s%s;", report_percent(n.drift).text, n.drifting ? " HIGH" : "");
     if (isfinite(n.steal_share))
-        printf(" steal %.1f %%%s", n.steal_share * 100, n.stolen ? " HIGH" : "");
+        printf(" steal %s%s", report_share(n.steal_share).text, n.stolen ? " HIGH" : "");
     else
         printf(" steal unknown");
     if (isfinite(n.switches_per_s))
@@ -259,8 +259,10 @@ static void compare_print_geometric(const struct compare *c)
 
 static void compare_print_header(const struct compare *c)
 {
-    printf("%s (%s), %s is better; ", c->metric->title, c->metric->key,
-           c->metric->more_is_better ? "more" : "less");
+    static const char rest[] = "ratio to the baseline of the same block";
+    int used = printf("%s (%s), %s is better;", c->metric->title, c->metric->key,
+                      c->metric->more_is_better ? "more" : "less");
+    putchar(used + sizeof rest > 80 ? '\n' : ' ');
     if (c->runs == 2) {
         printf("ratio of ");
         report_put_plain(stdout, c->run[1].dir, 200);
@@ -268,7 +270,7 @@ static void compare_print_header(const struct compare *c)
         report_put_plain(stdout, c->run[0].dir, 200);
         printf("\nThe two ran at different times: what drifted between them is in the ratio.\n");
     } else {
-        printf("ratio to the baseline of the same block\n");
+        printf("%s\n", rest);
     }
     putchar('\n');
 }
@@ -327,7 +329,7 @@ static void compare_print(const struct compare *c)
     printf("no difference (<x): the CI lies within x: the A/A noise, from 1 %% to 10 %%\n"
            "inconclusive (>x): x is the smallest effect that this run finds 4 times in 5\n");
     if (report_is_pause(c->metric))
-        printf("gc: share of wall time in the collector; waiting: most dead objects not yet freed;\n"
+        printf("gc: share of wall time in the collector; waiting: most dead objects not freed;\n"
                "refs: references followed for each object allocated; reclaim: median time from\n"
                "a cycle's death to its freeing, longest: the longest\n");
 }

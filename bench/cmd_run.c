@@ -1,5 +1,6 @@
 /* cmd_run.c: heapgauge run: the cells of one workload, from the command line. */
 #include "cmd.h"
+#include "report_census.h"
 #include "report_heapmap.h"
 #include "report_table.h"
 #include "session.h"
@@ -33,9 +34,24 @@
     P(S, TEXT, pauses, "", "", "file for every pause, as CSV, of one cell and sample")              \
     P(S, COUNT, oracle, "0", "0-100k",                                                              \
       "an extra sample of each object cell with so many exact counts of its garbage, and no times") \
+    P(S, FLAG, census, "0", "",                                                                     \
+      "what lies in the heap at the peak by type, and what grew (object workloads)")                \
+    P(S, TEXT, heap_snapshot, "", "",                                                               \
+      "FILE.begin, FILE.peak, FILE.drained for heapgauge heap, of one cell and sample")             \
     P(S, FLAG, quiet, "0", "", "no progress on standard error")
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
+
+/* A file that the worker will write, or none: found out before any work. */
+static int run_can_write(const char *option, const char *path, struct message *m)
+{
+    FILE *f = path[0] ? fopen(path, "ae") : NULL;
+    if (path[0] && !f)
+        return message_set(m, -errno, "%s: cannot write %.500s: %s", option, path, strerror(errno));
+    if (f)
+        fclose(f);
+    return 0;
+}
 
 static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places,
                     struct message *m)
@@ -48,13 +64,21 @@ static int run_plan(struct plan *plan, const struct run_options *o, const struct
                              .processes = o->processes,
                              .parallel = o->parallel,
                              .place = o->place,
+                             .census = o->census,
                              .dashes = "--"};
     int err = plan_add(plan, &axes, places, m);
-    if (!err && o->heapmap[0] && (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1))
-        err = message_set(
-            m, -EINVAL,
-            "--heapmap shows one heap: one allocator, one number of threads, one process, one sample");
     bool object = plan->cells && plan->cell[0].cell.gc;
+    if (!err && (o->census || o->heap_snapshot[0]) && !object)
+        err = message_set(m, -EINVAL,
+                          "--%s looks at objects: workload %s needs a refcount policy for that, --rc gil for "
+                          "example",
+                          o->census ? "census" : "heap-snapshot", plan->cell[0].cell.workload->name);
+    if (!err && (o->heapmap[0] || o->heap_snapshot[0]) &&
+        (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1))
+        err = message_set(m, -EINVAL,
+                          "--%s shows one heap: one cell (allocator, policy, collector, number of threads), "
+                          "one process, one sample",
+                          o->heapmap[0] ? "heapmap" : "heap-snapshot");
     if (!err && o->pauses[0] &&
         (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1 || !object))
         err = message_set(m, -EINVAL,
@@ -63,6 +87,10 @@ static int run_plan(struct plan *plan, const struct run_options *o, const struct
     if (!err && o->oracle && !object)
         err = message_set(m, -EINVAL,
                           "--oracle counts dead objects: it needs an object workload, --rc gil for example");
+    if (!err)
+        err = run_can_write("--pauses", o->pauses, m);
+    if (!err)
+        err = run_can_write("--heapmap", o->heapmap, m);
     plan->oracle = o->oracle;
     return err ? err : plan_order(plan, (unsigned)o->samples, o->seed, 0, 1);
 }
@@ -90,7 +118,8 @@ int cmd_run(const struct command *self, int argc, char **argv)
                    .memory_bytes = session_memory_limit(o.memory_limit),
                    .latency_every = (uint32_t)o.latency,
                    .heapmap = o.heapmap[0] ? o.heapmap : NULL,
-                   .pauses = o.pauses[0] ? o.pauses : NULL},
+                   .pauses = o.pauses[0] ? o.pauses : NULL,
+                   .heap_snapshot = o.heap_snapshot[0] ? o.heap_snapshot : NULL},
         .settle_ns = o.settle,
         .settle_always = true,
         .json = o.json,
@@ -115,9 +144,12 @@ int cmd_run(const struct command *self, int argc, char **argv)
         }
         if (!o.json)
             report_table(stdout, s.sample, s.samples, NULL);
+        if (!o.json)
+            report_census(stdout, s.sample, s.samples);
     }
     char picture[8192];
-    if (o.heapmap[0] && status == EXIT_DONE) {
+    if (o.heapmap[0] && status == EXIT_DONE && s.samples == 1 &&
+        strcmp(record_text(s.sample[0], "status"), "ok") == 0) {
         /* The map itself is written; without gnuplot there is no picture, and it is said. */
         if (report_heapmap(o.heapmap, plan.cell[0].cell.alloc.text, picture, sizeof picture, &m) == 0)
             fprintf(stderr, "the heap map is in %s, drawn in %s\n", o.heapmap, picture);

@@ -1,6 +1,7 @@
 /* cmd_suite.c: heapgauge suite: a file of cells, in randomised blocks, into a run folder. */
 #include "cmd.h"
 #include "paths.h"
+#include "report_census.h"
 #include "report_table.h"
 #include "session.h"
 #include "suite.h"
@@ -106,6 +107,7 @@ static int suite_table(const char *dir, const char *baseline, struct message *m)
     if (err)
         return err;
     report_table(stdout, run.sample, run.samples, baseline);
+    report_census(stdout, run.sample, run.samples);
     store_unload(&run);
     return 0;
 }

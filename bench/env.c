@@ -480,8 +480,14 @@ void env_record(struct record *r, const char *prefix)
     env_record_machine(r, prefix, "");
     env_put_topology(&o);
     env_put_build(&o);
-    static const char *const programs[] = {"heapgauge", "heapgauge-worker-gil", "heapgauge-worker-objlock",
-                                           "heapgauge-worker-atomic", "heapgauge-worker-biased"};
+    static const char *const programs[] = {"heapgauge",
+                                           "heapgauge-worker-gil",
+                                           "heapgauge-worker-gil312",
+                                           "heapgauge-worker-gil314",
+                                           "heapgauge-worker-objlock",
+                                           "heapgauge-worker-atomic",
+                                           "heapgauge-worker-biased",
+                                           "heapgauge-worker-tracing"};
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
         env_put_binary(&o, programs[i]);
 }

@@ -79,6 +79,7 @@ int plan_add(struct plan *p, const struct plan_axes *a, const struct place *plac
             err = cell_make(&cell, &words, places, m);
             if (err && (err != -ENOTSUP || !a->keep_refused))
                 break;
+            cell.census = a->census && cell.rc;
             const char *refused = err ? m->text : NULL;
             if (together && cell.processes > 1 && cell.workload->level != LEVEL_OBJECT)
                 return message_set(

@@ -36,6 +36,7 @@ struct plan {
 struct plan_axes {
     const char *workload, *alloc, *rc, *gc, *threads, *processes, *parallel, *place;
     const char *baseline; /* these cells run twice; NULL: none does */
+    bool census;          /* of object cells: their samples tell what lay in their heap */
     const char *dashes;   /* before an option's name in messages: "--" or "" */
     bool keep_refused; /* a combination that cannot work becomes a not-applicable cell; else it is an error */
 };

@@ -129,7 +129,7 @@ void report_lbo_table(FILE *out, const struct report_data *d, const struct repor
         fputc('\n', out);
     }
     if (any)
-        fputs("Hodges-Lehmann over blocks, exact signed-rank CI; gc: collector's share of the time\n", out);
+        fputs("Hodges-Lehmann over blocks, exact signed-rank CI; gc: share of time collecting\n", out);
 }
 
 void report_lbo_record(struct record *r, const struct report_data *d, const struct report_lbo *lbo)

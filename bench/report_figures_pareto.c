@@ -33,6 +33,11 @@ static int by_x(const void *a, const void *b)
     return (p->y.estimate > q->y.estimate) - (p->y.estimate < q->y.estimate);
 }
 
+static bool can_be_shown(struct stats_interval v)
+{
+    return v.estimate == 0 || (v.lo > 1e-3 && v.hi < 1e18);
+}
+
 /* The choices that have both figures: how many. */
 static size_t pick_choices(const struct report_data *d, const struct report_work *w,
                            const struct figure_pareto *what, struct choice out[FIGURES_SERIES])
@@ -41,7 +46,7 @@ static size_t pick_choices(const struct report_data *d, const struct report_work
     size_t picked = figure_pick(d, w, what->y, false, FIGURES_BARS, cell), n = 0;
     for (size_t i = 0; i < picked && n < FIGURES_SERIES; i++) {
         struct choice at = {cell[i], level_of(cell[i], what->x), level_of(cell[i], what->y)};
-        if (isfinite(at.x.estimate) && isfinite(at.y.estimate) && at.x.estimate >= 0 && at.y.estimate >= 0)
+        if (can_be_shown(at.x) && can_be_shown(at.y))
             out[n++] = at;
     }
     return n;

@@ -165,7 +165,7 @@ static void put_latency(struct plot *p, const struct report_work *w, const struc
         bool tail = latency_keys[k].place == 0;
         double ns = tail ? report_maximum(c, &metric) : report_median(c, &metric);
         double place = tail ? pow(10, LATENCY_TAIL) : latency_keys[k].place;
-        if (!(ns > 0) || !isfinite(ns))
+        if (!(ns > 1e-3 && ns < 1e18)) /* a log axis has no 0; nor is there such a request */
             continue;
         fprintf(p->data, "%.9g %.9g\n", place, ns / 1e9);
         points++;

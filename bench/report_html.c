@@ -1,6 +1,7 @@
 /* report_html.c: see report_html.h. */
 #include "report_html.h"
 
+#include "report_census.h"
 #include "report_html_runtime.h"
 #include "report_text.h"
 
@@ -145,7 +146,7 @@ static void put_noise(FILE *f, const struct report_page *page, size_t work)
         put_gate(f, n.drifting, text);
     }
     if (isfinite(n.steal_share)) {
-        snprintf(text, sizeof text, "stolen time up to %.1f %%", n.steal_share * 100);
+        snprintf(text, sizeof text, "stolen time up to %s", report_share(n.steal_share).text);
         fputs("; ", f);
         put_gate(f, n.stolen, text);
     }
@@ -378,6 +379,7 @@ int report_html(const struct report_page *page, const char *dir, struct message 
     put_trouble(f, page);
     put_figures(f, page, FIGURES_OVERVIEW);
     put_sections(f, page);
+    report_census_html(f, page->run->sample, page->run->samples);
     fputs("<details><summary>The machine, the build, the run</summary>\n<dl>\n", f);
     put_object(f, page->run->run, "", "");
     fputs("</dl></details>\n</body>\n</html>\n", f);

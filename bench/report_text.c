@@ -93,6 +93,7 @@ void report_put_csv_number(FILE *out, double value)
 static struct report_figure scaled(double value, double thousand, const char *const *units, size_t count)
 {
     struct report_figure f;
+    const double whole = value;
     size_t u = 0;
     while (fabs(value) >= 999.5 && u + 1 < count) {
         value /= thousand;
@@ -101,7 +102,10 @@ static struct report_figure scaled(double value, double thousand, const char *co
     int digits = fabs(value) < 9.995 ? 2 : fabs(value) < 99.95 ? 1 : 0;
     if (u == 0 && value == floor(value))
         digits = 0;
-    snprintf(f.text, sizeof f.text, "%.*f%s%s", digits, value, *units[u] ? " " : "", units[u]);
+    if (fabs(value) >= 99999.5) /* larger than any unit is for */
+        snprintf(f.text, sizeof f.text, "%.0e%s%s", whole, *units[0] ? " " : "", units[0]);
+    else
+        snprintf(f.text, sizeof f.text, "%.*f%s%s", digits, value, *units[u] ? " " : "", units[u]);
     return f;
 }
 
@@ -172,7 +176,8 @@ struct report_figure report_percent(double log_difference)
 {
     struct report_figure f = {"-"};
     if (isfinite(log_difference))
-        snprintf(f.text, sizeof f.text, "%+.1f %%", expm1(log_difference) * 100);
+        snprintf(f.text, sizeof f.text, log_difference < 4 ? "%+.1f %%" : "%+.0e %%",
+                 expm1(log_difference) * 100);
     return f;
 }
 

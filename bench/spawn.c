@@ -160,6 +160,10 @@ static char **spawn_arguments(const struct spawn *s, const char *worker, unsigne
         spawn_word(w, "pauses=%s", l->pauses);
     if (l->oracle)
         spawn_word(w, "oracle=%llu", (unsigned long long)l->oracle);
+    if (l->heap_snapshot)
+        spawn_word(w, "heap_snapshot=%s", l->heap_snapshot);
+    if (c->census)
+        spawn_word(w, "census=1");
     return w->argv;
 }
 
@@ -328,12 +332,25 @@ static uint64_t spawn_rss(const struct spawn *s, bool exact)
     return sum;
 }
 
+/* A worker that looks into its heap has memory of its own for it just now, which is none of the workload's. */
+static bool spawn_walks(const struct spawn *s)
+{
+    for (unsigned i = 0; i < s->children; i++)
+        if (atomic_load_explicit(&s->child[i].gauge->walking, memory_order_seq_cst))
+            return true;
+    return false;
+}
+
 static void spawn_observe(struct spawn *s, bool always)
 {
     if (s->phase < PHASE_BASELINE || s->phase > PHASE_PEAK)
         return;
+    if (spawn_walks(s))
+        return;
     uint64_t live, allocated, rss = spawn_rss(s, always);
     spawn_sum_gauges(s, &live, &allocated);
+    if (spawn_walks(s)) /* it began meanwhile */
+        return;
     watch_add(&s->measure.timeline, rss, live, allocated, always);
     if (s->limits->memory_bytes && rss > s->limits->memory_bytes)
         spawn_status(s, "oom", "more than its limit of %llu MiB resident (--memory-limit)",
@@ -382,7 +399,8 @@ static void spawn_reach(struct spawn *s)
     case PHASE_DRAINED:
         for (unsigned i = 0; i < s->children; i++) {
             uint64_t hwm;
-            if (watch_high_water(s->child[i].pid, &hwm))
+            /* The kernel's mark has the walks of a census in it. */
+            if (!s->cell->census && !s->limits->heap_snapshot && watch_high_water(s->child[i].pid, &hwm))
                 s->measure.vm_hwm_bytes += hwm;
         }
         s->drained_ns = os_now_ns();
@@ -572,6 +590,17 @@ static void spawn_combine(struct spawn *s)
     record_set_real(s->sample, "ops_per_s", ops * 1e9 / (double)(end - start));
 }
 
+/* A census is said as far as there is something to say: nothing that grew is an empty list, no leak a null. */
+static void spawn_complete_census(struct spawn *s)
+{
+    if (!record_has(s->sample, "census.objects"))
+        return;
+    if (!record_has(s->sample, "census.growth"))
+        record_set_integers(s->sample, "census.growth", NULL, 0);
+    if (!record_has(s->sample, "census.leak"))
+        record_set_null(s->sample, "census.leak");
+}
+
 static void spawn_library_digest(struct spawn *s)
 {
     const char *path = record_text(s->sample, "library.path");
@@ -605,7 +634,8 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limi
     s->sample = sample;
     s->measure.rss_100ms_bytes = s->measure.rss_1s_bytes = MEASURE_UNKNOWN;
     char worker[PATH_MAX], name[64];
-    snprintf(name, sizeof name, "heapgauge-worker-%s", cell->rc ? cell->rc->name : "gil");
+    snprintf(name, sizeof name, "heapgauge-worker-%s",
+             cell->rc ? policy_worker(cell->rc, cell->rc_params) : "gil");
     int err = paths_program(name, worker, sizeof worker, m);
     if (err)
         return err;
@@ -631,6 +661,7 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limi
     else
         measure_record(&s->measure, sample);
     spawn_library_digest(s);
+    spawn_complete_census(s);
     record_set_text(sample, "status", s->status[0] ? s->status : "ok");
     if (s->status[0])
         record_set_text(sample, "reason", s->reason);

@@ -17,6 +17,7 @@ struct spawn_limits {
     const char *heapmap; /* file for the heap map of the sample; NULL: none */
     const char *pauses;  /* file for its pauses; NULL: none */
     uint64_t oracle;     /* walks of an oracle sample, which has no times and no memory; 0: another sample */
+    const char *heap_snapshot; /* what the names of its heap snapshots begin with; NULL: none */
 };
 
 /* Set by a signal handler: the sample under way is ended and spawn_sample returns -EINTR. */

@@ -109,6 +109,7 @@ static const char *const sample_keys[] = {
     "lock.acquisitions",
     "lock.contended",
     "lock.wait_p99_ns",
+    "census",
     "memory.baseline_rss_bytes",
     "memory.peak_rss_bytes",
     "memory.vm_hwm_bytes",

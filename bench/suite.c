@@ -24,6 +24,7 @@ static const struct param *const suite_table = PARAM_TABLE(suite_options, SUITE_
     P(S, TEXT, threads, "1", "", "a list of numbers")                                             \
     P(S, TEXT, processes, "1", "", "a list of numbers")                                           \
     P(S, TEXT, parallel, "", "", "1x1, 2x1, 1x2: threads x processes, compared with one another") \
+    P(S, FLAG, census, "0", "", "what lay in the heap")                                           \
     P(S, TEXT, place, "none", "", "binding")                                                      \
     P(S, TEXT, baseline, "", "", "what the others are compared with")
 PARAM_STRUCT(section_options, SECTION_OPTIONS)
@@ -93,6 +94,7 @@ static int suite_section_cells(struct suite_reader *r)
                              .parallel = w->parallel,
                              .place = w->place,
                              .baseline = w->baseline[0] ? w->baseline : r->options.baseline,
+                             .census = w->census,
                              .dashes = "",
                              .keep_refused = true};
     return plan_add(&r->suite->plan, &axes, r->places, r->m);

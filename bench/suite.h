@@ -11,6 +11,7 @@
  *   alloc    = system, pools, preload:jemalloc
  *   threads  = 1, 2                    a group for each number of threads and of processes
  *   rc, gc, place, processes           as on the command line
+ *   census   = 1                       with what lay in the heap, of object workloads
  *   baseline = ...                     another one for this section: the label of a cell's alloc, rc or gc
  *
  * A word that is wrong is an error with file and line. A combination that cannot work is kept, to be recorded as

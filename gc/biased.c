@@ -98,7 +98,7 @@ static void biased_queue(struct object *o)
             object_dealloc(o);
         return;
     }
-    struct thread *owner = r->thread[tid - 1];
+    struct thread *owner = thread_at(r, tid - 1);
     struct biased_thread *b = biased_of(owner);
     bool no_memory = false;
     pthread_mutex_lock(&b->mutex);
@@ -226,9 +226,8 @@ static bool qsbr_reached(struct runtime *r, uint64_t goal)
     if (goal <= atomic_load_explicit(&qsbr_read_seq, memory_order_acquire))
         return true;
     uint64_t least = atomic_load_explicit(&qsbr_write_seq, memory_order_seq_cst);
-    unsigned threads = __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE);
-    for (unsigned i = 0; i < threads; i++) {
-        struct thread *t = __atomic_load_n(&r->thread[i], __ATOMIC_ACQUIRE);
+    for (unsigned i = 0, places = thread_places(r); i < places; i++) {
+        struct thread *t = thread_at(r, i);
         uint64_t seq = t ? atomic_load_explicit(&t->qsbr_seq, memory_order_seq_cst) : 0;
         if (seq && seq < least)
             least = seq;
@@ -240,12 +239,23 @@ static bool qsbr_reached(struct runtime *r, uint64_t goal)
     return goal <= least;
 }
 
+/* A container's block is marked in bit 0: it may be of another heap. */
+#define QSBR_GC ((uintptr_t)1)
+
+static void qsbr_release(void *p)
+{
+    if ((uintptr_t)p & QSBR_GC)
+        gc_mem_free((char *)p - QSBR_GC);
+    else
+        mem_free(p);
+}
+
 void qsbr_process(struct thread *t)
 {
     struct biased_thread *b = biased_of(t);
     b->until_process = QSBR_BATCH;
     while (b->item_first < b->items && qsbr_reached(t->runtime, b->item[b->item_first].goal))
-        mem_free(b->item[b->item_first++].p);
+        qsbr_release(b->item[b->item_first++].p);
     if (b->item_first == b->items) {
         b->item_first = b->items = 0;
     } else if (b->item_first > b->items / 2) {
@@ -270,7 +280,7 @@ void qsbr_free(void *p)
     if (b->items == b->item_room && !biased_grow((void **)&b->item, &b->item_room, sizeof *b->item)) {
         /* No memory to remember it: with the world stopped nobody is reading. */
         thread_stop_world(t->runtime);
-        mem_free(p);
+        qsbr_release(p);
         thread_start_world(t->runtime);
         return;
     }
@@ -291,17 +301,27 @@ void rc_free_block(struct object *o, void *block)
         qsbr_free(block);
 }
 
+void rc_free_gc_block(struct object *o, void *block)
+{
+    if (likely(rc_can_reuse(o))) {
+        gc_mem_free(block);
+    } else {
+        o->type = NULL; /* a walk leaves it out */
+        qsbr_free((char *)block + QSBR_GC);
+    }
+}
+
 /* Nobody runs any more. */
 void rc_runtime_close(struct runtime *r)
 {
-    for (unsigned i = 0; i < r->threads; i++) {
-        struct thread *t = r->thread[i];
+    for (unsigned i = 0, places = thread_places(r); i < places; i++) {
+        struct thread *t = thread_at(r, i);
         if (!t)
             continue;
         struct biased_thread *b = biased_of(t);
         rc_thread_merge(t);
         while (b->item_first < b->items)
-            mem_free(b->item[b->item_first++].p);
+            qsbr_release(b->item[b->item_first++].p);
         b->item_first = b->items = 0;
     }
 }

@@ -1,5 +1,7 @@
 /* collect.c: the gc module: what can be asked of any collector (collector.h). */
-#include "state.h"
+#include "heap.h"
+
+#include "../alloc/os.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -80,4 +82,57 @@ void gc_report_generations(const struct alloc_sink *sink, const struct gc_stats 
         snprintf(key, sizeof key, "gc.generations.%d.uncollectable", i);
         sink->integer(sink->arg, key, stats[i].uncollectable);
     }
+}
+
+/* --- gc.garbage -------------------------------------------------------------------------------------------- */
+
+#define GARBAGE_MAX ((size_t)1 << 28)
+
+static struct os_account garbage_account;
+static struct {
+    struct object **at; /* reserved, so that the root's place stays */
+    size_t count;
+} garbage;
+
+void gc_garbage_add(struct runtime *r, struct object *o)
+{
+    if (!garbage.at)
+        garbage.at = os_map(&garbage_account, GARBAGE_MAX * sizeof *garbage.at, 0, OS_RESERVE);
+    if (!garbage.at || garbage.count == GARBAGE_MAX)
+        return;
+    heap_root_remove(r, garbage.at);
+    rc_inc(o);
+    garbage.at[garbage.count++] = o;
+    heap_root_add(r, "gc.garbage", garbage.at, garbage.count);
+}
+
+size_t gc_garbage(struct object *const **at)
+{
+    *at = garbage.at;
+    return garbage.count;
+}
+
+size_t gc_garbage_clear(struct runtime *r)
+{
+    size_t count = garbage.count;
+    if (!count)
+        return 0;
+    heap_root_remove(r, garbage.at);
+    garbage.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct object *o = garbage.at[i];
+        if (o->type->clear)
+            o->type->clear(o);
+        rc_dec(o);
+    }
+    return count;
+}
+
+void gc_garbage_close(struct runtime *r)
+{
+    (void)r;
+    if (garbage.at)
+        os_unmap(&garbage_account, garbage.at, GARBAGE_MAX * sizeof *garbage.at);
+    garbage.at = NULL;
+    garbage.count = 0;
 }

@@ -289,12 +289,52 @@ static void clear_garbage(struct gc_head *garbage, struct gc_head *old)
     }
 }
 
+static int visit_legacy(struct object *o, void *arg)
+{
+    struct gc_head *legacy = arg;
+    if (object_is_gc(o) && gc_head_of(o)->prev & GC_PREV_COLLECTING) {
+        gc_head_of(o)->prev &= ~GC_PREV_COLLECTING;
+        gc_list_move(gc_head_of(o), legacy);
+    }
+    return 0;
+}
+
+/* Moves objects with a legacy finaliser, and what they lead to, from unreachable to legacy. */
+static void move_legacy(struct gc_head *unreachable, struct gc_head *legacy)
+{
+    for (struct gc_head *g = gc_next(unreachable), *next; g != unreachable; g = next) {
+        next = gc_next(g);
+        if (gc_object_of(g)->type->del)
+            visit_legacy(gc_object_of(g), legacy);
+    }
+    for (struct gc_head *g = gc_next(legacy); g != legacy; g = gc_next(g))
+        gc_traverse(gc_object_of(g), visit_legacy, legacy);
+}
+
+/* What of it is still there goes to old, those with such a finaliser to gc.garbage. */
+static uint64_t keep_legacy(struct runtime *r, struct gc_head *legacy, struct gc_head *old)
+{
+    uint64_t n = 0;
+    for (struct gc_head *g = gc_next(legacy); g != legacy; g = gc_next(g)) {
+        n++;
+        if (gc_object_of(g)->type->del)
+            gc_garbage_add(r, gc_object_of(g));
+    }
+    gc_list_merge(legacy, old);
+    return n;
+}
+
 uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct gc_head *old,
                         struct cycles_count *count)
 {
-    (void)r;
     if (gc_list_empty(unreachable))
         return 0;
+    struct gc_head legacy;
+    gc_list_init(&legacy);
+    if (unlikely(r->legacy_types)) {
+        move_legacy(unreachable, &legacy);
+        count->unreachable -= gc_list_size(&legacy);
+    }
     bool code_ran = false, finalisers = false;
     uint64_t collected = clear_weakrefs(unreachable, old, &code_ran, &finalisers);
     if (finalisers)
@@ -307,6 +347,7 @@ uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct g
     }
     collected += count->unreachable;
     clear_garbage(unreachable, old);
+    count->uncollectable += keep_legacy(r, &legacy, old);
     return collected;
 }
 
@@ -326,17 +367,18 @@ uint64_t gc_run_end(struct runtime *r, const struct gc_run *run, struct gc_log *
 {
     struct thread *t = thread_self;
     uint64_t freed = objects_dead(t) - run->freed;
-    log->stats[run->generation].collections++;
+    log->stats[run->generation].collections += !count->uncounted;
     log->stats[run->generation].collected += collected;
+    log->stats[run->generation].uncollectable += count->uncollectable;
     log->examined += count->examined;
     log->references += count->references;
     log->freed += freed;
     runtime_pause(r, cause, run->start_ns, os_now_ns(), count->examined, freed,
                   t->freed_bytes - run->freed_bytes);
-    gc_tell(r, GC_PHASE_STOP, run->generation, collected, 0);
+    gc_tell(r, GC_PHASE_STOP, run->generation, collected, count->uncollectable);
     t->collects = false;
     atomic_store_explicit(&r->gc.collecting, false, memory_order_relaxed);
-    return collected;
+    return collected + count->uncollectable;
 }
 
 void gc_log_report(const struct gc_log *log, const struct alloc_sink *sink)

@@ -65,9 +65,10 @@ int gc_list_each(struct gc_head *list, object_visit *visit, void *arg);
 
 /* What was seen in a list that was examined. */
 struct cycles_count {
-    uint64_t examined, unreachable;
+    uint64_t examined, unreachable, uncollectable;
     uint64_t references; /* that were traversed */
     uint32_t kinds;      /* 1 << type id of every object in the list */
+    bool uncounted;      /* the run is a pause, but none of the collections that stats tell */
 };
 
 /* Calls visit for each reference that o holds; visit is a constant, so that it is inlined here for the kinds
@@ -113,8 +114,8 @@ void cycles_deduce(struct gc_head *set, struct gc_head *unreachable, bool whole,
 uint64_t cycles_untrack_tuples(struct gc_head *list);
 uint64_t cycles_untrack_dicts(struct gc_head *list);
 
-/* The rest of a collection: weak references, finalisers, resurrection, clearing. What survives goes to old.
- * Returns the number of objects that count as collected. */
+/* The rest of a collection: legacy finalisers, weak references, finalisers, resurrection, clearing. What survives goes
+ * to old. Returns the number of objects that count as collected; adds to count->uncollectable. */
 uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct gc_head *old,
                         struct cycles_count *count);
 
@@ -128,7 +129,7 @@ struct gc_run {
     uint64_t start_ns, freed, freed_bytes;
 };
 void gc_run_begin(struct runtime *r, struct gc_run *run, int generation);
-/* Returns collected. */
+/* Returns what gc.collect() does: collected + uncollectable. */
 uint64_t gc_run_end(struct runtime *r, const struct gc_run *run, struct gc_log *log, enum pause_cause cause,
                     const struct cycles_count *count, uint64_t collected);
 /* The gc.* figures of a sample. */

@@ -1,13 +1,22 @@
 /* gil.h: the global interpreter lock with CPython's hand-over (Python/ceval_gil.c).
  *
- * take: while locked, wait at most interval_ns on cond; when that time passed, the lock is still held and
+ * take  while locked, wait at most interval_ns on cond; when that time passed, the lock is still held and
  *       nobody switched meanwhile, set BREAK_GIL in the holder's breaker. Then lock, and if another thread
- * held it last, count a switch and tell switch_cond. drop: unlock, signal cond. If we were asked to drop
- * (BREAK_GIL), wait once on switch_cond until another thread has taken it: forced switching, so that a
- * request never ends with the same thread running on.
+ *       held it last, count a switch and tell switch_cond.
+ * drop  unlock, signal cond. If we were asked to drop (BREAK_GIL), wait once on switch_cond until another thread
+ *       has taken it: forced switching, so that a request never ends with the same thread running on.
  *
- * Locking: `mutex` guards locked, last_holder (writes) and cond; `switch_mutex` guards the hand-over and
- * switch_cond. Order: mutex before switch_mutex. */
+ * Invariants: one thread at most is between take and drop, and it is last_holder while locked; a request is followed by a
+ * turn of another thread before the asked one runs again; switches counts the changes of holder, forced those that
+ * were asked for.
+ *
+ * Locking: `mutex` guards locked, last_holder (writes) and cond; `switch_mutex` guards the hand-over, switches, forced and
+ * switch_cond. Order: mutex before switch_mutex. What the holder did is released and acquired by `mutex`, so all
+ * atomics here are relaxed: locked and last_holder are looked at outside it only to know when to look again inside.
+ *
+ * Both ends of a hand-over are a matter of microseconds once a request is out: the waiter looks for the lock, and then the one
+ * that gave it up for its taker, for GIL_LOOK_NS before they sleep. CPython's sleep at once and must be woken each
+ * time, which on an idle processor takes 50 us and more, in which nobody runs. */
 #ifndef HG_GC_GIL_H
 #define HG_GC_GIL_H
 
@@ -16,7 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "waits.h"
+#include "../alloc/waits.h"
 
 struct thread;
 struct runtime;
@@ -28,6 +37,8 @@ struct gil {
     struct thread *_Atomic last_holder;
     uint64_t interval_ns;
     uint64_t switches, forced; /* under switch_mutex */
+    _Atomic unsigned waiting;  /* threads in take that did not have it at once; changes under mutex */
+    bool look;                 /* there are processors enough to look before one sleeps */
     struct waits waits;
 };
 

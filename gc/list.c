@@ -14,6 +14,14 @@ const struct policy_info policy_list[] = {POLICIES(POLICY_INFO){NULL, 0, NULL, N
     {name, flags, PARAM_TABLE(gc_##ident##_params, PARAMS), summary},
 const struct collector_info collector_list[] = {COLLECTORS(COLLECTOR_INFO){NULL, 0, NULL, NULL}};
 
+const char *policy_worker(const struct policy_info *policy, const void *params)
+{
+    static const char *const gil[] = {
+        [GIL_IMMORTAL_OFF] = "gil", [GIL_IMMORTAL_312] = "gil312", [GIL_IMMORTAL_314] = "gil314"};
+    const struct rc_gil_params *p = params;
+    return policy == &policy_list[0] ? gil[p->immortal] : policy->name;
+}
+
 int gc_thresholds_parse(const char *owner, const char *text, int64_t threshold[3], struct message *m)
 {
     if (!*text)

@@ -1,6 +1,6 @@
 /* list.h: the one visible list of refcount policies and of collectors, with their parameters.
- * R(ident, "name", flags, PARAMS, "summary")     one worker program a policy: heapgauge-worker-<name>;
- *                                                rc_<ident>_params is its parameter struct
+ * R(ident, "name", flags, PARAMS, "summary")     rc_<ident>_params is its parameter struct; its worker programs are
+ *                                                what policy_worker says
  * C(ident, "name", flags, PARAMS, "summary")     ident names collector_<ident> and <ident>_params */
 #ifndef HG_GC_LIST_H
 #define HG_GC_LIST_H
@@ -14,6 +14,11 @@ enum {
 #define RC_GIL_PARAMS(P, S)                                                        \
     P(S, FLAG, freelists, "1", "", "keep dead objects for the next of their kind") \
     P(S, NS, interval, "5ms", "1us-10s", "how long a waiter waits before it asks for the lock")
+enum { GIL_IMMORTAL_OFF, GIL_IMMORTAL_312, GIL_IMMORTAL_314 }; /* in the order of the choices */
+#define RC_GIL_COUNTED_PARAMS(P, S)                \
+    RC_GIL_PARAMS(P, S)                            \
+    P(S, CHOICE, immortal, "off", "off|3.12|3.14", \
+      "None, small ints and interned strings are never counted: as CPython 3.12 and 3.13, or 3.14, have it")
 #define RC_NOGIL_PARAMS(P, S)                                                      \
     P(S, FLAG, freelists, "1", "", "keep dead objects for the next of their kind") \
     P(S, FLAG, immortal, "1", "", "None, small ints and interned strings are never counted")
@@ -23,18 +28,15 @@ enum {
     P(S, FLAG, deferred, "1", "", \
       "classes and other long-lived shared objects are not counted from stacks and instances")
 
-#define POLICIES(R)                                                                                  \
-    R(gil, "gil", RC_GIL, RC_GIL_PARAMS,                                                             \
-      "plain counts under a global interpreter lock, handed over as CPython does")                   \
-    R(gil312, "gil312", RC_GIL, RC_GIL_PARAMS,                                                       \
-      "gil with immortal objects as CPython 3.12 and 3.13 have them")                                \
-    R(gil314, "gil314", RC_GIL, RC_GIL_PARAMS, "gil with immortal objects as CPython 3.14 has them") \
-    R(objlock, "objlock", 0, RC_NOGIL_PARAMS,                                                        \
-      "a one-byte mutex an object guards its count and its contents")                                \
-    R(atomic, "atomic", 0, RC_NOGIL_PARAMS, "atomic counts, a mutex an object for its contents")     \
-    R(biased, "biased", 0, RC_BIASED_PARAMS,                                                         \
-      "PEP 703: the owner counts plainly, others atomically; readers without locks")                 \
-    R(tracing, "tracing", RC_GIL | RC_TRACING, RC_GIL_PARAMS,                                        \
+#define POLICIES(R)                                                                              \
+    R(gil, "gil", RC_GIL, RC_GIL_COUNTED_PARAMS,                                                 \
+      "plain counts under a global interpreter lock, handed over as CPython does")               \
+    R(objlock, "objlock", 0, RC_NOGIL_PARAMS,                                                    \
+      "a one-byte mutex an object guards its count and its contents")                            \
+    R(atomic, "atomic", 0, RC_NOGIL_PARAMS, "atomic counts, a mutex an object for its contents") \
+    R(biased, "biased", 0, RC_BIASED_PARAMS,                                                     \
+      "PEP 703: the owner counts plainly, others atomically; readers without locks")             \
+    R(tracing, "tracing", RC_GIL | RC_TRACING, RC_GIL_PARAMS,                                    \
       "no counts at all: the floor for what counting costs")
 
 #define POLICY_PARAM_STRUCT(ident, name, flags, PARAMS, summary) PARAM_STRUCT(rc_##ident##_params, PARAMS)
@@ -73,7 +75,9 @@ enum {
     P(S, TEXT, thresholds, "", "",                                                                  \
       "A/B/C: objects that start a collection, 0 = however many live, no use; empty is 2000/10/10") \
     P(S, CHOICE, gate, "none", "none|rss", "rss: only if the process has grown, as 3.14.0 does")    \
-    P(S, FLAG, alive, "1", "", "mark what the roots reach before counting, as 3.14 does")
+    P(S, FLAG, alive, "1", "", "mark what the roots reach before counting, as 3.14 does")           \
+    P(S, CHOICE, find, "auto", "auto|walk|registry",                                                \
+      "how objects are found: by a walk over the allocator's heap, or in lists that threads keep")
 
 #define TRACING_PARAMS(P, S)                                                      \
     P(S, COUNT, min, "10k", "0-1G",                                               \
@@ -110,6 +114,10 @@ struct collector_info {
     const char *summary;
 };
 extern const struct collector_info collector_list[];
+
+/* The worker that was compiled for it is heapgauge-worker-<this>: an increment that must look for immortal objects is
+ * other code than one that need not. params: the policy's own struct. */
+const char *policy_worker(const struct policy_info *policy, const void *params);
 
 /* "A/B/C" into three thresholds; an empty text leaves them as they are. -EINVAL with a message. */
 #define GC_THRESHOLD_MAX INT32_MAX

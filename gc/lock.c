@@ -20,7 +20,7 @@
 #define LOCK_FAIR_NS 1000000
 #define LOT_BUCKETS  257
 
-struct waits lock_waits;
+struct waits lock_waits, lock_count_waits;
 
 struct waiter {
     struct waiter *next;
@@ -136,7 +136,7 @@ void mutex_lock_slow(_Atomic uint8_t *byte, unsigned shift, bool detach)
     uint64_t now = os_now_ns();
     if (blocked)
         thread_block_end();
-    waits_add(&lock_waits, now - start);
+    waits_add(shift ? &lock_count_waits : &lock_waits, now - start);
     if (detach)
         runtime_pause(&runtime_global, PAUSE_LOCK_WAIT, start, now, 0, 0, 0);
 }
@@ -182,6 +182,7 @@ void critical_begin_slow(struct critical *c, struct object *o)
     if (held)
         return; /* the innermost section has it already */
     mutex_lock(&o->mutex);
+    t->mutexes_taken++;
     c->object[0] = o;
 }
 
@@ -210,6 +211,7 @@ void critical_begin2(struct critical *c, struct object *a, struct object *b)
     }
     mutex_lock(&a->mutex);
     mutex_lock(&b->mutex);
+    t->mutexes_taken += 2;
     c->object[0] = a;
     c->object[1] = b;
 }
@@ -245,6 +247,7 @@ void critical_resume(struct critical *c)
         mutex_lock(&a->mutex);
     if (b)
         mutex_lock(&b->mutex);
+    thread_self->mutexes_taken += (a != NULL) + (b != NULL);
     c->object[0] = a;
     c->object[1] = b;
 }

@@ -11,7 +11,7 @@
 #define HG_GC_LOCK_H
 
 #include "state.h"
-#include "waits.h"
+#include "../alloc/waits.h"
 
 #if RC_GIL_HELD
 struct critical {
@@ -41,7 +41,8 @@ void critical_resume(struct critical *c);
 /* Releases the locks of all sections of this thread; they are taken again by critical_resume. */
 void critical_suspend_all(struct thread *t);
 
-extern struct waits lock_waits; /* for an object's lock, when it was not had at once */
+/* For an object's lock when it was not had at once: of its contents, and under objlock of its count. */
+extern struct waits lock_waits, lock_count_waits;
 
 static inline void critical_begin(struct critical *c, struct object *o)
 {
@@ -55,6 +56,7 @@ static inline void critical_begin(struct critical *c, struct object *o)
                                                        memory_order_acquire, memory_order_relaxed))) {
         c->object[0] = o;
         t->critical = c;
+        t->mutexes_taken++;
         return;
     }
     critical_begin_slow(c, o);

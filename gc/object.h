@@ -66,6 +66,10 @@ struct type {
     void (*clear)(struct object *o);
     /* Runs once in an object's life, before anything is taken apart; may resurrect it. */
     void (*finalize)(struct object *o);
+    /* Legacy finaliser (tp_del), set by type_set_del before the first instance: runs whenever the count comes to 0, and
+     * may resurrect. No order is safe for several in a cycle: unreachable ones and what they lead to are uncollectable.
+     * Nothing counts under tracing: there it runs when the object is freed, after what it refers to. */
+    void (*del)(struct object *o);
     void (*dealloc)(struct object *o);
     /* As sys.getsizeof without the GC head: the object, and the tables that it owns alone. */
     size_t (*bytes)(const struct object *o);
@@ -286,6 +290,7 @@ bool dict_next(struct object *o, size_t *at, struct object **key, struct object 
  * TYPE_WEAK. Slots start as NULL ("unset"). The type is dropped by rc_dec when its instances are gone. */
 struct type *type_new_instance_type(const char *name, unsigned slots, unsigned payload_bytes, unsigned flags,
                                     void (*finalize)(struct object *o));
+void type_set_del(struct type *type, void (*del)(struct object *o));
 struct object *instance_new(struct type *type);
 /* The slot takes a reference of its own; NULL unsets it. */
 void instance_set(struct object *o, size_t i, struct object *value);

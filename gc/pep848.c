@@ -265,6 +265,7 @@ static void add_counts(struct cycles_count *to, const struct cycles_count *part)
 {
     to->examined += part->examined;
     to->references += part->references;
+    to->uncollectable += part->uncollectable;
 }
 
 static uint64_t collect_oldest_pending(struct runtime *r, struct cycles_count *count)

@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #define HG_RC_GIL     1
-#define HG_RC_GIL312  2 /* gil with immortal objects as in 3.12 and 3.13 */
-#define HG_RC_GIL314  3 /* gil with immortal objects as in 3.14 */
+#define HG_RC_GIL312  2 /* gil:immortal=3.12, as in 3.12 and 3.13 */
+#define HG_RC_GIL314  3 /* gil:immortal=3.14 */
 #define HG_RC_ATOMIC  4
 #define HG_RC_OBJLOCK 5
 #define HG_RC_BIASED  6
@@ -72,14 +72,10 @@ enum {
 #endif
 
 /* Its name in list.h. */
-#if HG_RC == HG_RC_GIL
+#if HG_RC == HG_RC_GIL || HG_RC == HG_RC_GIL312 || HG_RC == HG_RC_GIL314
 #define HG_RC_POLICY "gil"
 #elif HG_RC == HG_RC_TRACING
 #define HG_RC_POLICY "tracing"
-#elif HG_RC == HG_RC_GIL312
-#define HG_RC_POLICY "gil312"
-#elif HG_RC == HG_RC_GIL314
-#define HG_RC_POLICY "gil314"
 #elif HG_RC == HG_RC_ATOMIC
 #define HG_RC_POLICY "atomic"
 #elif HG_RC == HG_RC_OBJLOCK

@@ -273,6 +273,7 @@ void rc_thread_detach(struct thread *t); /* its queue is worked off; from now on
 void rc_thread_merge(struct thread *t);  /* the queue, at a safepoint */
 void rc_runtime_close(struct runtime *r);
 void rc_free_block(struct object *o, void *block);
+void rc_free_gc_block(struct object *o, void *block);
 #define RC_FREE_BLOCK_OWN 1
 
 #endif

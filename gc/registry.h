@@ -1,4 +1,4 @@
-/* registry.h: where the GC objects are, for the policies without a GIL, which have no generation lists.
+/* registry.h: the GC objects of each thread, noted by it: one of the two ways to find them (find.h).
  *
  * Each thread has a table of slots in chunks that never move; an object knows its home thread and its slot. A
  * slot holds
@@ -39,6 +39,7 @@ static inline _Atomic uintptr_t *registry_at(struct thread *t, uint32_t slot)
     return &t->chunk[slot / REGISTRY_CHUNK]->slot[slot % REGISTRY_CHUNK];
 }
 
+/* o's home is t. */
 static inline bool registry_add(struct thread *t, struct object *o)
 {
     if (unlikely(t->slot_free == REGISTRY_NO_SLOT) && !registry_refill(t))
@@ -46,7 +47,6 @@ static inline bool registry_add(struct thread *t, struct object *o)
     uint32_t slot = t->slot_free;
     _Atomic uintptr_t *at = registry_at(t, slot);
     t->slot_free = (uint32_t)(atomic_load_explicit(at, memory_order_relaxed) >> 1);
-    o->home = (uint16_t)t->index;
     REGISTRY_SLOT(o) = slot;
     atomic_store_explicit(at, (uintptr_t)o, memory_order_relaxed);
     return true;

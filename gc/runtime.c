@@ -1,5 +1,6 @@
 /* runtime.c: opens and closes the runtime of this worker, and tells what it counted. */
 #include "types/types.h"
+#include "find.h"
 #include "heap.h"
 #include "lock.h"
 
@@ -11,12 +12,13 @@ const char *const pause_cause_names[PAUSE_CAUSES] = {
     [PAUSE_YOUNG] = "young",         [PAUSE_MIDDLE] = "middle",     [PAUSE_FULL] = "full",
     [PAUSE_INCREMENT] = "increment", [PAUSE_STOP] = "stop",         [PAUSE_RECLAIM] = "reclaim",
     [PAUSE_CASCADE] = "cascade",     [PAUSE_GIL_WAIT] = "gil_wait", [PAUSE_LOCK_WAIT] = "lock_wait",
+    [PAUSE_STOPPED] = "stopped",
 };
 
 /* Does the whole program stand still in a pause of this cause? Where one thread runs at a time, in all but waiting. */
 static bool runtime_pause_is_of_all(enum pause_cause cause)
 {
-    return RC_GIL_HELD ? cause != PAUSE_GIL_WAIT && cause != PAUSE_LOCK_WAIT : cause <= PAUSE_STOP;
+    return cause <= (RC_GIL_HELD ? PAUSE_CASCADE : PAUSE_STOP);
 }
 
 void runtime_pause(struct runtime *r, enum pause_cause cause, uint64_t start_ns, uint64_t end_ns,
@@ -106,7 +108,7 @@ static int gc_visit_if_tracked(struct object *o, void *arg)
 int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
 {
     struct tracked_visit v = {visit, arg};
-    return registry_each(r, gc_visit_if_tracked, &v);
+    return find_each(r, gc_visit_if_tracked, &v);
 }
 
 void gc_flush_thread(struct thread *t)
@@ -130,12 +132,8 @@ static void runtime_read_params(struct runtime *r)
 {
     r->freelists_on = true;
     r->immortal = !RC_GIL_HELD || HG_RC != HG_RC_GIL;
-#if HG_RC == HG_RC_GIL
+#if HG_RC == HG_RC_GIL || HG_RC == HG_RC_GIL312 || HG_RC == HG_RC_GIL314
     struct rc_gil_params p;
-#elif HG_RC == HG_RC_GIL312
-    struct rc_gil312_params p;
-#elif HG_RC == HG_RC_GIL314
-    struct rc_gil314_params p;
 #elif HG_RC == HG_RC_TRACING
     struct rc_tracing_params p;
 #elif HG_RC == HG_RC_ATOMIC
@@ -209,6 +207,7 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
     r->base_live = runtime_live_objects(r);
     r->base_bytes = 0;
     r->base_bytes = runtime_live_bytes(r);
+    strict_open();
     *out = r;
     return 0;
 }
@@ -261,9 +260,11 @@ static void runtime_free_leftovers(struct runtime *r)
     if (l.room == 0 || !(l.at = os_map(&runtime_account, l.room * sizeof *l.at, 0, 0)))
         return;
     gc_each_tracked(r, runtime_hold, &l);
-    for (size_t i = 0; i < l.count; i++)
+    for (size_t i = 0; i < l.count; i++) {
+        l.at[i]->type->del = NULL;
         if (l.at[i]->type->id == TYPE_WEAKREF)
             ((struct weakref *)l.at[i])->callback = NULL;
+    }
     for (size_t i = 0; i < l.count; i++) {
         if (l.at[i]->type->clear)
             l.at[i]->type->clear(l.at[i]);
@@ -281,6 +282,7 @@ static void runtime_free_leftovers(struct runtime *r)
 
 void runtime_close(struct runtime *r)
 {
+    strict_close();
     r->gc.limit = INT64_MAX;
     atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
     if (!thread_self)
@@ -294,6 +296,7 @@ void runtime_close(struct runtime *r)
     type_close_all(r);
     if (r->gc.ops->close)
         r->gc.ops->close(r);
+    gc_garbage_close(r);
     heap_roots_close(r);
 #if RC_GIL_HELD
     gil_drop(r, thread_self);
@@ -390,10 +393,20 @@ void runtime_report(struct runtime *r, const struct alloc_sink *sink)
                   atomic_load_explicit(&r->gil.waits.total_ns, memory_order_relaxed));
     sink->integer(sink->arg, "gil.wait_p99_ns", waits_quantile(&r->gil.waits, 0.99));
 #else
+    uint64_t taken = 0;
+    for (unsigned i = 0; i < r->threads; i++)
+        taken += r->thread[i] ? r->thread[i]->mutexes_taken : 0;
+    sink->integer(sink->arg, "lock.acquisitions", taken);
     sink->integer(sink->arg, "lock.contended", atomic_load_explicit(&lock_waits.count, memory_order_relaxed));
     sink->integer(sink->arg, "lock.wait_total_ns",
                   atomic_load_explicit(&lock_waits.total_ns, memory_order_relaxed));
     sink->integer(sink->arg, "lock.wait_p99_ns", waits_quantile(&lock_waits, 0.99));
+    if (HG_RC == HG_RC_OBJLOCK) {
+        sink->integer(sink->arg, "lock.count_contended",
+                      atomic_load_explicit(&lock_count_waits.count, memory_order_relaxed));
+        sink->integer(sink->arg, "lock.count_wait_total_ns",
+                      atomic_load_explicit(&lock_count_waits.total_ns, memory_order_relaxed));
+    }
     sink->integer(sink->arg, "stop.count", r->stops);
     sink->integer(sink->arg, "stop.total_ns", r->stop_ns);
     sink->integer(sink->arg, "stop.max_ns", r->stop_max_ns);

@@ -7,6 +7,7 @@
 
 #include "collector.h"
 #include "gil.h"
+#include "strict.h"
 #include "thread.h"
 #if !RC_GIL_HELD
 #include "registry.h"
@@ -19,7 +20,8 @@
 /* Memory of an object whose last reference is gone; block is where the allocator gave it. A policy that has
  * readers without a lock defers it (rc_biased.h). */
 #ifndef RC_FREE_BLOCK_OWN
-#define rc_free_block(o, block) mem_free(block)
+#define rc_free_block(o, block)    mem_free(block)
+#define rc_free_gc_block(o, block) gc_mem_free(block)
 #endif
 
 struct intern_table;
@@ -36,9 +38,13 @@ struct runtime {
     struct gil gil;
     struct freelists freelists;
     struct thread *running; /* who holds the GIL: read without TLS in the hot path */
+#else
+    struct alloc gc_alloc; /* of containers: alloc, or a heap of their own (find.h) */
+    bool registry;         /* containers are in the threads' registries */
 #endif
     struct object *small_int[SMALL_INT_MAX - SMALL_INT_MIN + 1];
     struct object *empty_tuple;
+    bool legacy_types; /* a class with a legacy finaliser was made */
     struct type *instance_types;
     pthread_mutex_t types_mutex; /* guards instance_types */
     struct intern_table *intern;
@@ -62,6 +68,19 @@ struct runtime {
 };
 extern struct runtime runtime_global;
 
+/* How many places of thread[] were ever used, and the whole thread at one of them, or NULL, for who does not hold threads_mutex: a
+ * thread may come while the world is stopped (it waits before it touches objects). Pair with the releasing stores of
+ * thread_attach. */
+static inline unsigned thread_places(struct runtime *r)
+{
+    return __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE);
+}
+
+static inline struct thread *thread_at(struct runtime *r, unsigned i)
+{
+    return __atomic_load_n(&r->thread[i], __ATOMIC_ACQUIRE);
+}
+
 #if RC_GIL_HELD
 #define FREELISTS (&runtime_global.freelists)
 #else
@@ -75,6 +94,8 @@ void gc_flush_thread(struct thread *t);
 /* Memory of objects and of what they own (PyObject_Malloc, PyMem_Malloc: one allocator in CPython, too). */
 static inline void *mem_alloc(size_t bytes)
 {
+    if (strict_fails())
+        return NULL;
     return runtime_global.alloc.malloc(runtime_global.alloc.ctx, bytes);
 }
 
@@ -85,7 +106,54 @@ static inline void mem_free(void *p)
 
 static inline void *mem_realloc(void *p, size_t bytes)
 {
+    if (strict_fails())
+        return NULL;
     return runtime_global.alloc.realloc(runtime_global.alloc.ctx, p, bytes);
+}
+
+/* Memory of containers, GC head included. */
+#if RC_GIL_HELD
+#define gc_mem_alloc(bytes) mem_alloc(bytes)
+#define gc_mem_free(p)      mem_free(p)
+#else
+static inline void *gc_mem_alloc(size_t bytes)
+{
+    return runtime_global.gc_alloc.malloc(runtime_global.gc_alloc.ctx, bytes);
+}
+
+static inline void gc_mem_free(void *p)
+{
+    runtime_global.gc_alloc.free(runtime_global.gc_alloc.ctx, p);
+}
+#endif
+/* The block of a dead object and its size go back. */
+static inline void object_free_block(struct object *o, void *block, size_t bytes)
+{
+#ifdef HG_STRICT
+    if (rc_can_reuse(o)) { /* no reader looks at it any more */
+        strict_bury(block, bytes);
+        mem_free(block);
+        return;
+    }
+#endif
+    (void)o;
+    (void)bytes;
+    rc_free_block(o, block);
+}
+
+/* The same of a container: block begins with its GC head. */
+static inline void object_free_gc_block(struct object *o, void *block, size_t bytes)
+{
+#ifdef HG_STRICT
+    if (rc_can_reuse(o)) {
+        strict_bury(block, bytes);
+        gc_mem_free(block);
+        return;
+    }
+#endif
+    (void)o;
+    (void)bytes;
+    rc_free_gc_block(o, block);
 }
 
 /* A plain object with its header set (count 1), or NULL; counted as made. */
@@ -108,13 +176,13 @@ static inline void object_delete(struct object *o, size_t bytes)
     struct thread *t = thread_self;
     t->freed++;
     t->freed_bytes += bytes;
-    rc_free_block(o, o);
+    object_free_block(o, o, bytes);
 }
 
 /* The same for container types, with GC head, count and trigger (collector.h). Not tracked yet. */
 static inline void *gc_new(struct type *type, size_t bytes)
 {
-    char *block = mem_alloc(GC_HEAD_BYTES + bytes);
+    char *block = gc_mem_alloc(GC_HEAD_BYTES + bytes);
     if (unlikely(!block))
         return NULL;
     struct object *o = (struct object *)(block + GC_HEAD_BYTES);
@@ -131,8 +199,9 @@ static inline void *gc_new(struct type *type, size_t bytes)
 #else
     o->type = type;
     rc_init(o);
-    if (unlikely(!registry_add(t, o))) {
-        mem_free(block);
+    o->home = (uint16_t)t->index;
+    if (runtime_global.registry && unlikely(!registry_add(t, o))) {
+        gc_mem_free(block);
         return NULL;
     }
     if (unlikely((t->young_delta += weight) >= GC_DELTA_MAX))
@@ -158,17 +227,19 @@ static inline void gc_delete(struct object *o, size_t bytes)
 #else
     if (unlikely((t->young_delta -= gc->one) <= -GC_DELTA_MAX))
         gc_flush_young(t);
-    registry_remove(o);
+    if (runtime_global.registry)
+        registry_remove(o);
 #endif
-    rc_free_block(o, (char *)o - GC_HEAD_BYTES);
+    object_free_gc_block(o, (char *)o - GC_HEAD_BYTES, GC_HEAD_BYTES + bytes);
 }
 
 /* A dead object goes to a free list, and comes back as a new one: neither is counted by the collector, nor as memory
- * given back, which it is not; runtime_live_objects looks into the free lists. */
-static inline void object_retire(struct object *o)
+ * given back, which it is not; runtime_live_objects looks into the free lists. body: what of it has no use there. */
+static inline void object_retire(struct object *o, void *body, size_t body_bytes)
 {
+    strict_bury(body, body_bytes);
 #if !RC_GIL_HELD
-    o->type = NULL; /* the registry still lists it: a walk leaves it out */
+    o->type = NULL; /* it is still found: a walk leaves it out */
 #else
     (void)o;
 #endif
@@ -187,8 +258,9 @@ static inline uint64_t objects_dead(const struct thread *t)
     return t->freed + freelist_count(FREELISTS);
 }
 
-static inline void object_reuse(struct object *o, struct type *type)
+static inline void object_reuse(struct object *o, struct type *type, void *body, size_t body_bytes)
 {
+    strict_dig(body, body_bytes, HG_RC == HG_RC_TRACING ? 0 : rc_count(o), type->name);
 #if RC_GIL_HELD
     if (type->flags & TYPE_GC)
         gc_head_of(o)->prev = 0;
@@ -220,8 +292,8 @@ static inline void gc_track(struct object *o)
     g->next = (uintptr_t)list | gc->new_next_bits;
     list->prev = (uintptr_t)g;
     gc->tracked++;
-    if (unlikely(gc->track_one))
-        gc->young += gc->track_one;
+    if (unlikely(gc->track_one) && (gc->young += gc->track_one) > gc->limit)
+        gc->ops->trigger(&runtime_global);
 }
 
 static inline void gc_untrack(struct object *o)

@@ -13,6 +13,7 @@
 
 #include "freelist.h"
 #include "runtime.h"
+#include "strict.h"
 
 #include <pthread.h>
 
@@ -55,6 +56,7 @@ struct thread {
     uint64_t cascade_freed, cascade_start_ns, cascade_from_bytes;
     bool collects; /* a collection runs on it: cascades are part of that */
     struct critical *critical; /* innermost section held or suspended */
+    uint64_t mutexes_taken;    /* of objects' contents, by critical sections */
 #if !RC_GIL_HELD
     struct freelists freelists;
     struct registry_chunk **chunk; /* registry of the GC objects made here */
@@ -99,6 +101,7 @@ static inline void thread_safepoint(void)
 {
     struct thread *t = thread_self;
     rc_thread_quiescent(t);
+    strict_safepoint(t);
     if (__builtin_expect(atomic_load_explicit(&t->breaker, memory_order_relaxed) != 0, 0))
         thread_safepoint_slow(t);
 }

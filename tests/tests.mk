@@ -1,7 +1,7 @@
 # tests.mk: how tests are built and run. Everything prints TAP and runs under prove.
 #   tests/unit/NAME.c        a cmocka program; a line "// links: FILE.c ..." in it names the sources under test that it needs
 #                            (default: all of alloc/; may hold make variables); "// policy: gil" compiles it with a worker's gc/ and object workloads;
-#                            "// policies: gil atomic" makes a program NAME-POLICY of it for each
+#                            "// policies: gil atomic" makes a program NAME-POLICY of it for each, "// links:" adds to those
 #   tests/cli/NAME.bats      the command line
 #   tests/conformance/       against a real libpython; pymalloc*.c: cmocka programs that skip where there is none
 
@@ -14,7 +14,7 @@ MANY    := $(foreach u,$(MANY_C:tests/unit/%.c=%),$(foreach p,$(call unit_polici
 UNITS   := $(patsubst %,$(OUT)/tests/unit/%,$(patsubst tests/unit/%.c,%,$(filter-out $(MANY_C),$(UNIT_C))) $(MANY))
 unit_links  = $(eval unit_words := $(shell sed -n 's,^// links: ,,p' tests/unit/$(1).c))$(unit_words)
 unit_policy = $(shell sed -n 's,^// policy: ,,p' tests/unit/$(1).c)
-policy_objs = $(call obj_rc,$(1),$(GC_C)) $(call obj,$(ALLOC_C))
+policy_objs = $(call obj_rc,$(1),$(GC_C) $(OBJECT_C)) $(call obj,$(ALLOC_C) workloads/objscript.c)
 policy_defs = -DHG_RC=HG_RC_$(shell echo $(1) | tr a-z A-Z)
 unit_objs   = $(if $(call unit_policy,$(1)),$(call policy_objs,$(call unit_policy,$(1))),$(call obj,$(or $(call unit_links,$(1)),$(ALLOC_C))))
 unit_defs   = $(if $(call unit_policy,$(1)),$(call policy_defs,$(call unit_policy,$(1))))
@@ -29,7 +29,7 @@ endef
 $(foreach u,$(patsubst tests/unit/%.c,%,$(filter-out $(MANY_C),$(UNIT_C))),\
     $(eval $(call unit_rule,$(u),$(u),$(call unit_objs,$(u)),$(call unit_defs,$(u)))))
 $(foreach u,$(MANY_C:tests/unit/%.c=%),$(foreach p,$(call unit_policies,$(u)),\
-    $(eval $(call unit_rule,$(u)-$(p),$(u),$(call policy_objs,$(p)),$(call policy_defs,$(p))))))
+    $(eval $(call unit_rule,$(u)-$(p),$(u),$(sort $(call policy_objs,$(p)) $(call obj,$(call unit_links,$(u)))),$(call policy_defs,$(p))))))
 -include $(UNITS:%=%.d)
 
 CONFORMANCE_C := $(wildcard tests/conformance/pymalloc*.c)
@@ -95,10 +95,10 @@ $(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/perf/policy/*.c)
 -include $(PERF_POLICY:%=%.d)
 # cpython_NAME.c: the object runtime beside libpython's.
 PERF_PYTHON   := $(if $(PYTHON_H),$(patsubst %.c,$(OUT)/%,$(wildcard tests/perf/cpython_*.c)))
-$(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ)
+$(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ) $(call obj,bench/stats.c)
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $< $(CONFORM_OBJ) \
+	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $(filter %.c %.o,$^) \
 	    -lpython3.11 -ldw -lzstd -ldl -lm
 -include $(PERF_PYTHON:%=%.d)
 perf-programs: $(PERF_PROGRAMS) $(PERF_POLICY) $(PERF_PYTHON)
@@ -114,10 +114,15 @@ check: all units
 	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(BATS)
 
 # Other object scripts than those of make test, on CPython and on us: 3000 of 8000 operations from a seed of today's.
-fuzz-scripts: $(CONFORM)
+fuzz: $(CONFORM)
 	$(CONFORM) check $$(date +%s) 3000 8000
 
 check-unit: units
 	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE)
 
-.PHONY: test check check-unit units perf-programs
+# Of MODE=strict (gc/strict.h): what runs on objects.
+STRICT_UNITS := $(filter $(foreach u,strict heap objects threads stw generational,$(OUT)/tests/unit/$(u) $(OUT)/tests/unit/$(u)-%),$(UNITS))
+check-strict: all $(STRICT_UNITS)
+	@$(PROVE) --exec tests/run-one $(STRICT_UNITS) tests/cli/strict.bats
+
+.PHONY: test check check-unit check-strict units perf-programs fuzz

@@ -167,7 +167,8 @@ enum {
 
 #define FTSCALING_PARAMS(P, S)                                                                             \
     P(S, CHOICE, kind, "create_object",                                                                    \
-      "create_object|create_closure|create_dict|list_append|constants|generator|calls", "what is done")    \
+      "create_object|create_closure|create_dict|list_append|constants|generator|calls|loop",               \
+      "what is done; loop: nothing but the step itself, the floor")                                        \
     P(S, COUNT, ops, "5M", "1-100G", "times, over all threads")
 
 #define SHARED_CONTAINERS_PARAMS(P, S)                                                \

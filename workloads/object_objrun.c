@@ -1,6 +1,6 @@
 /* object_objrun.c: see objrun.h. A node of K slots is an instance of a type made for K, which can be referenced
- * weakly and carries two words beside its slots: the root that its finaliser writes, and whether it has run. "fin" changes its type to
- * the twin that has a finaliser, as an assignment to __class__ does in Python.
+ * weakly and carries two words beside its slots: the root that its finaliser writes, and whether it has run. "fin" and "del" change its type to
+ * the twin that has a finaliser, or a legacy one, as an assignment to __class__ does in Python.
  *
  * What the collector sees at the start is nothing: objects that making the types has left are untracked, and a
  * full collection sets the counts to 0 and empties the free lists. */
@@ -11,7 +11,7 @@
 
 struct objrun_type {
     uint32_t slots;
-    struct type *plain, *fin;
+    struct type *plain, *fin, *del;
 };
 
 static struct objrun *running; /* finalisers and callbacks have no other way to it */
@@ -49,6 +49,13 @@ static void node_finalize(struct object *o)
         root_set(running, words->revive, new_reference(o));
 }
 
+static void node_del(struct object *o)
+{
+    (void)o;
+    if (running)
+        running->finalised++;
+}
+
 static void weak_called(struct weakref *w, void *arg)
 {
     (void)w, (void)arg;
@@ -75,6 +82,14 @@ static struct objrun_type *type_of(struct objrun *run, uint32_t slots)
     return lo < run->type_count && run->type[lo].slots == slots ? &run->type[lo] : NULL;
 }
 
+static bool has_del(const struct objscript *s)
+{
+    for (uint32_t i = 0; i < s->step_count; i++)
+        if (s->step[i].op == OBJSCRIPT_DEL)
+            return true;
+    return false;
+}
+
 static int make_types(struct objrun *run)
 {
     const struct objscript *s = run->script;
@@ -86,15 +101,15 @@ static int make_types(struct objrun *run)
             type_new_instance_type("node", slots, sizeof(struct node_words), TYPE_WEAK, NULL);
         struct type *fin =
             type_new_instance_type("node", slots, sizeof(struct node_words), TYPE_WEAK, node_finalize);
-        if (!plain || !fin) {
-            if (plain)
-                rc_dec(&plain->head);
-            return -ENOMEM;
-        }
+        struct type *del = type_new_instance_type("node", slots, sizeof(struct node_words), TYPE_WEAK, NULL);
+        if (!plain || !fin || !del)
+            return -ENOMEM; /* the others go with the runtime */
+        if (has_del(s))
+            type_set_del(del, node_del);
         size_t at = run->type_count++;
         for (; at > 0 && run->type[at - 1].slots > slots; at--)
             run->type[at] = run->type[at - 1];
-        run->type[at] = (struct objrun_type){slots, plain, fin};
+        run->type[at] = (struct objrun_type){slots, plain, fin, del};
     }
     return 0;
 }
@@ -131,7 +146,7 @@ uint32_t objrun_drop(struct objrun *run)
             dropped++;
         }
     }
-    return dropped;
+    return dropped + (uint32_t)gc_garbage_clear(run->runtime);
 }
 
 void objrun_close(struct objrun *run)
@@ -145,6 +160,7 @@ void objrun_close(struct objrun *run)
     for (size_t i = 0; i < run->type_count; i++) {
         rc_dec(&run->type[i].plain->head);
         rc_dec(&run->type[i].fin->head);
+        rc_dec(&run->type[i].del->head);
     }
     if (run->root)
         os_unmap(&os_harness, run->root, run->root_bytes);
@@ -385,13 +401,14 @@ static int set_finaliser(const struct act *a)
     struct object *o = a->run->root[a->at->root];
     if (o->type->id != TYPE_INSTANCE)
         return fault(a, a->at->root, "a node");
-    struct type *old = o->type, *fin = type_of(a->run, old->slots)->fin;
+    const struct objrun_type *kinds = type_of(a->run, o->type->slots);
+    struct type *old = o->type, *type = a->at->op == OBJSCRIPT_DEL ? kinds->del : kinds->fin;
     if (old->flags & TYPE_HEAP) /* else instances do not count their class */
-        rc_inc(&fin->head);
-    o->type = fin;
+        rc_inc(&type->head);
+    o->type = type;
     if (old->flags & TYPE_HEAP)
         rc_dec(&old->head);
-    words_of(o)->revive = a->at->other;
+    words_of(o)->revive = a->at->op == OBJSCRIPT_DEL ? OBJSCRIPT_NO_ROOT : a->at->other;
     return 0;
 }
 
@@ -417,6 +434,7 @@ static int act(const struct act *a)
         root_set(run, a->at->root, new_reference(&object_none));
         return 0;
     case OBJSCRIPT_FIN:
+    case OBJSCRIPT_DEL:
         return set_finaliser(a);
     case OBJSCRIPT_COLLECT:
         gc_collect(run->runtime, (int)a->at->number);

@@ -187,7 +187,7 @@ const struct workload workload_shared_read = {.name = "shared-read",
 
 /* --- ftscaling ------------------------------------------------------------------------------------------ */
 
-enum { FT_OBJECT, FT_CLOSURE, FT_DICT, FT_APPEND, FT_CONSTANTS, FT_GENERATOR, FT_CALLS };
+enum { FT_OBJECT, FT_CLOSURE, FT_DICT, FT_APPEND, FT_CONSTANTS, FT_GENERATOR, FT_CALLS, FT_LOOP };
 
 struct ftscaling {
     struct type *type;
@@ -202,11 +202,12 @@ static int ftscaling_setup(struct workload_sample *s)
     int err = object_setup(s, 1, w);
     if (err)
         return err;
+    struct object *name = str_new("constant", 8);
     w->type = type_new_instance_type("ftscaling.object", 2, 0, 0, NULL);
     w->constant[0] = sharing_tuple(1);
-    w->constant[1] = str_intern(str_new("constant", 8));
+    w->constant[1] = name ? str_intern(name) : NULL;
     w->function = w->type ? instance_new(w->type) : NULL;
-    if (!w->function || !w->constant[0])
+    if (!w->function || !w->constant[0] || !w->constant[1])
         return object_no_memory(s);
     sharing_set_deferred(w->function, true);
     return 0;
@@ -280,10 +281,12 @@ static struct object *ftscaling_make(struct workload_thread *t, struct object_th
 
 static bool ftscaling_step(struct workload_thread *t, struct object_thread *own, uint64_t bits)
 {
+    own->sum += bits & 0xffff;
+    if (((const struct ftscaling_params *)t->sample->params)->kind == FT_LOOP)
+        return true;
     struct object *o = ftscaling_make(t, own, bits);
     if (!o)
         return false;
-    own->sum += bits & 0xffff;
     rc_dec(o);
     return true;
 }
@@ -337,18 +340,26 @@ static void containers_prepare(struct workload_thread *t)
     }
 }
 
+static struct object *containers_of(const struct workload_thread *t)
+{
+    const struct shared_containers_params *p = t->sample->params;
+    const struct object_thread *maker = p->disjoint ? t->state : t->sample->thread[0].state;
+    return maker->table[0];
+}
+
 /* Half reads, half replacements. What is read depends on the others; the checksum takes only what this thread does. */
 static bool containers_step(struct workload_thread *t, struct object_thread *own, uint64_t bits)
 {
     const struct shared_containers_params *p = t->sample->params;
-    const struct object_thread *first = t->sample->thread[0].state;
-    struct object *c = p->disjoint ? own->table[0] : first->table[0], *o = NULL;
+    struct object *c = containers_of(t), *o = NULL;
     uint64_t i = rng_scale((uint32_t)(bits >> 32), p->size);
     bool list = p->kind == CONTAINERS_LIST, read = (bits & 1) != 0, whole = true;
     struct object *key = list ? NULL : int_new((int64_t)i);
     own->sum += bits & 0xffff;
-    if (!list && !key)
+    if (!c || (!list && !key)) { /* c: thread 0 had no memory for it */
+        rc_xdec(key);
         return false;
+    }
     if (read) {
         o = list ? list_get(c, i) : dict_get(c, key);
     } else if ((o = sharing_tuple(bits >> 1))) {
@@ -362,6 +373,7 @@ static bool containers_step(struct workload_thread *t, struct object_thread *own
 
 static void containers_run(struct workload_thread *t)
 {
+    t->failed_allocs += !containers_of(t); /* the one that all use may be missing: no memory for it */
     object_run(t, ((const struct shared_containers_params *)t->sample->params)->ops, containers_step);
 }
 

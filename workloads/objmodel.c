@@ -243,6 +243,8 @@ static int follow(struct model *d, const struct objscript_step *at)
         if (!err && at->other != OBJSCRIPT_NO_ROOT)
             d->wild[at->other] = true;
         return err;
+    case OBJSCRIPT_DEL:
+        return need(d, at, at->root, 1u << K_NODE, "a node");
     default:
         return at->root == OBJSCRIPT_NO_ROOT ? 0 : make(d, at);
     }

@@ -45,6 +45,7 @@
     S(DROP, "drop", "r")           \
     S(WEAK, "weak", "rs")          \
     S(FIN, "fin", "rt")            \
+    S(DEL, "del", "r")             \
     S(COLLECT, "collect", "g")     \
     S(FREEZE, "freeze", "")        \
     S(UNFREEZE, "unfreeze", "")    \

@@ -373,6 +373,7 @@ static void heap_bury(struct pools_heap *h)
 
 static void heap_release(struct pools_heap *h)
 {
+    pthread_mutex_lock(&h->in->walk_lock);
     heap_flush(h);
     for (unsigned c = 0; c < POOLS_CLASSES; c++) {
         struct pools_page *page = h->fresh[c];
@@ -385,6 +386,7 @@ static void heap_release(struct pools_heap *h)
     pthread_mutex_lock(&h->in->dead_lock);
     heap_bury(h);
     pthread_mutex_unlock(&h->in->dead_lock);
+    pthread_mutex_unlock(&h->in->walk_lock);
 }
 
 static void heap_thread_exit(void *unused)
@@ -405,6 +407,7 @@ static void heap_thread_exit(void *unused)
 static void heap_fork_prepare(void)
 {
     for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
+        pthread_mutex_lock(&pools_instances[i].walk_lock);
         pthread_mutex_lock(&pools_instances[i].dead_lock);
         pthread_mutex_lock(&pools_instances[i].huge_lock);
         pthread_mutex_lock(&pools_instances[i].span_lock);
@@ -417,6 +420,7 @@ static void heap_fork_done(void)
         pthread_mutex_unlock(&pools_instances[i].span_lock);
         pthread_mutex_unlock(&pools_instances[i].huge_lock);
         pthread_mutex_unlock(&pools_instances[i].dead_lock);
+        pthread_mutex_unlock(&pools_instances[i].walk_lock);
     }
 }
 

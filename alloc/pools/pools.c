@@ -11,6 +11,7 @@
 
 #define POOLS_INIT_1(i)                            \
     [i] = {.slot = (i),                            \
+           .walk_lock = PTHREAD_MUTEX_INITIALIZER, \
            .dead_lock = PTHREAD_MUTEX_INITIALIZER, \
            .span_lock = PTHREAD_MUTEX_INITIALIZER, \
            .huge_lock = PTHREAD_MUTEX_INITIALIZER, \
@@ -305,11 +306,28 @@ static int pools_open(struct alloc *a, const void *params, const struct alloc *i
     return 0;
 }
 
+static int pools_beside(struct alloc *a, const struct alloc *first, struct message *m)
+{
+    struct pools *in = first->ctx;
+    if (in->beside || in->first)
+        return message_set(m, -EBUSY, "pools: a second heap is open beside this one");
+    int err = pools_open(a, NULL, NULL, m);
+    if (err)
+        return err;
+    a->backend = first->backend;
+    in->beside = a->ctx;
+    in->beside->first = in;
+    return 0;
+}
+
 /* What stays is the heap records, some 6 KiB for each thread that there ever was at once: threads that live
  * on point to theirs. */
 static void pools_close(struct alloc *a)
 {
     struct pools *in = a->ctx;
+    if (in->first)
+        in->first->beside = NULL;
+    in->first = NULL;
     pools_heaps_close(in);
     pools_huge_close(in);
     pools_spans_close(in);
@@ -325,4 +343,5 @@ const struct backend backend_pools = {
     .stats = pools_stats,
     .report = pools_report,
     .walk = pools_walk,
+    .beside = pools_beside,
 };

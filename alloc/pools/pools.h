@@ -110,6 +110,7 @@ struct pools_segment {
     uint64_t free[POOLS_SLICES / 64];  /* slices of no run */
     uint64_t dirty[POOLS_SLICES / 64]; /* free slices that have been written since the OS gave them */
     unsigned free_count, dirty_count, largest;
+    uint64_t *walk_bits; /* used by walks alone */
     /* of a huge block's mapping (in no list above): */
     size_t huge_bytes, huge_offset;
     struct pools_segment *huge_next, *huge_prev;
@@ -163,8 +164,10 @@ struct pools_heap {
 struct pools {
     unsigned slot;
     bool open;
+    struct pools *beside, *first; /* the heap opened beside this one; the one that this was opened beside */
     struct os_account account;
 
+    pthread_mutex_t walk_lock; /* a walk, against threads that end: before dead_lock */
     pthread_mutex_t dead_lock; /* before span_lock */
     _Atomic(struct pools_heap *) heaps;
     struct pools_heap *dead;

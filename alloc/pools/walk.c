@@ -1,4 +1,5 @@
-/* walk.c: what the backend tells of itself, at quiescence: no thread is in a call. */
+/* walk.c: what the backend tells of itself, at quiescence: no thread is in a call. Threads may end meanwhile: what
+ * they give up then waits for walk_lock. stats, report and walk tell of the heap beside, too. */
 #include "pools.h"
 
 #include <string.h>
@@ -51,39 +52,48 @@ static unsigned walk_live(struct pools_page *page)
 
 struct walk_totals {
     uint64_t active_bytes, live_bytes, live_blocks, free_run_bytes, largest_run_bytes;
-    uint64_t pages, pages_with_live, blocks_home, blocks_cached, large;
+    uint64_t pages, pages_with_live, blocks_home, blocks_cached, large, mapped_bytes;
 };
 
-static struct walk_totals walk_totals(struct pools *in)
+static void walk_add_totals(struct pools *in, struct walk_totals *t)
 {
-    struct walk_totals t = {0};
+    pthread_mutex_lock(&in->walk_lock);
     walk_mark(in);
     for (struct pools_segment *s = in->all; s; s = s->all_next) {
-        t.free_run_bytes += s->free_count * POOLS_SLICE;
-        if (s->largest * POOLS_SLICE > t.largest_run_bytes)
-            t.largest_run_bytes = s->largest * POOLS_SLICE;
+        t->free_run_bytes += s->free_count * POOLS_SLICE;
+        if (s->largest * POOLS_SLICE > t->largest_run_bytes)
+            t->largest_run_bytes = s->largest * POOLS_SLICE;
         for (unsigned i = POOLS_HEADER_SLICES; i < POOLS_SLICES; i++) {
             struct pools_page *page = &s->page[i];
             if (!page->live)
                 continue;
             unsigned live = walk_live(page);
-            t.live_blocks += live;
-            t.live_bytes += (uint64_t)live * page->block_bytes;
+            t->live_blocks += live;
+            t->live_bytes += (uint64_t)live * page->block_bytes;
             if (live)
-                t.active_bytes += page->slices * POOLS_SLICE;
+                t->active_bytes += page->slices * POOLS_SLICE;
             if (page->class_ == POOLS_CLASS_LARGE) {
-                t.large++;
+                t->large++;
                 continue;
             }
-            t.pages++;
-            t.pages_with_live += live > 0;
-            t.blocks_cached += page->cached;
-            t.blocks_home += pools_word_home(atomic_load_explicit(&page->word, memory_order_relaxed));
+            t->pages++;
+            t->pages_with_live += live > 0;
+            t->blocks_cached += page->cached;
+            t->blocks_home += pools_word_home(atomic_load_explicit(&page->word, memory_order_relaxed));
         }
     }
-    t.active_bytes += in->huge_bytes;
-    t.live_bytes += in->huge_bytes;
-    t.live_blocks += in->huge_count;
+    pthread_mutex_unlock(&in->walk_lock);
+    t->active_bytes += in->huge_bytes;
+    t->live_bytes += in->huge_bytes;
+    t->live_blocks += in->huge_count;
+    t->mapped_bytes += atomic_load_explicit(&in->account.mapped_bytes, memory_order_relaxed);
+}
+
+static struct walk_totals walk_totals(struct pools *in)
+{
+    struct walk_totals t = {0};
+    for (; in; in = in->beside)
+        walk_add_totals(in, &t);
     return t;
 }
 
@@ -92,7 +102,7 @@ void pools_stats(void *ctx, struct alloc_stats *out)
     struct pools *in = ctx;
     struct walk_totals t = walk_totals(in);
     *out = (struct alloc_stats){
-        .mapped_bytes = atomic_load_explicit(&in->account.mapped_bytes, memory_order_relaxed),
+        .mapped_bytes = t.mapped_bytes,
         .active_bytes = t.active_bytes,
         .live_usable_bytes = t.live_bytes,
         .largest_free_bytes = t.largest_run_bytes,
@@ -102,61 +112,87 @@ void pools_stats(void *ctx, struct alloc_stats *out)
 
 void pools_report(void *ctx, const struct alloc_sink *sink)
 {
-    struct pools *in = ctx;
-    struct walk_totals t = walk_totals(in);
-    uint64_t heaps = 0, outbox = 0;
-    for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h; h = h->all_next) {
-        heaps++;
-        for (unsigned i = 0; i < POOLS_OUTBOX; i++)
-            outbox += h->outbox[i].page ? h->outbox[i].count - h->outbox[i].left : 0;
+    struct walk_totals t = walk_totals(ctx);
+    struct {
+        uint64_t heaps, dead, segments, outbox, huge, huge_bytes, huge_cached, dirty, purged, purges, maps,
+            unmaps;
+    } sum = {0};
+    for (struct pools *in = ctx; in; in = in->beside) {
+        for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h;
+             h = h->all_next) {
+            sum.heaps++;
+            for (unsigned i = 0; i < POOLS_OUTBOX; i++)
+                sum.outbox += h->outbox[i].page ? h->outbox[i].count - h->outbox[i].left : 0;
+        }
+        sum.dead += atomic_load_explicit(&in->dead_count, memory_order_relaxed);
+        sum.segments += in->segments;
+        sum.huge += in->huge_count;
+        sum.huge_bytes += in->huge_bytes;
+        sum.huge_cached += in->huge_cached_bytes;
+        sum.dirty += in->dirty_slices * POOLS_SLICE;
+        sum.purged += in->purged_bytes;
+        sum.purges += in->purge_calls;
+        sum.maps += atomic_load_explicit(&in->account.map_calls, memory_order_relaxed);
+        sum.unmaps += atomic_load_explicit(&in->account.unmap_calls, memory_order_relaxed);
     }
     const struct {
         const char *key;
         uint64_t value;
     } rows[] = {
-        {"heap.heaps", heaps},
-        {"heap.heaps_abandoned", atomic_load_explicit(&in->dead_count, memory_order_relaxed)},
-        {"heap.segments", in->segments},
+        {"heap.heaps", sum.heaps},
+        {"heap.heaps_abandoned", sum.dead},
+        {"heap.segments", sum.segments},
         {"heap.pages", t.pages},
         {"heap.pages_with_live", t.pages_with_live},
         {"heap.blocks_live", t.live_blocks},
         {"heap.blocks_home", t.blocks_home},
         {"heap.blocks_cached", t.blocks_cached},
-        {"heap.blocks_outbox", outbox},
+        {"heap.blocks_outbox", sum.outbox},
         {"heap.large_blocks", t.large},
-        {"heap.huge_blocks", in->huge_count},
-        {"heap.huge_bytes", in->huge_bytes},
-        {"heap.huge_cached_bytes", in->huge_cached_bytes},
-        {"heap.free_dirty_bytes", in->dirty_slices * POOLS_SLICE},
+        {"heap.huge_blocks", sum.huge},
+        {"heap.huge_bytes", sum.huge_bytes},
+        {"heap.huge_cached_bytes", sum.huge_cached},
+        {"heap.free_dirty_bytes", sum.dirty},
         {"heap.free_bytes", t.free_run_bytes},
-        {"heap.purged_bytes", in->purged_bytes},
-        {"heap.purge_calls", in->purge_calls},
-        {"heap.mapped_bytes", atomic_load_explicit(&in->account.mapped_bytes, memory_order_relaxed)},
-        {"heap.map_calls", atomic_load_explicit(&in->account.map_calls, memory_order_relaxed)},
-        {"heap.unmap_calls", atomic_load_explicit(&in->account.unmap_calls, memory_order_relaxed)},
+        {"heap.purged_bytes", sum.purged},
+        {"heap.purge_calls", sum.purges},
+        {"heap.mapped_bytes", t.mapped_bytes},
+        {"heap.map_calls", sum.maps},
+        {"heap.unmap_calls", sum.unmaps},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         sink->integer(sink->arg, rows[i].key, rows[i].value);
 }
 
-/* One bit for 16 bytes of a segment: a free block begins here. */
+/* One bit for 16 bytes of a segment: a free block begins here. A walk through blocks has such bits for every segment:
+ * each cached block is met once, wherever it lies. */
 #define WALK_BITS (POOLS_SEGMENT / 16 / 64)
-
-struct walk_free {
-    struct pools_segment *segment;
-    uint64_t bits[WALK_BITS];
-};
 
 static void walk_set_free(void *arg, void *block)
 {
-    struct walk_free *f = arg;
-    if (pools_segment_of(block) != f->segment)
-        return;
+    (void)arg;
     size_t bit = ((uintptr_t)block & (POOLS_SEGMENT - 1)) / 16;
-    f->bits[bit / 64] |= (uint64_t)1 << (bit % 64);
+    pools_segment_of(block)->walk_bits[bit / 64] |= (uint64_t)1 << (bit % 64);
 }
 
-static int walk_blocks(struct pools_page *page, struct walk_free *f,
+/* 0 and the bytes mapped at *bits, or -ENOMEM. */
+static int walk_bits_open(struct pools *in, uint64_t **bits, size_t *bytes)
+{
+    size_t segments = 0;
+    for (struct pools_segment *s = in->all; s; s = s->all_next)
+        segments++;
+    *bytes = segments * WALK_BITS * sizeof **bits;
+    if (!segments)
+        return 0;
+    if (!(*bits = os_map(&os_harness, *bytes, 0, 0)))
+        return -ENOMEM;
+    for (struct pools_segment *s = in->all; s; s = s->all_next)
+        s->walk_bits = *bits + --segments * WALK_BITS;
+    walk_cached(in, walk_set_free, NULL);
+    return 0;
+}
+
+static int walk_blocks(const struct pools_segment *s, struct pools_page *page,
                        int (*visit)(void *arg, const struct alloc_piece *piece), void *arg)
 {
     if (page->class_ == POOLS_CLASS_LARGE)
@@ -164,35 +200,27 @@ static int walk_blocks(struct pools_page *page, struct walk_free *f,
     uint64_t w = atomic_load_explicit(&page->word, memory_order_acquire); /* pairs with pushes */
     if (pools_word_head(w))
         for (void *p = page->start + ((size_t)(pools_word_head(w) - 1) << 4); p; p = *(void **)p)
-            walk_set_free(f, p);
-    for (unsigned i = 0; i < page->capacity; i++) {
-        char *p = page->start + (size_t)i * page->block_bytes;
-        size_t bit = ((uintptr_t)p & (POOLS_SEGMENT - 1)) / 16;
-        bool used = i < pools_word_carved(w) && !(f->bits[bit / 64] >> (bit % 64) & 1);
-        int stop = visit(arg, &(struct alloc_piece){ALLOC_BLOCK, p, page->block_bytes, 0, used, 1, 0});
+            walk_set_free(NULL, p);
+    size_t bit = ((uintptr_t)page->start & (POOLS_SEGMENT - 1)) / 16, step = page->block_bytes / 16;
+    unsigned carved = pools_word_carved(w);
+    struct alloc_piece piece = {ALLOC_BLOCK, page->start, page->block_bytes, 0, 0, 1, 0};
+    for (unsigned i = 0; i < page->capacity; i++, bit += step) {
+        piece.used = i < carved && !(s->walk_bits[bit / 64] >> (bit % 64) & 1);
+        int stop = visit(arg, &piece);
         if (stop)
             return stop;
+        piece.address = (const char *)piece.address + page->block_bytes;
     }
     return 0;
 }
 
-/* Arenas are segments and huge mappings; pools are pages, and runs of one large block. */
-int pools_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg, bool blocks)
+static int walk_segments(struct pools *in, int (*visit)(void *arg, const struct alloc_piece *piece),
+                         void *arg, bool blocks)
 {
-    struct pools *in = ctx;
-    struct walk_free *f = NULL;
-    if (blocks && !(f = os_map(&os_harness, sizeof *f, 0, 0)))
-        return -ENOMEM;
-    walk_mark(in);
     int stop = 0;
     for (struct pools_segment *s = in->all; s && !stop; s = s->all_next) {
         stop = visit(arg, &(struct alloc_piece){ALLOC_ARENA, s, POOLS_SEGMENT, 0, 0, 0,
                                                 POOLS_HEADER_SLICES * POOLS_SLICE});
-        if (f) {
-            memset(f->bits, 0, sizeof f->bits);
-            f->segment = s;
-            walk_cached(in, walk_set_free, f);
-        }
         for (unsigned i = POOLS_HEADER_SLICES; i < POOLS_SLICES && !stop; i++) {
             struct pools_page *page = &s->page[i];
             if (!page->live)
@@ -202,10 +230,17 @@ int pools_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piec
                 arg, &(struct alloc_piece){ALLOC_POOL, page->start, bytes, page->block_bytes, walk_live(page),
                                            page->capacity,
                                            (uint32_t)(bytes - (size_t)page->capacity * page->block_bytes)});
-            if (!stop && f)
-                stop = walk_blocks(page, f, visit, arg);
+            if (!stop && blocks)
+                stop = walk_blocks(s, page, visit, arg);
         }
     }
+    return stop;
+}
+
+static int walk_huge(struct pools *in, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg,
+                     bool blocks)
+{
+    int stop = 0;
     for (struct pools_segment *s = in->huge; s && !stop; s = s->huge_next) {
         stop = visit(arg,
                      &(struct alloc_piece){ALLOC_ARENA, s, s->huge_bytes, 0, 0, 0, (uint32_t)s->huge_offset});
@@ -213,10 +248,27 @@ int pools_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piec
         size_t bytes = s->huge_bytes - s->huge_offset;
         if (!stop)
             stop = visit(arg, &(struct alloc_piece){ALLOC_POOL, p, bytes, bytes, 1, 1, 0});
-        if (!stop && f)
+        if (!stop && blocks)
             stop = visit(arg, &(struct alloc_piece){ALLOC_BLOCK, p, bytes, 0, 1, 1, 0});
     }
-    if (f)
-        os_unmap(&os_harness, f, sizeof *f);
+    return stop;
+}
+
+/* Arenas are segments and huge mappings; pools are pages, and runs of one large block. */
+int pools_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg, bool blocks)
+{
+    int stop = 0;
+    for (struct pools *in = ctx; in && !stop; in = in->beside) {
+        uint64_t *bits = NULL;
+        size_t bytes = 0;
+        pthread_mutex_lock(&in->walk_lock);
+        walk_mark(in);
+        stop = blocks ? walk_bits_open(in, &bits, &bytes) : 0;
+        stop = stop ? stop : walk_segments(in, visit, arg, blocks);
+        stop = stop ? stop : walk_huge(in, visit, arg, blocks);
+        if (bits)
+            os_unmap(&os_harness, bits, bytes);
+        pthread_mutex_unlock(&in->walk_lock);
+    }
     return stop;
 }

@@ -12,6 +12,10 @@ static struct dict_object *dict_of(struct object *o)
     return (struct dict_object *)o;
 }
 
+#define DICT_LEAST_BYTES /* of the tables that are kept */ \
+    (sizeof(struct dict_keys) + (1u << DICT_LOG2_MIN) + dict_usable(DICT_LOG2_MIN) * sizeof(struct str_entry))
+#define DICT_BODY_BYTES (sizeof(struct dict_object) - offsetof(struct dict_object, used))
+
 struct dict_keys dict_empty_keys = {.refcount = 1, .log2_slots = 0, .log2_index_bytes = 3, .kind = KEYS_STR};
 
 /* --- slots ---------------------------------------------------------------------------------------------- */
@@ -126,9 +130,10 @@ static struct dict_keys *dict_keys_new(unsigned log2_slots, unsigned kind)
     struct dict_keys *k;
     size_t usable = dict_usable(log2_slots);
     size_t entry = kind == KEYS_STR ? sizeof(struct str_entry) : sizeof(struct general_entry);
-    if (log2_slots == DICT_LOG2_MIN && kind == KEYS_STR && f->keys > 0)
+    if (log2_slots == DICT_LOG2_MIN && kind == KEYS_STR && f->keys > 0) {
         k = f->key[--f->keys];
-    else if (!(k = mem_alloc(sizeof *k + ((size_t)1 << (log2_slots + bytes_a_slot)) + usable * entry)))
+        strict_dig(k, DICT_LEAST_BYTES, 0, "table of a dict");
+    } else if (!(k = mem_alloc(sizeof *k + ((size_t)1 << (log2_slots + bytes_a_slot)) + usable * entry)))
         return NULL;
     k->refcount = 1;
     k->log2_slots = (uint8_t)log2_slots;
@@ -155,7 +160,9 @@ static void dict_keys_delete(struct dict_keys *k, bool readers)
         return;
     }
     struct freelists *f = FREELISTS;
-    if (k->log2_slots == DICT_LOG2_MIN && k->kind == KEYS_STR && f->on && f->keys < FREELIST_KEYS)
+    bool keep = k->log2_slots == DICT_LOG2_MIN && k->kind == KEYS_STR && f->on && f->keys < FREELIST_KEYS;
+    strict_bury(k, dict_keys_bytes(k));
+    if (keep)
         f->key[f->keys++] = k;
     else
         mem_free(k);
@@ -256,7 +263,7 @@ static void dict_dealloc(struct object *o)
     dict_keys_drop(d->keys, false);
     struct freelists *f = FREELISTS;
     if (f->on && f->dicts < FREELIST_DICTS && rc_can_reuse(o)) {
-        object_retire(o);
+        object_retire(o, &d->used, DICT_BODY_BYTES);
         f->dict[f->dicts++] = d;
     } else {
         gc_delete(o, sizeof *d);
@@ -279,7 +286,7 @@ struct object *dict_new(void)
     struct dict_object *d;
     if (likely(f->dicts > 0)) {
         d = f->dict[--f->dicts];
-        object_reuse(&d->head, &type_dict);
+        object_reuse(&d->head, &type_dict, &d->used, DICT_BODY_BYTES);
     } else if (!(d = gc_new(&type_dict, sizeof *d))) {
         return NULL;
     }

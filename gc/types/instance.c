@@ -3,8 +3,8 @@
  *
  * An instance holds a reference to its class, as CPython's heap types have it (not where the class is deferred:
  * then nobody counts them). Death in CPython's order (subtype_dealloc): untrack, trashcan, track, finaliser (may
- * resurrect: stays tracked), untrack, weakrefs with callbacks, weakrefs made by the finaliser without, slots from
- * the first to the last, memory, class. */
+ * resurrect: stays tracked), untrack, weakrefs with callbacks, legacy finaliser in the same way, weakrefs made by
+ * either without, slots from the first to the last, memory, class. */
 #include "types.h"
 #include "../lock.h"
 
@@ -37,6 +37,18 @@ static void instance_clear(struct object *o)
         instance_set(o, i, NULL);
 }
 
+/* True when it was resurrected. */
+static bool instance_del(struct object *o)
+{
+    gc_track(o);
+    rc_revive(o);
+    o->type->del(o);
+    if (!rc_unrevive(o))
+        return true;
+    gc_untrack(o);
+    return false;
+}
+
 static void instance_dealloc(struct object *o)
 {
     struct instance_object *n = instance_of(o);
@@ -50,11 +62,12 @@ static void instance_dealloc(struct object *o)
             goto resurrected;
         gc_untrack(o);
     }
-    if (type->weaklist_offset) {
+    if (type->weaklist_offset)
         object_clear_weakrefs(o);
-        if (type->finalize)
-            object_forget_weakrefs(o);
-    }
+    if (type->del && instance_del(o))
+        goto resurrected;
+    if (type->weaklist_offset && (type->finalize || type->del))
+        object_forget_weakrefs(o);
     for (uint32_t i = 0; i < type->slots; i++) {
         struct object *value = n->slot[i];
         n->slot[i] = NULL;
@@ -124,7 +137,7 @@ static void type_dealloc(struct object *o)
 {
     struct type *type = (struct type *)o;
     type_unlink(type);
-    rc_free_block(o, o);
+    object_free_block(o, o, sizeof *type);
 }
 
 static size_t type_size(const struct object *o)
@@ -176,6 +189,12 @@ struct type *type_new_instance_type(const char *name, unsigned slots, unsigned p
     r->instance_types = type;
     pthread_mutex_unlock(&r->types_mutex);
     return type;
+}
+
+void type_set_del(struct type *type, void (*del)(struct object *o))
+{
+    type->del = del;
+    runtime_global.legacy_types = true;
 }
 
 void type_close_all(struct runtime *r)

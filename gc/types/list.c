@@ -13,6 +13,8 @@ static struct list_object *list_of(struct object *o)
     return (struct list_object *)o;
 }
 
+#define LIST_BODY_BYTES (sizeof(struct list_object) - offsetof(struct list_object, size))
+
 /* --- the item array ------------------------------------------------------------------------------------- */
 
 /* Under biased, eight bytes before the items tell readers how many there is room for, as in CPython's
@@ -136,12 +138,13 @@ static void list_dealloc(struct object *o)
     if (l->item) {
         for (int64_t i = l->size; i-- > 0;)
             rc_xdec(l->item[i]);
+        strict_bury(l->item, 8 * (size_t)l->allocated);
         list_array_free(l->item, false);
         owned_freed(8 * (size_t)l->allocated);
     }
     struct freelists *f = FREELISTS;
     if (f->on && f->lists < FREELIST_LISTS && rc_can_reuse(o)) {
-        object_retire(o);
+        object_retire(o, &l->size, LIST_BODY_BYTES);
         f->list[f->lists++] = l;
     } else {
         gc_delete(o, sizeof *l);
@@ -166,7 +169,7 @@ struct object *list_new(size_t size)
         return NULL;
     if (likely(f->lists > 0)) {
         l = f->list[--f->lists];
-        object_reuse(&l->head, &type_list);
+        object_reuse(&l->head, &type_list, &l->size, LIST_BODY_BYTES);
     } else if (!(l = gc_new(&type_list, sizeof *l))) {
         return NULL;
     }

@@ -129,7 +129,7 @@ static void float_dealloc(struct object *o)
 {
     struct freelists *f = FREELISTS;
     if (f->on && f->floats < FREELIST_FLOATS && rc_can_reuse(o)) {
-        object_retire(o);
+        object_retire(o, NULL, 0);
         *float_link(o) = f->float_head;
         f->float_head = o;
         f->floats++;
@@ -151,7 +151,7 @@ struct object *float_new(double value)
     if (likely(o != NULL)) {
         f->float_head = *float_link(o);
         f->floats--;
-        object_reuse(o, &type_float);
+        object_reuse(o, &type_float, NULL, 0);
     } else if (!(o = object_new(&type_float, sizeof(struct float_object)))) {
         return NULL;
     }

@@ -31,7 +31,7 @@ static void tuple_dealloc(struct object *o)
     struct freelists *f = FREELISTS;
     if (likely(t->size > 0 && t->size <= FREELIST_TUPLE_SIZES) && f->on &&
         f->tuples[t->size - 1] < FREELIST_TUPLES && rc_can_reuse(o)) {
-        object_retire(o);
+        object_retire(o, t->item + 1, 8 * (size_t)(t->size - 1));
         t->item[0] = (struct object *)f->tuple_head[t->size - 1];
         f->tuple_head[t->size - 1] = t;
         f->tuples[t->size - 1]++;
@@ -60,7 +60,7 @@ struct object *tuple_new(size_t size)
     if (likely(size < FREELIST_TUPLE_SIZES) && (t = f->tuple_head[size - 1])) {
         f->tuple_head[size - 1] = (struct tuple_object *)t->item[0];
         f->tuples[size - 1]--;
-        object_reuse(&t->head, &type_tuple);
+        object_reuse(&t->head, &type_tuple, t->item + 1, 8 * (size - 1));
     } else {
         if (unlikely(size > PTRDIFF_MAX / 16))
             return NULL;

@@ -119,6 +119,129 @@ P
     grep -q 'gil.switches' <<< "$output"
 }
 
+# Totals 1.25, 1, 1/0.9; without the collector's work 1.125, 1, 0.7/0.9: the least. Under the other allocator 1.25 and 2, distilled 1 and 2.
+@test "lower-bound overhead: total over the least distilled time of the block, for each allocator apart" {
+    made "$dir" blocks=7 noise=0 works="cycles/2" cost="generational=0.1 none=0 tracing=0.3 pep848=0.2" oracle="generational=5000" \
+        configs="pymalloc@gil@generational=0.8 pymalloc@gil@none=1 pymalloc@tracing@tracing=0.9 system@gil@pep848=0.8 system@gil@none=0.5"
+    python3 - "$dir/samples.jsonl" <<'P'
+import json, sys
+out = []
+for line in open(sys.argv[1]):
+    r = json.loads(line)
+    for k in ("wall_ns", "cpu_ns"):
+        r[k] *= 1 + r["block"]                     # a machine that slows down from block to block changes nothing
+    for k in ("cost_wall_ns", "cost_cpu_ns"):
+        r["gc"][k] *= 1 + r["block"]
+    if r["cell"]["gc"] == "none":
+        r["cpu_ns"] *= 3                           # a second thread that helps: time of processors, not wall time
+    out.append(json.dumps(r))
+open(sys.argv[1], "w").write("\n".join(out) + "\n")
+P
+    "$hg" compare "$dir" --metric lbo --json > "$BATS_TEST_TMPDIR/out"
+    python3 - "$BATS_TEST_TMPDIR/out" <<'P'
+import json, sys
+cells = {c["cell"]: c for c in json.load(open(sys.argv[1]))["cells"]}
+truth = {"pymalloc gil generational": (1.25 * .9 / .7, 1.25 * .9 / .7), "pymalloc gil none": (.9 / .7, 3 * .9 / .7),
+         "pymalloc tracing tracing": (1 / .7, 1 / .7), "system gil pep848": (1.25, 1.25), "system gil none": (2, 6)}
+assert set(cells) == set(truth), cells
+for name, (wall, cpu) in truth.items():
+    c = cells[name]
+    assert abs(c["wall"] / wall - 1) < 1e-4 and abs(c["cpu"] / cpu - 1) < 1e-4 and c["n"] == 7 and c["threads"] == 2, (c, wall, cpu)
+    assert c["wall_ci"][0] <= c["wall"] <= c["wall_ci"][1] and c["wall_ci"][1] / c["wall_ci"][0] < 1.001, c
+P
+    run "$hg" compare "$dir" --metric lbo
+    [ "$status" -eq 0 ]
+    grep -Eq '^ +pymalloc gil generational$' <<< "$output"
+    grep -Eq '^ +1\.607 1\.607-1\.607 +1\.607 1\.607-1\.607 +7 +10\.0 %$' <<< "$output"
+    [ "$(awk '{ if (length > m) m = length } END { print m }' <<< "$output")" -le 80 ]
+}
+
+@test "lower-bound overhead: a cost that is not told is 0, one over the total is left out, few blocks have no interval" {
+    made "$dir" blocks=1 noise=0 works="cycles/1" cost="generational=0.1" configs="pymalloc@gil@generational=0.8 pymalloc@gil@none=0.5"
+    sed -i '0,/"cost_wall_ns":[0-9]*/s//"cost_wall_ns":99999999999999/' "$dir/samples.jsonl" # of the baseline's two samples one
+    run "$hg" compare "$dir" --metric lbo
+    [ "$status" -eq 0 ]
+    grep -Eq '^  gc generational +1\.111 +no CI ' <<< "$output"
+    grep -Eq '^  gc none +1\.778 +no CI ' <<< "$output"
+    sed -i 's/"cost_\(wall\|cpu\)_ns":[0-9]*/"cost_\1_ns":99999999999999/' "$dir/samples.jsonl"
+    sed -i 's/"cost_cpu_ns":[0-9]*/"cost_cpu_ns":-1/' "$dir/samples.jsonl"
+    run "$hg" compare "$dir" --metric lbo
+    [ "$status" -eq 2 ]
+}
+
+@test "lower-bound overhead is refused where there is none, and what it has no use for" {
+    refused() {
+        run "$hg" compare "$@"
+        [ "$status" -eq 2 ]
+        [ "${#lines[@]}" -eq 1 ]
+    }
+    made "$dir" blocks=6 noise=0 works="cycles/1" cost="generational=0.1" configs="pymalloc@gil@generational=1 pymalloc@gil@none=1"
+    refused "$dir" "$dir" --metric lbo
+    refused "$dir" --metric lbo --baseline gc=none
+    refused "$dir" --metric lbo --fail-above 5%
+    for other in "system=1 pools=1" "pymalloc@gil@generational=1 system@gil@none=1" "pymalloc@gil@generational=1"; do
+        made "$dir" blocks=6 noise=0 works="cycles/1" cost="generational=0.1" configs="$other"
+        refused "$dir" --metric lbo
+    done
+    made "$dir" blocks=6 noise=0 works="cycles/1" configs="pymalloc@gil@generational=1 pymalloc@gil@none=1" # no cost told
+    refused "$dir" --metric lbo
+    grep -q 'gc.cost_wall_ns' <<< "$output"
+}
+
+@test "beside every pause stands what it cost" {
+    made "$dir" blocks=7 noise=0 works="cycles/1" cost="generational=0.1 none=0" oracle="generational=5000" \
+        configs="pymalloc@gil@generational=0.8 pymalloc@gil@none=1"
+    for metric in max-pause p99-pause p99.9-pause total-pause mmu-10ms pauses.count; do
+        run "$hg" compare "$dir" --metric "$metric"
+        [ "$status" -eq 0 ]
+        grep -Eq ' ops/s +gc +peak RSS +waiting +refs +reclaim +longest$' <<< "$output"
+        grep -Eq ' 8\.00 M +10\.0 % +47\.7 MiB +5\.00 k +2\.000 +1\.25 ms +11\.2 ms$' <<< "$output"
+        grep -Eq '^  gc none .* 10\.0 M +0\.00 % +47\.7 MiB +- +- +- +-$' <<< "$output"
+        [ "$(awk '{ if (length > m) m = length } END { print m }' <<< "$output")" -le 80 ]
+    done
+    "$hg" compare "$dir" --metric max-pause | grep -Eq '^ +625 us +8\.00 M'
+    "$hg" compare "$dir" --metric max-pause --json |
+        python3 -c 'import json, sys; b = json.load(sys.stdin)["beside"]; assert len(b) == 2 and b[0]["gc"]["uncollected_peak"] == 5000, b'
+    ! "$hg" compare "$dir" | grep -q waiting || false
+}
+
+@test "samples of the oracle say what garbage waited, and nothing else" {
+    made "$dir" blocks=8 noise=0.02 works="cycles/1" cost="generational=0.1 pep848=0.05" oracle="generational=5000 pep848=100" \
+        configs="pymalloc@gil@generational=1 pymalloc@gil@pep848=1.1"
+    run "$hg" compare "$dir" --metric uncollected --baseline gc=generational
+    [ "$status" -eq 0 ]
+    grep -Eq '^  gc pep848 +0\.020 .* 8 .* less$' <<< "$output"
+    mkdir -p "$dir.2"
+    cp "$dir/run.json" "$dir.2"
+    grep -v '"oracle":true' "$dir/samples.jsonl" > "$dir.2/samples.jsonl"
+    [ "$(wc -l < "$dir.2/samples.jsonl")" -eq 24 ]
+    for metric in throughput wall peak-rss max-pause lbo; do
+        diff <("$hg" compare "$dir" --metric "$metric" | sed 's/ 5\.00 k / - /; s/ 100 / - /' | tr -s ' ') \
+            <("$hg" compare "$dir.2" --metric "$metric" | tr -s ' ')
+    done
+    run "$hg" compare "$dir.2" --metric uncollected
+    [ "$status" -eq 2 ]
+}
+
+@test "a file cut anywhere: told or refused, never a crash" {
+    made "$dir" blocks=2 noise=0.02 works="request/1" cost="generational=0.1" oracle="generational=5000" \
+        configs="pymalloc@gil@generational=1 pymalloc@gil@none=1.1"
+    size=$(wc -c < "$dir/samples.jsonl")
+    mkdir -p "$dir.2"
+    cp "$dir/run.json" "$dir.2"
+    for part in $(seq 1 3 100); do
+        head -c $((size * part / 100)) "$dir/samples.jsonl" > "$dir.2/samples.jsonl"
+        for metric in lbo max-pause uncollected; do
+            run "$hg" compare "$dir.2" --metric "$metric"
+            [ "$status" -eq 0 ] || [ "$status" -eq 2 ]
+        done
+        # A hole in the middle makes a line of two halves.
+        { head -c $((size * part / 200)) "$dir/samples.jsonl"; tail -c $((size * part / 200)) "$dir/samples.jsonl"; } > "$dir.2/samples.jsonl"
+        run "$hg" compare "$dir.2" --metric max-pause
+        [ "$status" -eq 0 ] || [ "$status" -eq 2 ]
+    done
+}
+
 @test "bad words: one line, the nearest name, exit 2" {
     made "$dir" blocks=6 noise=0.01 configs="system=1 pools=1"
     for bad in "--metric=throughputt" "--fail-above=x" "--fail-above=-3" "--baseline=speed=1" "--baseline=alloc=none-such" "--nonsense"; do

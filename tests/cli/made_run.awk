@@ -9,7 +9,7 @@
 #   blocks, noise, seed, memory (factor of peak memory of all but the first), status ("pools=crashed": its samples failed)
 function gauss() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307179586 * rand()) }
 function put_latency(name, scale) {
-    printf "%s\"%s\":{\"count\":10000,\"p50_ns\":%d,\"p90_ns\":%d,\"p99_ns\":%d,\"p99_9_ns\":%d,\"p99_99_ns\":%d,\"max_ns\":%d,\"control_p50_ns\":20}", comma, name, 4e8 * scale, 6e8 * scale, 2e9 * scale, 1e10 * scale, 1e11 * scale, 9e11 * scale
+    printf "%s\"%s\":{\"count\":10000,\"p50_ns\":%.0f,\"p90_ns\":%.0f,\"p99_ns\":%.0f,\"p99_9_ns\":%.0f,\"p99_99_ns\":%.0f,\"max_ns\":%.0f,\"control_p50_ns\":20}", comma, name, 4e8 * scale, 6e8 * scale, 2e9 * scale, 1e10 * scale, 1e11 * scale, 9e11 * scale
     comma = ","
 }
 # A window has one whole pause and a tenth of the rest.

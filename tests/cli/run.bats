@@ -195,4 +195,46 @@ assert got == want and len(want) == 32
 PY
     rm -r map.csv sample plots
     refused run --workload churn --alloc pymalloc,pools --heapmap map.csv
+    run "$hg" run --workload churn:ops=20k,live=5k --alloc "locked(system)" --heapmap other.csv --settle 0s --quiet
+    [[ $output = *"not-applicable"*"cannot be walked"* ]]
+    [ ! -e other.csv ]
+    [[ $output != *"cannot read"* ]]
+}
+
+@test "the picture of a heap map adds up to the heap, state by state and moment by moment" {
+    for alloc in pymalloc pymalloc:layout=3.9 pools "trace(debug(pools))"; do
+        rm -rf plots
+        "$hg" run --workload churn:ops=20k,live=5k --alloc "$alloc" --heapmap map.csv --settle 0s --quiet >table 2>said
+        python3 - "$alloc" <<'PY'
+import csv, glob, sys
+want, first = {}, {}
+for r in csv.DictReader(open("map.csv")):
+    w = want.setdefault(r["phase"], dict.fromkeys(["full pools", "live in partial", "free in partial", "empty", "lost to alignment"], 0))
+    n, used = int(r["bytes"]), int(r["used"])
+    if r["pool"] == "":
+        w["lost to alignment"] += int(r["lost_bytes"])
+        w["empty"] += n - int(r["lost_bytes"])
+    elif used:
+        live = n if used == int(r["capacity"]) else used * int(r["class_bytes"])
+        w["empty"] -= n
+        w["full pools" if used == int(r["capacity"]) else "live in partial"] += live
+        w["free in partial"] += n - live
+[name] = glob.glob("plots/*.csv")
+got, boxes = {}, []
+for r in csv.DictReader(open(name)):
+    if r["from"] == "":
+        got.setdefault(r["phase"], {})[r["arena"]] = int(r["full"])
+    else:
+        boxes.append((r["phase"], int(r["arena"]), float(r["from"]), float(r["to"]), float(r["full"])))
+assert got == want and list(got) == ["begin", "peak", "drained"], (got, want)
+assert got["peak"]["live in partial"] + got["peak"]["full pools"] > 1e6
+assert all(0 <= b[2] < b[3] <= 64.001 for b in boxes)
+PY
+        ! command -v gnuplot >/dev/null || [[ $(cat said) = *"drawn in ./plots/"*".svg"* ]]
+    done
+}
+
+@test "what is no heap map draws no picture" {
+    "$hg" run --workload churn:ops=2k,live=500 --alloc pymalloc --heapmap /dev/full --settle 0s --quiet >table 2>said || [ $? -eq 3 ]
+    grep -q "cannot write the heap map" table said
 }

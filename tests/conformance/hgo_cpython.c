@@ -9,8 +9,8 @@
  * collector's state is read from its structures, and its functions are called by vectorcall.
  *
  * A node is what a class with __slots__ (and __weakref__) makes: one counted allocation, slots dropped in
- * order, its deallocation step for step that of such a class. "fin" changes the node's type to one that has
- * tp_finalize, as an assignment to __class__ does. */
+ * order, its deallocation step for step that of such a class. "fin" and "del" change the node's type to one that has
+ * tp_finalize or tp_del, as an assignment to __class__ does. */
 #define PY_SSIZE_T_CLEAN
 #define Py_BUILD_CORE 1
 #include <Python.h>
@@ -64,6 +64,13 @@ static void node_finalize(PyObject *self)
         root_set(n->revive, Py_NewRef(self));
 }
 
+/* No resurrection: a real one would hold a reference for its time. */
+static void node_del(PyObject *self)
+{
+    (void)self;
+    finalised++;
+}
+
 static void node_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
@@ -78,6 +85,11 @@ static void node_dealloc(PyObject *self)
     }
     if (n->weakrefs)
         PyObject_ClearWeakRefs(self);
+    if (type->tp_del) {
+        PyObject_GC_Track(self);
+        type->tp_del(self);
+        PyObject_GC_UnTrack(self);
+    }
     node_clear(self);
     type->tp_free(self);
 revived:
@@ -111,9 +123,23 @@ static PyTypeObject node_fin_type = {
     .tp_free = PyObject_GC_Del,
 };
 
+static PyTypeObject node_del_type = {
+    PyVarObject_HEAD_INIT(NULL, 0) /**/
+        .tp_name = "hgo.node_del",
+    .tp_basicsize = sizeof(struct node),
+    .tp_itemsize = sizeof(PyObject *),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_dealloc = node_dealloc,
+    .tp_traverse = node_traverse,
+    .tp_clear = node_clear,
+    .tp_del = node_del,
+    .tp_weaklistoffset = offsetof(struct node, weakrefs),
+    .tp_free = PyObject_GC_Del,
+};
+
 static bool is_node(PyObject *o)
 {
-    return Py_IS_TYPE(o, &node_type) || Py_IS_TYPE(o, &node_fin_type);
+    return Py_IS_TYPE(o, &node_type) || Py_IS_TYPE(o, &node_fin_type) || Py_IS_TYPE(o, &node_del_type);
 }
 
 static PyObject *weak_callback(PyObject *self, PyObject *ref)
@@ -191,7 +217,7 @@ int hgo_cpython_start(struct message *m)
     PyConfig_Clear(&config);
     if (PyStatus_Exception(status))
         return message_set(m, -EIO, "python does not start: %s", status.err_msg ? status.err_msg : "?");
-    if (PyType_Ready(&node_type) || PyType_Ready(&node_fin_type))
+    if (PyType_Ready(&node_type) || PyType_Ready(&node_fin_type) || PyType_Ready(&node_del_type))
         return message_set(m, -EIO, "the node type is refused");
     PyObject *module = PyImport_ImportModule("gc");
     PyObject *get_objects = module ? PyObject_GetAttrString(module, "get_objects") : NULL;
@@ -331,8 +357,9 @@ static int set_finaliser(struct run *r)
     PyObject *o = roots[r->at->root];
     if (!is_node(o))
         return fault(r, r->at->root, "a node");
-    Py_SET_TYPE(o, &node_fin_type);
-    ((struct node *)o)->revive = r->at->other;
+    bool del = r->at->op == OBJSCRIPT_DEL;
+    Py_SET_TYPE(o, del ? &node_del_type : &node_fin_type);
+    ((struct node *)o)->revive = del ? OBJSCRIPT_NO_ROOT : r->at->other;
     return 0;
 }
 
@@ -365,6 +392,7 @@ static int use(struct run *r)
         root_set(at->root, Py_NewRef(Py_None));
         return 0;
     case OBJSCRIPT_FIN:
+    case OBJSCRIPT_DEL:
         return set_finaliser(r);
     case OBJSCRIPT_COLLECT:
         result = PyObject_CallOneArg(collect, PyLong_FromLong((long)at->number));

@@ -77,6 +77,7 @@ struct generator {
     unsigned weight[ACTS], weights;
     unsigned stat_every, threshold_max;
     bool frozen, disabled;
+    bool legacy; /* finalisers may be legacy ones: what they hold in cycles stays in gc.garbage */
 };
 
 static unsigned below(struct generator *g, unsigned n)
@@ -277,6 +278,10 @@ static void act_fin(struct generator *g)
     int node = find_root(g, ONE(K_NODE));
     if (node < 0)
         return;
+    if (g->legacy && chance(g, 25)) {
+        EMIT(g, "del %d\n", node);
+        return;
+    }
     if (chance(g, 50)) {
         EMIT(g, "fin %d\n", node);
         return;
@@ -303,7 +308,7 @@ static void act_cycle(struct generator *g)
             store(g, link, last);
         }
         if (held(g, link)->kind == K_NODE && chance(g, 25))
-            EMIT(g, "fin %u\n", link);
+            EMIT(g, g->legacy && chance(g, 20) ? "del %u\n" : "fin %u\n", link);
         g->root[last] = g->root[link];
         EMIT(g, "copy %u %u\n", last, link);
     }
@@ -413,7 +418,7 @@ static void act_dead(struct generator *g)
             g->wild[target] = true;
             EMIT(g, "fin %u %u\n", a, target);
         } else if (chance(g, 20)) {
-            EMIT(g, "fin %u\n", a);
+            EMIT(g, g->legacy && chance(g, 20) ? "del %u\n" : "fin %u\n", a);
         }
         if (!g->wild[b] && chance(g, 25)) {
             unsigned w = any_root(g);
@@ -531,6 +536,7 @@ void hgo_generate(struct text *out, uint64_t seed, unsigned operations)
     for (unsigned i = 0; i < g.roots; i++)
         g.root[i] = &g.plain;
     g.opaque.kind = K_OPAQUE;
+    g.legacy = chance(&g, 25);
     g.stat_every = 20 + below(&g, 60);
     g.threshold_max = (unsigned[]){12, 60, 300, 900}[below(&g, 4)];
     for (unsigned a = 0; a < ACTS; a++) {

@@ -79,10 +79,11 @@ static void set_clear(struct set *s)
 
 static struct set live;
 
+/* ctx is the allocator below: the C library's, or a backend where the collector is to walk over its heap. */
 static void *live_malloc(void *ctx, size_t size)
 {
-    (void)ctx;
-    void *p = malloc(size ? size : 1);
+    const struct alloc *below = ctx;
+    void *p = below->malloc(below->ctx, size);
     if (p)
         set_add(&live, (uintptr_t)p);
     return p;
@@ -96,23 +97,62 @@ static void *live_calloc(void *ctx, size_t count, size_t size)
 
 static void live_free(void *ctx, void *p)
 {
-    (void)ctx;
+    const struct alloc *below = ctx;
     if (!p)
         return;
     set_remove(&live, (uintptr_t)p);
-    free(p);
+    below->free(below->ctx, p);
 }
 
 static void *live_realloc(void *ctx, void *p, size_t size)
 {
-    (void)ctx;
+    const struct alloc *below = ctx;
     if (p)
         set_remove(&live, (uintptr_t)p);
-    void *q = realloc(p, size ? size : 1);
+    void *q = below->realloc(below->ctx, p, size);
     if (q || p)
         set_add(&live, (uintptr_t)(q ? q : p));
     return q;
 }
+
+static struct alloc_stack below;
+static struct alloc below_beside;
+static const struct backend live_backend;
+
+static struct alloc live_alloc(struct alloc *on)
+{
+    return (struct alloc){.ctx = on,
+                          .malloc = live_malloc,
+                          .calloc = live_calloc,
+                          .realloc = live_realloc,
+                          .free = live_free,
+                          .backend = on->backend->beside ? &live_backend : NULL};
+}
+
+static int live_beside(struct alloc *a, const struct alloc *first, struct message *m)
+{
+    const struct alloc *on = first->ctx;
+    int err = on->backend->beside(&below_beside, on, m);
+    *a = live_alloc(&below_beside);
+    a->backend = &live_backend;
+    return err;
+}
+
+static int live_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg,
+                     bool blocks)
+{
+    const struct alloc *on = ctx;
+    return on->backend->walk(on->ctx, visit, arg, blocks);
+}
+
+static void live_close(struct alloc *a)
+{
+    struct alloc *on = a->ctx;
+    on->backend->close(on);
+}
+
+static const struct backend live_backend = {
+    .name = "live", .close = live_close, .walk = live_walk, .beside = live_beside};
 
 /* --- the walk ---------------------------------------------------------------------------------------------- */
 
@@ -166,25 +206,31 @@ static bool reachable_is_live(struct objrun *run)
 
 /* --- scripts on a collector -------------------------------------------------------------------------------- */
 
-static struct alloc counted = {
-    .malloc = live_malloc, .calloc = live_calloc, .realloc = live_realloc, .free = live_free};
-
 static struct runtime *open_runtime(const struct collector_info *info, const char *params)
 {
     static unsigned char values[PARAM_STRUCT_MAX];
+    static struct alloc counted;
     struct message m = {""};
     struct runtime *r;
-    if (param_parse(info->params, values, info->name, params, &m)) {
-        fprintf(stderr, "oracle: %s\n", m.text);
-        exit(1);
-    }
+    struct spec spec;
     struct runtime_config config = {
         .alloc = &counted, .collector = info, .collector_params = values, .threads = 1};
-    if (runtime_open(&r, &config, &m)) {
+    int err = param_parse(info->params, values, info->name, params, &m);
+    err = err ? err : spec_parse(&spec, strstr(params, "find=walk") ? "pools" : "system", &m);
+    err = err ? err : alloc_open(&below, &spec, &m);
+    counted = live_alloc(&below.layer[0]);
+    err = err ? err : runtime_open(&r, &config, &m);
+    if (err) {
         fprintf(stderr, "oracle: %s\n", m.text);
         exit(1);
     }
     return r;
+}
+
+static void close_runtime(struct runtime *r)
+{
+    runtime_close(r);
+    alloc_close(&below);
 }
 
 static void no_stat(void *arg, const char *line)
@@ -220,7 +266,7 @@ static const char *run_script(const struct collector_info *info, const char *par
         wrong = "a finaliser ran twice";
     if (!wrong && strcmp(info->name, "none") != 0 && runtime_live_objects(r) != 0)
         wrong = "garbage is left";
-    runtime_close(r);
+    close_runtime(r);
     if (!wrong && strcmp(info->name, "none") != 0)
         for (size_t i = 0; i < live.room; i++)
             if (live.slot[i] > 1)
@@ -294,7 +340,7 @@ static const char *old_garbage(const struct collector_info *info, const char *pa
     uint64_t left = runtime_live_objects(r);
     rc_dec(&plain->head);
     rc_dec(&last->head);
-    runtime_close(r);
+    close_runtime(r);
     return before            ? "live objects were finalised"
            : all < 2 * PAIRS ? "old garbage is not found"
            : left            ? "garbage is left"
@@ -323,6 +369,9 @@ static const struct setting settings[] = {
     {"stw", "thresholds=1/0/0"},
     {"stw", "thresholds=1/0/0,alive=0"},
     {"stw", "gate=rss"},
+    {"stw", "find=walk"},
+    {"stw", "thresholds=1/0/0,find=walk"},
+    {"stw", "thresholds=1/0/0,find=walk,alive=0"},
     {"tracing", ""},
     {"tracing", "min=1,growth=0"},
 };

@@ -1,9 +1,6 @@
-// links: gc/list.c
 /* refcount.c: the price of each refcount policy beside the others: runs policy/refcount of every policy in turn, round
  * after round, and tells the median of each figure in ns, and the median of its ratio to gil's of the same round.
  * The goal: owner under biased at most 1.6 times gil. Bytes are told once. */
-#include "../../gc/list.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +9,14 @@
 enum { ROUNDS = 9, POLICIES_MAX = 16, FIGURES = 4 };
 
 static const char *const figures[FIGURES] = {"owner", "other", "contended", "tuple"};
+
+/* The policies: gil first, which the others are beside. */
+static const struct {
+    const char *program, *name;
+} policies[] = {
+    {"gil", "gil"},       {"gil312", "gil:3.12"}, {"gil314", "gil:3.14"}, {"objlock", "objlock"},
+    {"atomic", "atomic"}, {"biased", "biased"},   {"tracing", "tracing"}, {NULL, NULL},
+};
 
 static double value[FIGURES][POLICIES_MAX][ROUNDS];
 
@@ -71,10 +76,10 @@ int main(void)
     folder[n] = '\0';
     *strrchr(folder, '/') = '\0';
     for (int round = 0; round < ROUNDS; round++) {
-        for (int p = 0; policy_list[p].name; p++) {
+        for (int p = 0; policies[p].program; p++) {
             struct place place = {p, round};
-            if (run(folder, policy_list[p].name, "owner other contended tuple", note, &place) != 0) {
-                fprintf(stderr, "refcount: the program of %s failed\n", policy_list[p].name);
+            if (run(folder, policies[p].program, "owner other contended tuple", note, &place) != 0) {
+                fprintf(stderr, "refcount: the program of %s failed\n", policies[p].name);
                 return 1;
             }
         }
@@ -83,8 +88,8 @@ int main(void)
     for (int f = 0; f < FIGURES; f++)
         printf(" %18s", figures[f]);
     printf("\n");
-    for (int p = 0; policy_list[p].name; p++) {
-        printf("%-10s", policy_list[p].name);
+    for (int p = 0; policies[p].program; p++) {
+        printf("%-10s", policies[p].name);
         for (int f = 0; f < FIGURES; f++) {
             double ratio[ROUNDS];
             for (int round = 0; round < ROUNDS; round++)
@@ -97,7 +102,7 @@ int main(void)
         printf("\n");
     }
     printf("bytes, with what an object owns and the collector's head:\n");
-    for (int p = 0; policy_list[p].name; p++)
-        run(folder, policy_list[p].name, "bytes", tell, (void *)policy_list[p].name);
+    for (int p = 0; policies[p].program; p++)
+        run(folder, policies[p].program, "bytes", tell, (void *)policies[p].name);
     return 0;
 }

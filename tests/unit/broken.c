@@ -59,6 +59,7 @@ enum fault {
     RACING,            /* a cache of one block without a lock */
     LOCKED_IN_FORK,    /* a lock that fork() copies as it is */
     LOST_IN_FORK,      /* the child's first malloc fails */
+    WIPED_IN_FORK,     /* a large heap's memory does not go to the child */
     ENDLESS,           /* malloc of a certain size does not return */
     FAULTS
 };
@@ -82,6 +83,7 @@ static uint64_t thread_here(void)
 static pthread_mutex_t broken_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pid_t broken_home; /* this program; each check is a child of it */
 static void *_Atomic broken_last, *broken_cached;
+static _Atomic size_t broken_bytes; /* handed out so far by this process */
 static pthread_key_t broken_key;
 
 /* Over-aligned blocks that are live: by address, under broken_mutex's sister. */
@@ -177,6 +179,7 @@ static void *broken_malloc(void *ctx, size_t size)
     void *p = h + 1;
     static _Atomic unsigned count;
     unsigned n = count++;
+    broken_bytes += size;
     if (fault == SCRIBBLING && n % 97 == 0) {
         unsigned char *last = broken_last; /* live still, or just freed: it is the C library's either way */
         if (last)
@@ -295,6 +298,8 @@ static void broken_fork(void *ctx, enum alloc_fork phase)
         pthread_mutex_lock(&aligned_mutex);
     else
         pthread_mutex_unlock(&aligned_mutex);
+    if (phase == ALLOC_FORK_CHILD && fault == WIPED_IN_FORK && broken_bytes > (16u << 20))
+        memset(broken_last, 0, 1);
 }
 
 static const struct backend backend_broken = {.name = "broken", .close = broken_close, .fork = broken_fork};
@@ -383,6 +388,7 @@ static void each_check_catches_what_it_is_for(void **state)
         {RACING, "threads", ""}, /* a block given twice: changed contents, or worse */
         {LOCKED_IN_FORK, "fork", "waits for ever"},
         {LOST_IN_FORK, "fork", "could not allocate"},
+        {WIPED_IN_FORK, "fork", "found a block of its parent's changed"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char wanted[64];

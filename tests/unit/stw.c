@@ -1,6 +1,7 @@
 /* stw.c: the stop-the-world collector beside threads that go on: cycles of each thread and cycles that lead through
  * objects of other threads, finalisers that bring objects back, weak references with callbacks, explicit
- * collections that collide. At the end every object is gone and each finaliser ran once. */
+ * collections that collide; objects found by registry and by a walk over the heap, threads that end meanwhile. At the
+ * end every object is gone and each finaliser ran once. */
 // policy: atomic
 #include "../../alloc/spec.h"
 #include "../../gc/heap.h"
@@ -39,6 +40,7 @@ static void called(struct weakref *w, void *arg)
     atomic_fetch_add(&callbacks, 1);
 }
 
+/* find=walk needs a heap for containers, which pools alone has. */
 static void open_runtime(const char *params)
 {
     struct message m = {""};
@@ -48,11 +50,13 @@ static void open_runtime(const char *params)
     while (strcmp(info->name, "stw") != 0)
         info++;
     assert_int_equal(param_parse(info->params, values, "stw", params, &m), 0);
-    assert_int_equal(spec_parse(&spec, "locked(pymalloc)", &m), 0);
+    bool walk = strstr(params, "find=walk") != NULL;
+    assert_int_equal(spec_parse(&spec, walk ? "pools" : "locked(pymalloc)", &m), 0);
     assert_int_equal(alloc_open(&stack, &spec, &m), 0);
     struct runtime_config config = {
         .alloc = &stack.layer[0], .collector = info, .collector_params = values, .threads = THREADS};
     assert_int_equal(runtime_open(&runtime, &config, &m), 0);
+    assert_int_equal(runtime->registry, !walk);
     plain = type_new_instance_type("plain", 2, 0, TYPE_WEAK, NULL);
     final = type_new_instance_type("final", 2, 0, TYPE_WEAK, finalize);
     shared = list_new(SHARED);
@@ -162,10 +166,92 @@ static void test_gate(void **state)
     run("gate=rss,alive=0");
 }
 
-static void test_freeze(void **state)
+static void test_walk(void **state)
 {
     (void)state;
-    open_runtime("thresholds=0/0/0");
+    run("find=walk");
+    run("thresholds=600/0/0,find=walk,alive=0");
+}
+
+/* Threads come and go while others collect: what they leave is found, and their ends do not spoil a walk. */
+static void *short_life(void *arg)
+{
+    struct rng rng;
+    unsigned index = (unsigned)(uintptr_t)arg;
+    rng_seed(&rng, index);
+    runtime_thread_attach(runtime, index);
+    for (unsigned i = 0; i < 400; i++) {
+        step(&rng);
+        thread_safepoint();
+    }
+    runtime_thread_detach(runtime);
+    return NULL;
+}
+
+static void walk_while_threads_end(const char *params)
+{
+    enum { GENERATIONS = 40 };
+    pthread_t thread[THREADS];
+    atomic_store(&made_final, 0);
+    atomic_store(&finalised, 0);
+    open_runtime(params);
+    for (unsigned g = 0; g < GENERATIONS; g++) {
+        for (uintptr_t i = 1; i < THREADS; i++)
+            assert_int_equal(pthread_create(&thread[i], NULL, short_life, (void *)i), 0);
+        for (unsigned n = 0; n < 5; n++)
+            gc_collect(runtime, 2);
+        thread_block_begin();
+        for (unsigned i = 1; i < THREADS; i++)
+            pthread_join(thread[i], NULL);
+        thread_block_end();
+    }
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < SHARED; i++)
+            list_set(shared, i, &object_none);
+        gc_collect(runtime, 2);
+    }
+    heap_root_remove(runtime, &shared);
+    rc_dec(shared);
+    gc_collect(runtime, 2);
+    rc_dec(&plain->head);
+    rc_dec(&final->head);
+    assert_int_equal(atomic_load(&finalised), atomic_load(&made_final));
+    assert_int_equal(runtime_live_objects(runtime), 0);
+    runtime_close(runtime);
+    alloc_close(&stack);
+}
+
+static void test_threads_end(void **state)
+{
+    (void)state;
+    walk_while_threads_end("thresholds=600/0/0,find=walk");
+    walk_while_threads_end("thresholds=600/0/0,find=registry");
+}
+
+/* A walk where there is nothing to walk. */
+static void test_no_walk(void **state)
+{
+    (void)state;
+    struct message m = {""};
+    struct spec spec;
+    struct runtime *r;
+    static unsigned char values[PARAM_STRUCT_MAX];
+    const struct collector_info *info = collector_list;
+    while (strcmp(info->name, "stw") != 0)
+        info++;
+    assert_int_equal(param_parse(info->params, values, "stw", "find=walk", &m), 0);
+    assert_int_equal(spec_parse(&spec, "locked(pools)", &m), 0);
+    assert_int_equal(alloc_open(&stack, &spec, &m), 0);
+    struct runtime_config config = {
+        .alloc = &stack.layer[0], .collector = info, .collector_params = values, .threads = 1};
+    assert_int_equal(runtime_open(&r, &config, &m), -ENOTSUP);
+    assert_non_null(strstr(m.text, "locked"));
+    alloc_close(&stack);
+}
+
+static void freeze(const char *params)
+{
+    open_runtime(params);
     struct object *a = instance_new(plain);
     instance_set(a, 0, a);
     gc_freeze(runtime);
@@ -182,13 +268,19 @@ static void test_freeze(void **state)
     alloc_close(&stack);
 }
 
+static void test_freeze(void **state)
+{
+    (void)state;
+    freeze("thresholds=0/0/0");
+    freeze("thresholds=0/0/0,find=walk");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_freeze),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_often),
-        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_freeze),  cmocka_unit_test(test_threads), cmocka_unit_test(test_often),
+        cmocka_unit_test(test_gate),    cmocka_unit_test(test_walk),    cmocka_unit_test(test_threads_end),
+        cmocka_unit_test(test_no_walk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

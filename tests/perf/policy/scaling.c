@@ -1,0 +1,145 @@
+/* scaling.c: how the workload `private` scales from one thread to two under the policy that this program was compiled for, and how
+ * far this machine lets anything scale: a loop that only computes, on the same threads. The same work each time, divided over
+ * the threads; the four take turns. Prints a line a round:
+ *
+ *   round LOOP1 LOOP2 PRIVATE1 PRIVATE2 LOOPCPU1 LOOPCPU2 PRIVATECPU1 PRIVATECPU2
+ *
+ * ns an operation of wall time, from the first thread's begin to the last one's end, and of processor time of all threads. On a
+ * machine that others use, too, wall time says little; processor time still tells whether the threads slow each other down. */
+#include "../../../alloc/os.h"
+#include "../../../alloc/spec.h"
+#include "../../../gc/state.h"
+#include "../../../workloads/object.h"
+#include "../../../workloads/registry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { ROUNDS = 25, OPS = 1500000, LOOPS = 60000000 };
+
+extern const struct workload workload_private;
+
+static struct runtime *runtime;
+
+struct working {
+    unsigned threads, index;
+    bool loop; /* only compute */
+    pthread_barrier_t *barrier;
+    struct workload_thread *thread;
+    uint64_t start_ns, end_ns, cpu_ns, sum;
+};
+
+static uint64_t cpu_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void *work(void *arg)
+{
+    struct working *w = arg;
+    if (!w->loop) {
+        runtime_thread_attach(runtime, w->index + 1);
+        workload_private.prepare(w->thread);
+        runtime_thread_detach(runtime);
+    }
+    pthread_barrier_wait(w->barrier);
+    w->start_ns = os_now_ns();
+    uint64_t cpu = cpu_now_ns();
+    if (w->loop) {
+        uint64_t x = w->index + 1;
+        for (unsigned i = 0; i < LOOPS / w->threads; i++)
+            x = x * 0x9e3779b97f4a7c15u + (x >> 29);
+        w->sum = x;
+    } else {
+        runtime_thread_attach(runtime, w->index + 1);
+        workload_private.run(w->thread);
+        runtime_thread_detach(runtime);
+    }
+    w->cpu_ns = cpu_now_ns() - cpu;
+    w->end_ns = os_now_ns();
+    if (!w->loop) {
+        runtime_thread_attach(runtime, w->index + 1);
+        workload_private.drain(w->thread);
+        runtime_thread_detach(runtime);
+    }
+    return NULL;
+}
+
+static void on_threads(struct workload_sample *s, unsigned threads, bool loop, double *wall, double *cpu)
+{
+    pthread_t id[2];
+    pthread_barrier_t barrier;
+    struct working w[2];
+    uint64_t start = UINT64_MAX, end = 0, used = 0, sum = 0;
+    s->threads = s->workers = threads;
+    pthread_barrier_init(&barrier, NULL, threads);
+    thread_block_begin();
+    for (unsigned i = 0; i < threads; i++) {
+        w[i] = (struct working){
+            .threads = threads, .index = i, .loop = loop, .barrier = &barrier, .thread = &s->thread[i]};
+        if (pthread_create(&id[i], NULL, work, &w[i]))
+            abort();
+    }
+    for (unsigned i = 0; i < threads; i++) {
+        pthread_join(id[i], NULL);
+        start = w[i].start_ns < start ? w[i].start_ns : start;
+        end = w[i].end_ns > end ? w[i].end_ns : end;
+        used += w[i].cpu_ns;
+        sum += w[i].sum;
+    }
+    thread_block_end();
+    pthread_barrier_destroy(&barrier);
+    if (loop && sum == 0)
+        abort(); /* the loop is not left out */
+    *wall = (double)(end - start) / (loop ? LOOPS : OPS);
+    *cpu = (double)used / (loop ? LOOPS : OPS);
+}
+
+int main(void)
+{
+    static struct alloc_stack stack;
+    static struct gauge gauge;
+    static struct workload_thread thread[2];
+    struct message m;
+    struct spec spec;
+    struct private_params params = {.objects = 1000, .ops = OPS};
+    if (spec_parse(&spec, RC_GIL_HELD ? "pymalloc" : "pools", &m) || alloc_open(&stack, &spec, &m))
+        return 1;
+    struct runtime_config config = {.alloc = &stack.layer[0], .collector = &collector_list[0], .threads = 3};
+    struct workload_sample s = {.workload = &workload_private,
+                                .params = &params,
+                                .alloc = &stack.layer[0],
+                                .threads = 2,
+                                .workers = 2,
+                                .seed = 1,
+                                .latency_every = UINT32_MAX,
+                                .thread = thread,
+                                .message = &m};
+    for (unsigned i = 0; i < 2; i++)
+        thread[i] = (struct workload_thread){.sample = &s,
+                                             .alloc = s.alloc,
+                                             .gauge = &gauge.thread[i],
+                                             .index = i,
+                                             .until_latency = UINT32_MAX,
+                                             .seed = i + 1};
+    if (runtime_open(&runtime, &config, &m))
+        return 1;
+    s.runtime = runtime;
+    if (workload_private.setup(&s))
+        return 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        double wall[4], cpu[4];
+        for (unsigned k = 0; k < 4; k++) { /* the order turns, so that no case always follows the same one */
+            unsigned at = (k + (unsigned)round) % 4;
+            on_threads(&s, at % 2 + 1, at < 2, &wall[at], &cpu[at]);
+        }
+        printf("round");
+        for (unsigned k = 0; k < 8; k++)
+            printf(" %.4f", k < 4 ? wall[k] : cpu[k - 4]);
+        printf("\n");
+    }
+    return 0;
+}

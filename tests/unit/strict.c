@@ -1,0 +1,184 @@
+/* strict.c: the strict build finds what it is for: writes to dead memory, counts of dead objects; it stops at every safepoint and
+ * fails every n-th allocation. In other builds there is nothing to test. */
+// policies: gil gil314 objlock atomic biased
+#include "runtime.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifdef HG_STRICT
+/* Runs fault in a process of its own and tells whether the runtime ended it. */
+static bool found(void (*fault)(void))
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGABRT, SIG_DFL);
+        close(2);
+        fault();
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void no_fault(void)
+{
+    rc_dec(tuple_new(3));
+    rc_dec(tuple_new(3));
+    rc_dec(list_new(0));
+    rc_dec(list_new(0));
+    rc_dec(dict_new());
+    rc_dec(dict_new());
+    rc_dec(float_new(1));
+    rc_dec(float_new(2));
+}
+
+static void write_to_dead_tuple(void)
+{
+    struct object *t = tuple_new(3);
+    rc_dec(t);
+    tuple_init_item(t, 2, NULL);
+    tuple_new(3);
+}
+
+static void write_to_dead_list(void)
+{
+    struct object *l = list_new(0);
+    rc_dec(l);
+    ((struct list_object *)l)->size = 0;
+    list_new(0);
+}
+
+static void write_to_dead_dict(void)
+{
+    struct object *d = dict_new();
+    rc_dec(d);
+    ((struct dict_object *)d)->used = 0;
+    dict_new();
+}
+
+static void count_dead_float(void)
+{
+    struct object *f = float_new(1);
+    rc_dec(f);
+    rc_inc(f);
+    float_new(2);
+}
+
+static void test_dead_memory(void **state)
+{
+    (void)state;
+    struct runtime *r = test_open(NULL);
+    assert_false(found(no_fault));
+    assert_true(found(write_to_dead_tuple));
+    assert_true(found(write_to_dead_list));
+    assert_true(found(write_to_dead_dict));
+    assert_true(found(count_dead_float));
+    test_close(r);
+}
+
+/* An allocator that looks at what it gets back. */
+static struct alloc inner;
+static size_t given_back, dead;
+static void looking_free(void *ctx, void *p)
+{
+    size_t n = 0, bytes = 72; /* of the str below */
+    given_back++;
+    while (n < bytes && ((unsigned char *)p)[n] == STRICT_DEAD)
+        n++;
+    dead += n == bytes;
+    inner.free(ctx, p);
+}
+
+static void test_given_back_is_filled(void **state)
+{
+    (void)state;
+    struct runtime *r = test_open(NULL);
+    struct object *s = str_new("a text that is long enough for it", 33);
+    inner = r->alloc;
+    r->alloc.free = looking_free;
+    given_back = dead = 0;
+    rc_dec(s);
+    assert_int_equal(given_back, 1);
+    assert_int_equal(dead, 1);
+    r->alloc = inner;
+    test_close(r);
+}
+
+static void test_allocations_fail(void **state)
+{
+    (void)state;
+    setenv("HEAPGAUGE_STRICT_FAIL", "3", 1);
+    struct runtime *r = test_open(NULL);
+    for (int i = 1; i <= 30; i++) {
+        struct object *s = str_new("x", 1);
+        assert_true((s == NULL) == (i % 3 == 0));
+        rc_xdec(s);
+    }
+    test_close(r);
+    unsetenv("HEAPGAUGE_STRICT_FAIL");
+}
+
+/* --- safepoints ------------------------------------------------------------------------------------------- */
+
+static _Atomic unsigned arrived;
+
+static void *pass_safepoints(void *arg)
+{
+    runtime_thread_attach(&runtime_global, (unsigned)(uintptr_t)arg);
+    atomic_fetch_add(&arrived, 1);
+    while (atomic_load(&arrived) < 2) /* both run before either counts */
+        thread_safepoint();
+    for (int i = 0; i < 1000; i++)
+        thread_safepoint();
+    runtime_thread_detach(&runtime_global);
+    return NULL;
+}
+
+static void test_stops_at_every_safepoint(void **state)
+{
+    (void)state;
+    struct runtime *r = test_open(NULL);
+    pthread_t id[2];
+    atomic_store(&arrived, 0);
+    thread_block_begin();
+    for (uintptr_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&id[i], NULL, pass_safepoints, (void *)(i + 1)), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(id[i], NULL);
+    thread_block_end();
+#if RC_GIL_HELD
+    /* While both run, the lock goes to and fro; one may end before the other has begun to wait again. */
+    assert_true(r->gil.switches >= 500);
+#else
+    assert_true(r->stops >= 2000);
+#endif
+    test_close(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dead_memory),
+        cmocka_unit_test(test_given_back_is_filled),
+        cmocka_unit_test(test_allocations_fail),
+        cmocka_unit_test(test_stops_at_every_safepoint),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#else
+static void test_other_build(void **state)
+{
+    (void)state;
+    skip();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_other_build)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif

@@ -220,29 +220,30 @@ enum {
     P(S, COUNT, sessions, "1000", "1-10M", "sessions of each thread that keep objects") \
     P(S, COUNT, ops, "200k", "1-100G", "requests, over all threads")
 
-#define GROWTH_PARAMS(P, S)                                                           \
+#define GROWTH_PARAMS(P, S)                                                                                \
     P(S, CHOICE, kind, "node", "tuple|record|node", "tuples in one list, nodes apart, or a graph of them") \
-    P(S, REAL, dead, "0", "0-1", "part of the nodes that refer to themselves and die old") \
-    P(S, COUNT, lag, "10k", "1-100M", "such nodes held by each thread, dropped at random") \
+    P(S, REAL, dead, "0", "0-1", "part of the nodes that refer to themselves and die old")                 \
+    P(S, COUNT, lag, "10k", "1-100M", "such nodes held by each thread, dropped at random")                 \
     P(S, COUNT, ops, "1M", "1-100G", "objects added, over all threads")
 
-#define DECAY_PARAMS(P, S)                                                            \
+#define DECAY_PARAMS(P, S)                                                             \
     P(S, COUNT, heap, "1M", "10-1G", "objects in rings of 10 that die during the run") \
     P(S, COUNT, ops, "2M", "1-100G", "short-lived objects made beside it, over all threads")
 
 #define BINARY_TREES_PARAMS(P, S) P(S, COUNT, depth, "16", "4-26", "of the long-lived tree")
 
-#define GCBENCH_PARAMS(P, S)                                                          \
-    P(S, COUNT, depth, "16", "4-26", "of the long-lived tree")                        \
+#define GCBENCH_PARAMS(P, S)                                   \
+    P(S, COUNT, depth, "16", "4-26", "of the long-lived tree") \
     P(S, COUNT, array, "500k", "1-100M", "numbers in the long-lived array")
 
-#define MESSAGE_BUFFER_PARAMS(P, S)                                                   \
-    P(S, CHOICE, text, "outside", "outside|inside", "a message's, in an object of its own or in the container") \
-    P(S, COUNT, window, "200k", "1-100M", "messages kept, over all threads")          \
-    P(S, BYTES, size, "1k", "1-16M", "of a message")                                  \
+#define MESSAGE_BUFFER_PARAMS(P, S)                                          \
+    P(S, CHOICE, text, "outside", "outside|inside",                          \
+      "a message's, in an object of its own or in the container")            \
+    P(S, COUNT, window, "200k", "1-100M", "messages kept, over all threads") \
+    P(S, BYTES, size, "1k", "1-16M", "of a message")                         \
     P(S, COUNT, ops, "1M", "1-100G", "messages pushed, over all threads")
 
-#define GC_TRAVERSAL_PARAMS(P, S)                                                     \
+#define GC_TRAVERSAL_PARAMS(P, S)                                                          \
     P(S, COUNT, levels, "1000", "1-20k", "lists; level n refers n times to the one below") \
     P(S, COUNT, ops, "50", "1-100M", "full collections")
 

@@ -70,7 +70,7 @@ function put_row(cell, what,    peak, reclaimed, waiting) {
     printf " | %s | %s", pair(cell, "gc.reclaim.p50_ns", "gc.reclaim.max_ns", 1e6), pair(cell, "gc.reclaim.p50_objects", "gc.reclaim.max_objects", 1e3)
     reclaimed = figure(cell, "gc.reclaim.count")
     waiting = figure(cell, "gc.reclaim.waiting")
-    printf " | %s", reclaimed + waiting > 0 ? sprintf("%.0f %%", 100 * waiting / (reclaimed + waiting)) : "-"
+    printf " | %s", reclaimed + waiting ? sprintf("%.0f %%", 100 * waiting / (reclaimed + waiting)) : "-"
     printf " | %s", scaled(figure(cell, "gc.references_per_object"), 1)
     printf " | %s", scaled(figure(cell, "lbo_wall"), 1)
     printf " | %s", pair(cell, "latency.request.p99_9_ns", "latency.request.max_ns", 1e6)

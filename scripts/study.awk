@@ -142,7 +142,7 @@ END {
             missing++
         }
     }
-    exit missing > 0
+    exit missing ? 1 : 0
 }
 
 # Whether the work's cells differ in their policy.

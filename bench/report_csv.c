@@ -45,6 +45,7 @@ static const char *const summary_keys[] = {
     "gc.allocated",
     "gc.references_per_object",
     "gc.reclaim.count",
+    "gc.reclaim.waiting",
     "gc.reclaim.p50_ns",
     "gc.reclaim.p99_ns",
     "gc.reclaim.max_ns",

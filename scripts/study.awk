@@ -52,7 +52,7 @@ function short_ratio(r, lo, hi) {
     return sprintf("%.3g", r) (lo == "null" ? "" : sprintf(" [%.3g, %.3g]", lo, hi))
 }
 
-function put_row(cell, what,    peak) {
+function put_row(cell, what,    peak, reclaimed, waiting) {
     if (figure(cell, "ok") + 0 == 0) {
         printf "| %s | none of %s samples is ok: %s, %s |\n", what, figure(cell, "samples"), figure(cell, "status"), figure(cell, "reason")
         return
@@ -67,7 +67,11 @@ function put_row(cell, what,    peak) {
     printf " | %s", base_peak == "" || peak == "" ? "-" : sprintf("%+.1f", (peak - base_peak) / 1e6)
     printf " | %s", pair(cell, "gc.uncollected_peak", "gc.uncollected_mean", 1e3)
     printf " | %s", scaled(figure(cell, "gc.uncollected_peak_bytes"), 1e6)
-    printf " | %s | %s", pair(cell, "gc.reclaim.p50_ns", "gc.reclaim.max_ns", 1e6), scaled(figure(cell, "gc.references_per_object"), 1)
+    printf " | %s | %s", pair(cell, "gc.reclaim.p50_ns", "gc.reclaim.max_ns", 1e6), pair(cell, "gc.reclaim.p50_objects", "gc.reclaim.max_objects", 1e3)
+    reclaimed = figure(cell, "gc.reclaim.count")
+    waiting = figure(cell, "gc.reclaim.waiting")
+    printf " | %s", reclaimed + waiting ? sprintf("%.0f %%", 100 * waiting / (reclaimed + waiting)) : "-"
+    printf " | %s", scaled(figure(cell, "gc.references_per_object"), 1)
     printf " | %s", scaled(figure(cell, "lbo_wall"), 1)
     printf " | %s", pair(cell, "latency.request.p99_9_ns", "latency.request.max_ns", 1e6)
     printf " | %s", pair(cell, "latency.request_metered_full.p99_9_ns", "latency.request_metered_full.max_ns", 1e6)
@@ -110,15 +114,15 @@ END {
     print ""
     print "Made by `scripts/study` from the run beside this file. Medians over the samples; x: against the first row's configuration, Hodges-Lehmann with the exact"
     print "95 % interval over blocks, none under six; A/A: that configuration against itself. ms; MB of 10^6 bytes; garbage in thousands of objects, the most and"
-    print "the mean, by the oracle; reclaim: from a cycle's death to its end, median and longest; LBO: wall time over the least that any row shows without its collector;"
+    print "the mean, by the oracle; reclaim: from a cycle's death to its end, of those that ended, median and longest, in ms and in thousands of objects made meanwhile; still waiting: part of the dead that had no end; LBO: wall time over the least that any row shows without its collector;"
     print "MMU: least share of any 10 ms that the program had; operation: of one operation in 1009, or of each where the workload times each, 99.9th percentile"
     print "and longest, simple and metered over the whole run. \"-\": there is none."
     for (s = 1; s <= sections; s++) {
         if (s in part)
             printf "\n## %s%s\n", toupper(substr(part[s], 1, 1)), substr(part[s], 2)
         printf "\n### %s\n\n`%s`\n\n", name[s], work[s]
-        print "| collector | throughput x | longest pause | x | p99.9 | pauses | time in them | x | MMU 10 ms | peak MB | x | more MB | garbage | MB | reclaim | references an object | LBO | operation | metered | ok |"
-        print "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+        print "| collector | throughput x | longest pause | x | p99.9 | pauses | time in them | x | MMU 10 ms | peak MB | x | more MB | garbage | MB | reclaim | in objects | still waiting | references an object | LBO | operation | metered | ok |"
+        print "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
         base_peak = ""
         found = 0
         for (pass = 0; pass < 2; pass++)
@@ -138,7 +142,7 @@ END {
             missing++
         }
     }
-    exit missing > 0
+    exit missing ? 1 : 0
 }
 
 # Whether the work's cells differ in their policy.

@@ -37,6 +37,7 @@ rows() {
     rows rings | head -1 | grep -q '^| generational:version=3.13 | A/A'
     rows rings | grep -q '^| pep848 | '
     [ "$(rows 'a list, that grows' | wc -l)" -eq 2 ]
+    [ "$(grep '^|' "$out/tables.md" | tr -cd '|\n' | sort -u | wc -l)" -eq 1 ] # as many columns in every row
     [ -s "$out/report.html" ]
 }
 

@@ -66,7 +66,7 @@ LEVEL_C  := $(filter-out $(OBJECT_C),$(wildcard workloads/*.c)) $(wildcard workl
 HGT_C    := $(wildcard workloads/trace/hgt*.c)
 RECORD_C := $(wildcard workloads/trace/record*.c)
 CHILD_C  := $(wildcard bench/child*.c)
-SHARED_C := $(wildcard bench/hist.c bench/mmu.c bench/sha256.c)
+SHARED_C := $(wildcard bench/hist.c bench/metered.c bench/mmu.c bench/sha256.c)
 FRONT_C  := $(filter-out $(CHILD_C) $(SHARED_C),$(wildcard bench/*.c)) $(wildcard workloads/trace/tool*.c) workloads/list.c workloads/objscript.c workloads/objmodel.c \
             gc/list.c gc/graph.c gc/snapshot.c
 SHIM_C   := $(wildcard alloc/shim*.c)

@@ -174,6 +174,15 @@ void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily)
     errno = before;
 }
 
+bool os_populate(struct os_account *account, void *p, size_t bytes)
+{
+    atomic_fetch_add_explicit(&account->advise_calls, 1, memory_order_relaxed);
+    int before = errno;
+    bool done = madvise(p, bytes, MADV_POPULATE_WRITE) == 0;
+    errno = before;
+    return done;
+}
+
 void *os_map_file(int fd, size_t bytes, bool writable)
 {
     void *p = mmap(NULL, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ,

@@ -307,7 +307,7 @@ static void child_phases(void)
     child_wait();
     probe_end();
     if (child.sample.runtime)
-        object_end_measured(child.sample.runtime);
+        object_end_measured(&child.sample);
     live = child_live();
     child_report_heap("peak");
     heapmap_write(child.sample.alloc, "peak", os_now_ns() - began_ns);
@@ -335,6 +335,14 @@ static void child_note_text(struct workload_sample *s, const char *key, const ch
 {
     (void)s;
     say_text(key, value);
+}
+
+uint64_t child_planned_ops(const struct child_cell *cell, const struct workload_sample *s)
+{
+    for (const struct param *row = cell->workload->params; row->name && !s->planned_ops; row++)
+        if (strcmp(row->name, "ops") == 0)
+            return *(const uint64_t *)(const void *)(cell->workload_params + row->offset);
+    return s->planned_ops;
 }
 
 static void child_setup(void)
@@ -366,6 +374,7 @@ static void child_setup(void)
     };
     heapmap_open(cell, s->alloc);
     probe_open(cell, s);
+    metered_open(cell, s);
     if (cell->gc)
         s->runtime = object_open(cell, s->alloc);
     for (unsigned i = 0; i < cell->threads; i++)
@@ -400,27 +409,30 @@ static void child_start_threads(pthread_t *ids)
 
 static void child_verify(void)
 {
-    uint64_t ops = 0, checksum = 0, faults = 0, failed = 0, start = UINT64_MAX, end = 0;
+    uint64_t ops = 0, checksum = 0, faults = 0, failed = 0;
+    struct pauses_run run = {.start_ns = UINT64_MAX};
     char text[128];
     for (unsigned i = 0; i < child.cell.threads; i++) {
         ops += child.thread[i].ops;
         checksum += child.thread[i].checksum;
         faults += child.thread[i].faults;
         failed += child.thread[i].failed_allocs;
-        start = child.start_ns[i] < start ? child.start_ns[i] : start;
-        end = child.end_ns[i] > end ? child.end_ns[i] : end;
+        run.start_ns = child.start_ns[i] < run.start_ns ? child.start_ns[i] : run.start_ns;
+        run.end_ns = child.end_ns[i] > run.end_ns ? child.end_ns[i] : run.end_ns;
+        run.threads_ns += child.end_ns[i] - child.start_ns[i];
     }
-    uint64_t wall = end > start ? end - start : 1;
+    uint64_t wall = run.end_ns > run.start_ns ? run.end_ns - run.start_ns : 1;
     say_integer("ops", ops);
     say_text("checksum", SAY_KEY(text, "%016llx", (unsigned long long)checksum));
     if (!child.cell.oracle) {
         say_integer("wall_ns", wall);
-        say_integer("probe.start_ns", start);
-        say_integer("probe.end_ns", end);
+        say_integer("probe.start_ns", run.start_ns);
+        say_integer("probe.end_ns", run.end_ns);
         say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
-        probe_report(&child.cell);
+        run.cpu_ns = probe_report(&child.cell);
+        metered_report(&child.cell);
         if (child.sample.runtime)
-            pauses_report(start, end);
+            pauses_report(&run);
     }
     census_report(&child.cell);
     if (failed)

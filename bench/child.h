@@ -1,6 +1,6 @@
 /* child.h: the parts of a worker. A worker runs one sample and exits: child.c reads its cell and walks through the phases,
- * child_say.c speaks to the front, child_probe.c measures, child_proof.c proves which library serves malloc,
- * child_object.c opens the runtime for object-level workloads, child_pauses.c logs its pauses, child_oracle.c finds its
+ * child_say.c speaks to the front, child_probe.c measures, child_metered.c asks what requests would
+ * have waited, child_proof.c proves which library serves malloc, child_object.c opens the runtime for object-level workloads, child_pauses.c logs its pauses, child_oracle.c finds its
  * garbage, child_census.c looks into its heap. None of them calls malloc: the heap is the sample's own. */
 #ifndef HG_BENCH_CHILD_H
 #define HG_BENCH_CHILD_H
@@ -60,7 +60,17 @@ void proof_of_library(const struct child_cell *cell);
 void probe_open(const struct child_cell *cell, struct workload_sample *s);
 void probe_begin(void); /* main thread, all others waiting */
 void probe_end(void);
-void probe_report(const struct child_cell *cell);
+uint64_t probe_report(const struct child_cell *cell); /* returns cpu_ns */
+
+struct hist;
+void say_latency(const char *op, const struct hist *h);
+
+/* child_metered.c: gives the sample its request(). */
+void metered_open(const struct child_cell *cell, struct workload_sample *s);
+void metered_report(const struct child_cell *cell);
+
+/* Operations that run will do: the workload says it, or its parameter ops; 0: not known. */
+uint64_t child_planned_ops(const struct child_cell *cell, const struct workload_sample *s);
 
 /* child_file.c. A file that cannot be opened or written ends the sample; what is said names it: "the heap map". */
 struct child_file;
@@ -85,7 +95,7 @@ void object_thread_begin(struct runtime *r,
 void object_thread_end(struct runtime *r, unsigned index);
 /* Main thread, all others waiting. The end says the runtime's counters of the measured phase. */
 void object_begin_measured(const struct child_cell *cell, struct workload_sample *s);
-void object_end_measured(struct runtime *r);
+void object_end_measured(const struct workload_sample *s);
 /* Compares the objects alive with what the workload means to keep, and closes the runtime. */
 void object_close(struct runtime *r, const struct child_cell *cell, struct workload_sample *s);
 
@@ -93,7 +103,12 @@ void object_close(struct runtime *r, const struct child_cell *cell, struct workl
 pause_sink *pauses_open(const struct child_cell *cell);
 void pauses_begin(void);
 void pauses_end(void);
-void pauses_report(uint64_t start_ns, uint64_t end_ns);
+struct pauses_run {
+    uint64_t start_ns, end_ns; /* of the measured phase: first begin, last end */
+    uint64_t threads_ns;       /* the sum of its threads' times */
+    uint64_t cpu_ns;
+};
+void pauses_report(const struct pauses_run *run);
 
 /* child_oracle.c: walks between begin and end. */
 void oracle_begin(const struct child_cell *cell, struct workload_sample *s);

@@ -137,7 +137,7 @@ static void census_say_row(const char *list, size_t i, const struct heap_row *ro
 /* The rows over the bound are one. */
 static void census_say_rows(const char *list, const struct heap_census *c)
 {
-    struct heap_row rest = {.type = "(others)"};
+    struct heap_row rest = {.type = HEAP_OTHERS};
     size_t rows = c->rows <= CENSUS_ROWS ? c->rows : CENSUS_ROWS - 1;
     for (size_t i = 0; i < rows; i++)
         census_say_row(list, i, &c->row[i]);

@@ -72,15 +72,23 @@ static int heapmap_visit(void *arg, const struct alloc_piece *p)
     return 0;
 }
 
+static int heapmap_stop(void *arg, const struct alloc_piece *p)
+{
+    (void)arg;
+    (void)p;
+    return 1;
+}
+
 void heapmap_open(const struct child_cell *cell, const struct alloc *a)
 {
     static const char head[] =
         "phase,t_ns,arena,pool,address,bytes,class_bytes,used,capacity,lost_bytes,blocks\n";
     if (!cell->heapmap[0])
         return;
-    if (!a->backend->walk)
-        say_fail("not-applicable",
-                 "this allocator's heap cannot be walked: --heapmap takes pymalloc or pools");
+    /* A wrapper has a walk, but may have nothing to walk in. */
+    if (!a->backend->walk || a->backend->walk(a->ctx, heapmap_stop, NULL, false) < 0)
+        say_fail("not-applicable", "this allocator's heap cannot be walked: --heapmap takes pymalloc or "
+                                   "pools, alone or in a wrapper");
     heapmap.file = child_file_open(cell->heapmap, "the heap map");
     child_file_put(heapmap.file, head, sizeof head - 1);
 }

@@ -2,7 +2,10 @@
  * lock{} and stop{} of the measured phase, and looks after it at the end. Pauses: child_pauses.c; garbage: child_oracle.c. */
 #include "child.h"
 
+#include "hist.h"
+
 #include "../gc/runtime.h"
+#include "../workloads/reclaim.h"
 
 #include <string.h>
 
@@ -101,8 +104,38 @@ void object_begin_measured(const struct child_cell *cell, struct workload_sample
         pauses_begin();
 }
 
-void object_end_measured(struct runtime *r)
+/* How long dead cycles waited, those that are free by now; the others are told by their number. */
+static void object_say_reclaim(const struct workload_sample *s)
 {
+    static struct hist ns, objects;
+    uint64_t waiting = 0;
+    if (!s->reclaim)
+        return;
+    for (unsigned i = 0; i < s->threads; i++) {
+        const struct reclaim_thread *own = &s->reclaim->thread[i];
+        for (size_t k = 0; k < own->count; k++) {
+            const struct reclaim_mark *mark = &own->mark[k];
+            waiting += !mark->freed_ns;
+            if (!mark->freed_ns)
+                continue;
+            hist_record(&ns, mark->freed_ns - mark->died_ns);
+            hist_record(&objects, mark->freed_made - mark->died_made);
+        }
+    }
+    say_integer("gc.reclaim.count", hist_count(&ns));
+    say_integer("gc.reclaim.waiting", waiting);
+    if (!hist_count(&ns))
+        return;
+    say_integer("gc.reclaim.p50_ns", hist_quantile_ns(&ns, 500000));
+    say_integer("gc.reclaim.p99_ns", hist_quantile_ns(&ns, 990000));
+    say_integer("gc.reclaim.max_ns", ns.max_ns);
+    say_integer("gc.reclaim.p50_objects", hist_quantile_ns(&objects, 500000));
+    say_integer("gc.reclaim.max_objects", objects.max_ns);
+}
+
+void object_end_measured(const struct workload_sample *s)
+{
+    struct runtime *r = s->runtime;
     const struct alloc_sink say = {.integer = object_say, .text = object_ignore_text};
     if (object.oracle) {
         oracle_end();
@@ -113,6 +146,7 @@ void object_end_measured(struct runtime *r)
     object.containers = runtime_containers_made(r) - object.containers;
     say_integer("gc.allocated", object.containers);
     runtime_report(r, &say);
+    object_say_reclaim(s);
 }
 
 void object_close(struct runtime *r, const struct child_cell *cell, struct workload_sample *s)

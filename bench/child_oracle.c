@@ -55,20 +55,11 @@ void oracle_watch(void *arg)
         oracle_walk(oracle.sample->runtime);
 }
 
-/* What run will do: the workload says it, or its parameter `ops`. */
-static uint64_t oracle_planned(const struct child_cell *cell, const struct workload_sample *s)
-{
-    for (const struct param *row = cell->workload->params; row->name && !s->planned_ops; row++)
-        if (strcmp(row->name, "ops") == 0)
-            return *(const uint64_t *)(const void *)(cell->workload_params + row->offset);
-    return s->planned_ops;
-}
-
 void oracle_begin(const struct child_cell *cell, struct workload_sample *s)
 {
     oracle.sample = s;
     oracle.walks = cell->oracle;
-    oracle.ops = oracle_planned(cell, s);
+    oracle.ops = child_planned_ops(cell, s);
     oracle.on = true;
 }
 

@@ -2,12 +2,14 @@
  * goes to a table of the thread that paused, mapped beforehand: counts, times and percentiles cover all of them; MMU, BMU, the
  * timeline and the file of --pauses the first PAUSES_MAX of each thread (pauses.dropped says how many more there were).
  *
- * Waits for the GIL and for locks are pauses of their thread; utilisation is computed for each thread and the least of them
+ * Waits for the GIL, for locks and for the end of a stopped world are pauses of their thread; utilisation is computed for each thread and the least of them
  * and their mean are told (Cheng & Blelloch, PLDI'01).
  *
  * The explicit cost of a collector is what lower-bound overhead subtracts (Cai et al., ISPASS'22). In wall time: pauses in
  * which the whole program stands still, whole; those of one thread beside others that run, divided by the number of threads. In
- * processor time: what the pausing threads did in them; a stop is waiting, not work. */
+ * processor time: what the pausing threads did in them (a stop is waiting, not work), their wall time times the part of the time in
+ * which threads were not waiting that they had a processor for: reading a thread's own processor clock at every pause would cost
+ * more than a small pause does. */
 #include "child.h"
 #include "hist.h"
 #include "mmu.h"
@@ -121,6 +123,12 @@ static void pauses_merge(void)
     }
 }
 
+static bool pauses_is_waiting(unsigned cause)
+{
+    return cause == PAUSE_STOP || cause == PAUSE_GIL_WAIT || cause == PAUSE_LOCK_WAIT ||
+           cause == PAUSE_STOPPED;
+}
+
 static void pauses_say_causes(const struct pauses *all)
 {
     char key[128];
@@ -134,23 +142,28 @@ static void pauses_say_causes(const struct pauses *all)
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.p50_ns", name), hist_quantile_ns(&of->ns, 500000));
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.p99_ns", name), hist_quantile_ns(&of->ns, 990000));
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.max_ns", name), of->ns.max_ns);
-        if (c == PAUSE_STOP || c == PAUSE_GIL_WAIT || c == PAUSE_LOCK_WAIT)
-            continue; /* waiting: no objects */
+        if (pauses_is_waiting(c))
+            continue; /* no objects */
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.examined", name), of->examined);
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.freed", name), of->freed);
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.freed_bytes", name), of->freed_bytes);
     }
 }
 
-static void pauses_say_cost(const struct pauses *all, uint64_t wall_ns)
+static void pauses_say_cost(const struct pauses *all, const struct pauses_run *run)
 {
     double collector = (double)all->collector_ns[1] + (double)all->collector_ns[0] / pauses.threads;
     double cascades = (double)all->cascade_ns[1] + (double)all->cascade_ns[0] / pauses.threads;
-    uint64_t work = all->collector_ns[0] + all->collector_ns[1] + all->cascade_ns[0] + all->cascade_ns[1];
+    uint64_t work = all->collector_ns[0] + all->collector_ns[1] + all->cascade_ns[0] + all->cascade_ns[1] -
+                    all->cause[PAUSE_STOP].ns.sum_ns;
+    double ready = (double)run->threads_ns, wall = (double)(run->end_ns - run->start_ns);
+    for (unsigned c = 0; c < PAUSE_CAUSES; c++)
+        ready -= pauses_is_waiting(c) ? (double)all->cause[c].ns.sum_ns : 0;
+    double ran = (double)run->cpu_ns < ready ? (double)run->cpu_ns / ready : 1;
     say_integer("gc.cost_wall_ns", (uint64_t)(collector + cascades));
-    say_integer("gc.cost_cpu_ns", work - all->cause[PAUSE_STOP].ns.sum_ns);
-    if (wall_ns)
-        say_real("gc.share", collector / (double)wall_ns);
+    say_integer("gc.cost_cpu_ns", (uint64_t)((double)work * ran));
+    if (wall > 0)
+        say_real("gc.share", collector / wall);
 }
 
 /* Orders the pauses of each thread, joins and cuts them: what needs them as they were noted comes before. */
@@ -251,7 +264,7 @@ static void pauses_write(uint64_t start_ns)
     pauses_flush(buffer, used);
 }
 
-void pauses_report(uint64_t start_ns, uint64_t end_ns)
+void pauses_report(const struct pauses_run *run)
 {
     pauses_merge();
     const struct pauses *all = &pauses.log[0];
@@ -266,9 +279,9 @@ void pauses_report(uint64_t start_ns, uint64_t end_ns)
         say_integer("pauses.max_ns", all->all.max_ns);
     }
     pauses_say_causes(all);
-    pauses_say_cost(all, end_ns > start_ns ? end_ns - start_ns : 0);
+    pauses_say_cost(all, run);
     pauses_say_timeline();
     if (pauses.fd >= 0)
-        pauses_write(start_ns);
-    pauses_say_utilisation(start_ns, end_ns);
+        pauses_write(run->start_ns);
+    pauses_say_utilisation(run->start_ns, run->end_ns);
 }

@@ -107,13 +107,8 @@ void probe_end(void)
     probe.usage.ru_nivcsw = end.ru_nivcsw - begin.ru_nivcsw;
 }
 
-static void probe_report_latency(enum op_kind op)
+void say_latency(const char *op, const struct hist *h)
 {
-    struct hist *all = &probe.latency[op]; /* thread 0's takes in the others' */
-    for (unsigned i = 1; i < probe.threads; i++)
-        hist_merge(all, &probe.latency[i * OP_KINDS + op]);
-    if (hist_count(all) == 0)
-        return;
     static const struct {
         const char *name;
         uint32_t ppm;
@@ -123,15 +118,24 @@ static void probe_report_latency(enum op_kind op)
                   {"p99_9_ns", 999000},
                   {"p99_99_ns", 999900}};
     char key[128];
-    say_integer(SAY_KEY(key, "latency.%s.count", op_names[op]), hist_count(all));
+    if (hist_count(h) == 0)
+        return;
+    say_integer(SAY_KEY(key, "latency.%s.count", op), hist_count(h));
     for (unsigned i = 0; i < sizeof points / sizeof *points; i++)
-        say_integer(SAY_KEY(key, "latency.%s.%s", op_names[op], points[i].name),
-                    hist_quantile_ns(all, points[i].ppm));
-    say_integer(SAY_KEY(key, "latency.%s.max_ns", op_names[op]), all->max_ns);
-    say_integer(SAY_KEY(key, "latency.%s.control_p50_ns", op_names[op]), probe.control_p50_ns);
+        say_integer(SAY_KEY(key, "latency.%s.%s", op, points[i].name), hist_quantile_ns(h, points[i].ppm));
+    say_integer(SAY_KEY(key, "latency.%s.max_ns", op), h->max_ns);
+    say_integer(SAY_KEY(key, "latency.%s.control_p50_ns", op), probe.control_p50_ns);
 }
 
-void probe_report(const struct child_cell *cell)
+static void probe_report_latency(enum op_kind op)
+{
+    struct hist *all = &probe.latency[op]; /* thread 0's takes in the others' */
+    for (unsigned i = 1; i < probe.threads; i++)
+        hist_merge(all, &probe.latency[i * OP_KINDS + op]);
+    say_latency(op_names[op], all);
+}
+
+uint64_t probe_report(const struct child_cell *cell)
 {
     (void)cell;
     say_integer("cpu_ns", probe.cpu_ns);
@@ -144,4 +148,5 @@ void probe_report(const struct child_cell *cell)
             say_integer(probe_counters[i].key, probe.count[i]);
     for (unsigned op = 0; op < OP_KINDS; op++)
         probe_report_latency(op);
+    return probe.cpu_ns;
 }

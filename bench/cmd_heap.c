@@ -5,7 +5,6 @@
  *   object FILE ADDRESS    its count, what it retains, a shortest chain from a root, who refers to it, what it refers to
  *   dot FILE               a graph for Graphviz, breadth first from the roots or from an object */
 #include "cmd.h"
-#include "report_text.h"
 
 #include "../gc/snapshot.h"
 
@@ -64,9 +63,14 @@ static int heap_census(const struct heap_snapshot *s, const struct heap_options 
     heap_graph_census(&s->graph, &c);
     printf("%" PRIu64 " objects, %" PRIu64 " bytes, %zu types\n", c.count, c.bytes, c.rows);
     printf("%-32s %10s %14s  %s\n", "type", "objects", "bytes", "its largest");
-    for (size_t i = 0; i < c.rows && i < o->limit; i++)
-        printf("%-32s %10" PRIu64 " %14" PRIu64 "  0x%" PRIxPTR "\n", c.row[i].type, c.row[i].count,
-               c.row[i].bytes, heap_example(&s->graph, c.row[i].type));
+    for (size_t i = 0; i < c.rows && i < o->limit; i++) {
+        uintptr_t example = heap_example(&s->graph, c.row[i].type);
+        printf("%-32s %10" PRIu64 " %14" PRIu64, c.row[i].type, c.row[i].count, c.row[i].bytes);
+        if (example)
+            printf("  0x%" PRIxPTR "\n", example);
+        else
+            printf("  -\n");
+    }
     return 0;
 }
 

@@ -42,6 +42,17 @@
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
 
+/* A file that the worker will write, or none: found out before any work. */
+static int run_can_write(const char *option, const char *path, struct message *m)
+{
+    FILE *f = path[0] ? fopen(path, "ae") : NULL;
+    if (path[0] && !f)
+        return message_set(m, -errno, "%s: cannot write %.500s: %s", option, path, strerror(errno));
+    if (f)
+        fclose(f);
+    return 0;
+}
+
 static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places,
                     struct message *m)
 {
@@ -76,6 +87,10 @@ static int run_plan(struct plan *plan, const struct run_options *o, const struct
     if (!err && o->oracle && !object)
         err = message_set(m, -EINVAL,
                           "--oracle counts dead objects: it needs an object workload, --rc gil for example");
+    if (!err)
+        err = run_can_write("--pauses", o->pauses, m);
+    if (!err)
+        err = run_can_write("--heapmap", o->heapmap, m);
     plan->oracle = o->oracle;
     return err ? err : plan_order(plan, (unsigned)o->samples, o->seed, 0, 1);
 }
@@ -132,8 +147,13 @@ int cmd_run(const struct command *self, int argc, char **argv)
         if (!o.json)
             report_census(stdout, s.sample, s.samples);
     }
+    if (o.heap_snapshot[0] && status == EXIT_DONE)
+        fprintf(stderr,
+                "the heap's snapshots are in %s.begin, .peak and .drained (heapgauge heap asks them)\n",
+                o.heap_snapshot);
     char picture[8192];
-    if (o.heapmap[0] && status == EXIT_DONE) {
+    if (o.heapmap[0] && status == EXIT_DONE && s.samples == 1 &&
+        strcmp(record_text(s.sample[0], "status"), "ok") == 0) {
         /* The map itself is written; without gnuplot there is no picture, and it is said. */
         if (report_heapmap(o.heapmap, plan.cell[0].cell.alloc.text, picture, sizeof picture, &m) == 0)
             fprintf(stderr, "the heap map is in %s, drawn in %s\n", o.heapmap, picture);

@@ -95,6 +95,8 @@ void measure_record(const struct measure *m, struct record *sample)
         record_set_integer(sample, "memory.baseline_rss_bytes", (int64_t)m->baseline.rss_bytes);
     if (m->baseline.seen && (m->peak.seen || m->timeline.points))
         record_set_integer(sample, "memory.peak_rss_bytes", (int64_t)(e.max_memory + m->baseline.rss_bytes));
+    if (m->pss_bytes)
+        record_set_integer(sample, "memory.pss_bytes", (int64_t)m->pss_bytes);
     if (m->vm_hwm_bytes)
         record_set_integer(sample, "memory.vm_hwm_bytes", (int64_t)m->vm_hwm_bytes);
     if (m->peak.seen && e.max_live)

@@ -391,6 +391,11 @@ static void spawn_reach(struct spawn *s)
         break;
     case PHASE_PEAK:
         s->measure.peak = spawn_read_phase(s);
+        for (unsigned i = 0; i < s->children; i++) {
+            uint64_t pss;
+            if (watch_proportional(s->child[i].pid, &pss))
+                s->measure.pss_bytes += pss;
+        }
         spawn_observe(s, true);
         env_state_read(&after, "");
         if (!s->limits->oracle)

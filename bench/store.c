@@ -113,6 +113,7 @@ static const char *const sample_keys[] = {
     "memory.baseline_rss_bytes",
     "memory.peak_rss_bytes",
     "memory.vm_hwm_bytes",
+    "memory.pss_bytes",
     "memory.peak_live_requested_bytes",
     "memory.peak_live_usable_bytes",
     "memory.held_bytes",

@@ -84,6 +84,13 @@ bool watch_exact(pid_t pid, uint64_t *rss_bytes)
     return watch_field(path, "Rss", rss_bytes);
 }
 
+bool watch_proportional(pid_t pid, uint64_t *pss_bytes)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+    return watch_field(path, "Pss", pss_bytes);
+}
+
 bool watch_high_water(pid_t pid, uint64_t *bytes)
 {
     char path[64];

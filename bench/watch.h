@@ -24,6 +24,8 @@ void watch_add(struct watch_timeline *w, uint64_t rss_bytes, uint64_t live_bytes
 /* Resident bytes; false when the process is gone. statm is cheap and may lag by some pages; smaps_rollup is exact. */
 bool watch_statm(int statm_fd, uint64_t *rss_bytes);
 bool watch_exact(pid_t pid, uint64_t *rss_bytes);
+/* A page that n processes map counts as a part in n of each. */
+bool watch_proportional(pid_t pid, uint64_t *pss_bytes);
 /* The kernel's own high-water mark: VmHWM (ru_maxrss survives exec, so it is not used). */
 bool watch_high_water(pid_t pid, uint64_t *bytes);
 

@@ -6,7 +6,7 @@
  *   nothing when a list, dict or tuple comes from or goes to a free list.
  * Triggers when young > limit inside gc_new: the memory is there, the object is not initialised, not tracked.
  * A collector that counts bytes sets one = 0 and bytes_mask = ~0; one that counts at track time (3.14.1) sets
- * one = 0, track_one = 1. limit = INT64_MAX: never (disabled, or no collector).
+ * one = 0, track_one = 1, and is triggered there, too: it may not collect before the next safepoint. limit = INT64_MAX: never (disabled, or no collector).
  *
  * Without a GIL each thread counts in its own thread.young_delta and hands it over at +-GC_DELTA_MAX.
  *

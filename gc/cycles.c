@@ -367,7 +367,7 @@ uint64_t gc_run_end(struct runtime *r, const struct gc_run *run, struct gc_log *
 {
     struct thread *t = thread_self;
     uint64_t freed = objects_dead(t) - run->freed;
-    log->stats[run->generation].collections++;
+    log->stats[run->generation].collections += !count->uncounted;
     log->stats[run->generation].collected += collected;
     log->stats[run->generation].uncollectable += count->uncollectable;
     log->examined += count->examined;

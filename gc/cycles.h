@@ -68,6 +68,7 @@ struct cycles_count {
     uint64_t examined, unreachable, uncollectable;
     uint64_t references; /* that were traversed */
     uint32_t kinds;      /* 1 << type id of every object in the list */
+    bool uncounted;      /* the run is a pause, but none of the collections that stats tell */
 };
 
 /* Calls visit for each reference that o holds; visit is a constant, so that it is inlined here for the kinds

@@ -180,7 +180,7 @@ static void heap_census_add(struct heap_census *c, const char *type, uint64_t co
     while (i < c->rows && strcmp(c->row[i].type, type) != 0)
         i++;
     if (i == HEAP_ROWS_MAX)
-        i--; /* too many types: the last row takes the rest */
+        c->row[--i].type = HEAP_OTHERS;
     else if (i == c->rows)
         c->row[c->rows++] = (struct heap_row){type, 0, 0};
     c->row[i].count += count;

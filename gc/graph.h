@@ -69,9 +69,9 @@ struct heap_row {
     uint64_t count, bytes;
 };
 #define HEAP_ROWS_MAX 256
+#define HEAP_OTHERS   "(others)" /* the row of what has no row of its own */
 struct heap_census {
-    struct heap_row
-        row[HEAP_ROWS_MAX]; /* most bytes first; of too many types the last row counted takes the rest */
+    struct heap_row row[HEAP_ROWS_MAX]; /* most bytes first */
     size_t rows;
     uint64_t count, bytes;
 };

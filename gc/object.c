@@ -3,6 +3,8 @@
 
 #include "../alloc/os.h"
 
+#include <errno.h>
+
 /* --- finalisers ----------------------------------------------------------------------------------------- */
 
 bool object_is_finalized(const struct object *o)
@@ -43,14 +45,30 @@ bool object_finalize_from_dealloc(struct object *o)
 #if HG_RC == HG_RC_BIASED
 static struct os_account trash_account;
 
-/* No room and no memory: the object is taken apart here and now, deeper on the stack. */
+#define TRASH_ROOM 4096
+
+int trash_open(struct thread *t)
+{
+    t->trash = os_map(&trash_account, TRASH_ROOM * sizeof *t->trash, 0, 0);
+    t->trash_room = t->trash ? TRASH_ROOM : 0;
+    return t->trash ? 0 : -ENOMEM;
+}
+
+/* An object that died in the default state is nobody else's to look at: its shared count, 0, holds the link meanwhile. Others may
+ * be tried by who finds them through a weakref or in a container, and have to keep theirs: they go into the table. When that is
+ * full and no memory is left, the object is taken apart here and now, deeper on the stack. */
 void trash_put(struct thread *t, struct object *o)
 {
+    t->trash_pending = true;
+    if (atomic_load_explicit(&o->shared, memory_order_relaxed) == SHARED_DEFAULT && rc_can_reuse(o)) {
+        atomic_store_explicit(&o->shared, (int64_t)(intptr_t)t->trash_later, memory_order_relaxed);
+        t->trash_later = o;
+        return;
+    }
     if (t->trash_count == t->trash_room) {
-        size_t room = t->trash_room ? t->trash_room * 2 : 4096;
+        size_t room = t->trash_room * 2;
         struct object **wider =
-            t->trash ? os_remap(&trash_account, t->trash, t->trash_room * sizeof *wider, room * sizeof *wider)
-                     : os_map(&trash_account, room * sizeof *wider, 0, 0);
+            os_remap(&trash_account, t->trash, t->trash_room * sizeof *wider, room * sizeof *wider);
         if (!wider) {
             int nesting = t->trash_nesting;
             t->trash_nesting = 1;
@@ -62,12 +80,16 @@ void trash_put(struct thread *t, struct object *o)
         t->trash_room = room;
     }
     t->trash[t->trash_count++] = o;
-    t->trash_pending = true;
 }
 
 static struct object *trash_take(struct thread *t)
 {
-    return t->trash_count ? t->trash[--t->trash_count] : NULL;
+    struct object *o = t->trash_later;
+    if (!o)
+        return t->trash_count ? t->trash[--t->trash_count] : NULL;
+    t->trash_later = (struct object *)(intptr_t)atomic_load_explicit(&o->shared, memory_order_relaxed);
+    atomic_store_explicit(&o->shared, SHARED_DEFAULT, memory_order_relaxed);
+    return o;
 }
 
 void trash_close(struct thread *t)
@@ -85,6 +107,12 @@ void trash_close(struct thread *t)
 #define TRASH_LINK(o) (gc_head_of(o)->refs)
 #define TRASH_KEEP    0
 #endif
+
+int trash_open(struct thread *t)
+{
+    (void)t;
+    return 0;
+}
 
 void trash_put(struct thread *t, struct object *o)
 {

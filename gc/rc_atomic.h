@@ -1,7 +1,7 @@
 /* rc_atomic.h: one atomic count an object, and beside it a one-byte mutex for the contents.
  *
  *   offset 0  u32 count   8  type *        immortal = the count's top bit set (never moves then)
- *          4  u8 mutex  5  u8 gc bits  6  u16 free
+ *          4  u8 mutex  5  u8 gc bits  6  u16 home
  *
  * An increment is relaxed: who increments holds a reference already, which someone gave with the order that
  * this needs. A decrement releases what this thread did to the object, and the last one acquires what all

@@ -7,7 +7,12 @@
  * a few instructions with nothing else taken inside. Were they one, a thread that holds list A and counts its
  * item B would deadlock with one that holds B and counts A.
  * count is atomic only so that it may be read without the lock (statistics); every change is made in the lock,
- * whose taking acquires and whose giving back releases. Immortal: the top bit, set before others see the object. */
+ * whose taking acquires and whose giving back releases. Immortal: the top bit, set before others see the object.
+ *
+ * Invariants: count is the number of references whenever bits 2 and 3 are 0; who brings it to 0 is the only one that can
+ * still reach the object, and takes it apart outside the lock.
+ * The byte is CPython's PyMutex (Python/lock.c; lock.c here). No CPython counts like this: it is what the plain way to
+ * fine-grained locks would cost. */
 #ifndef HG_GC_RC_OBJLOCK_H
 #define HG_GC_RC_OBJLOCK_H
 

@@ -12,12 +12,13 @@ const char *const pause_cause_names[PAUSE_CAUSES] = {
     [PAUSE_YOUNG] = "young",         [PAUSE_MIDDLE] = "middle",     [PAUSE_FULL] = "full",
     [PAUSE_INCREMENT] = "increment", [PAUSE_STOP] = "stop",         [PAUSE_RECLAIM] = "reclaim",
     [PAUSE_CASCADE] = "cascade",     [PAUSE_GIL_WAIT] = "gil_wait", [PAUSE_LOCK_WAIT] = "lock_wait",
+    [PAUSE_STOPPED] = "stopped",
 };
 
 /* Does the whole program stand still in a pause of this cause? Where one thread runs at a time, in all but waiting. */
 static bool runtime_pause_is_of_all(enum pause_cause cause)
 {
-    return RC_GIL_HELD ? cause != PAUSE_GIL_WAIT && cause != PAUSE_LOCK_WAIT : cause <= PAUSE_STOP;
+    return cause <= (RC_GIL_HELD ? PAUSE_CASCADE : PAUSE_STOP);
 }
 
 void runtime_pause(struct runtime *r, enum pause_cause cause, uint64_t start_ns, uint64_t end_ns,

@@ -20,6 +20,7 @@ enum pause_cause {
     PAUSE_CASCADE,
     PAUSE_GIL_WAIT,
     PAUSE_LOCK_WAIT,
+    PAUSE_STOPPED, /* the thread stood still because another stopped the world */
     PAUSE_CAUSES
 };
 extern const char *const pause_cause_names[PAUSE_CAUSES];

@@ -306,8 +306,10 @@ static struct heap_change *snapshot_row(struct heap_changes *c, const char *type
     size_t i = 0;
     while (i < c->rows && strcmp(c->row[i].type, type) != 0)
         i++;
-    if (i == HEAP_ROWS_MAX)
+    if (i == HEAP_ROWS_MAX) {
+        c->row[i - 1].type = HEAP_OTHERS;
         return &c->row[i - 1];
+    }
     if (i == c->rows)
         c->row[c->rows++] = (struct heap_change){.type = type};
     return &c->row[i];

@@ -40,8 +40,7 @@ struct heap_change {
     uint64_t made, made_bytes, gone, gone_bytes;
 };
 struct heap_changes {
-    struct heap_change
-        row[HEAP_ROWS_MAX]; /* greatest growth in bytes first; the last row takes types too many */
+    struct heap_change row[HEAP_ROWS_MAX]; /* greatest growth in bytes first */
     size_t rows;
 };
 void heap_snapshot_diff(const struct heap_snapshot *older, const struct heap_snapshot *newer,

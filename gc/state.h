@@ -292,8 +292,8 @@ static inline void gc_track(struct object *o)
     g->next = (uintptr_t)list | gc->new_next_bits;
     list->prev = (uintptr_t)g;
     gc->tracked++;
-    if (unlikely(gc->track_one))
-        gc->young += gc->track_one;
+    if (unlikely(gc->track_one) && (gc->young += gc->track_one) > gc->limit)
+        gc->ops->trigger(&runtime_global);
 }
 
 static inline void gc_untrack(struct object *o)

@@ -127,12 +127,13 @@ static uint64_t collect_now(struct runtime *r, int generation)
     uint64_t start_ns = os_now_ns();
     if (generation < 2)
         self.old_count[generation]++;
-    atomic_store_explicit(&r->gc.young, 0, memory_order_relaxed);
+    int64_t made = self.put_off + atomic_exchange_explicit(&r->gc.young, 0, memory_order_relaxed);
     for (int i = 0; i < generation; i++)
         self.old_count[i] = 0;
     self.put_off = 0;
     stw_find_garbage(&self.mark, r,
-                     !self.no_alive && !atomic_load_explicit(&self.frozen, memory_order_relaxed));
+                     !self.no_alive && !atomic_load_explicit(&self.frozen, memory_order_relaxed),
+                     made > 0 ? made : 0);
     clear_weakrefs();
     uint64_t end_ns = os_now_ns();
     thread_start_world(r);

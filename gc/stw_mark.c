@@ -16,20 +16,18 @@ enum {
 
 static struct os_account stw_account;
 
-void stw_push(struct stw_mark *k, struct stw_array *a, void *p)
+bool stw_grow(struct stw_mark *k, struct stw_array *a)
 {
-    if (unlikely(a->count == a->room)) {
-        size_t room = a->room ? a->room * 2 : 1 << 13;
-        void **wider = a->at ? os_remap(&stw_account, a->at, a->room * sizeof *wider, room * sizeof *wider)
-                             : os_map(&stw_account, room * sizeof *wider, 0, 0);
-        if (!wider) {
-            k->no_memory = true;
-            return;
-        }
-        a->at = wider;
-        a->room = room;
+    size_t room = a->room ? a->room * 2 : 1 << 13;
+    void **wider = a->at ? os_remap(&stw_account, a->at, a->room * sizeof *wider, room * sizeof *wider)
+                         : os_map(&stw_account, room * sizeof *wider, 0, 0);
+    if (!wider) {
+        k->no_memory = true;
+        return false;
     }
-    a->at[a->count++] = p;
+    a->at = wider;
+    a->room = room;
+    return true;
 }
 
 void stw_array_close(struct stw_array *a)
@@ -94,9 +92,15 @@ static int push_tracked(struct object *o, void *arg)
 }
 
 /* In the order of addresses. */
-static void list_objects(struct stw_mark *k, struct runtime *r)
+static void list_objects(struct stw_mark *k, struct runtime *r, int64_t made)
 {
-    if (!r->registry && find_each(r, push_tracked, k) != 0)
+    if (r->registry)
+        return;
+    /* Room for those that there were and those that came, at once: faults one by one cost more than the walk. */
+    size_t room = (size_t)k->alive + (size_t)made + 4096;
+    k->object.at = os_map(&stw_account, room * sizeof *k->object.at, 0, OS_POPULATE);
+    k->object.room = k->object.at ? room : 0;
+    if (find_each(r, push_tracked, k) != 0)
         k->no_memory = true;
 }
 
@@ -387,11 +391,11 @@ static void keep_legacy(struct stw_mark *k, struct runtime *r)
     k->alive += (int64_t)k->uncollectable;
 }
 
-void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool alive)
+void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool alive, int64_t made)
 {
     k->no_memory = false;
     k->uncollectable = 0;
-    list_objects(k, r);
+    list_objects(k, r, made);
     if (k->no_memory) /* what is not listed would not be cleared of its bits either */
         return;
     if (alive)

@@ -38,18 +38,25 @@ struct stw_mark {
     uint64_t examined, references, marked;
 };
 
-/* Without memory: sets no_memory, and the array is as it was. */
-void stw_push(struct stw_mark *k, struct stw_array *a, void *p);
+/* False without memory: no_memory is set, and the array is as it was. */
+bool stw_grow(struct stw_mark *k, struct stw_array *a);
 void stw_array_close(struct stw_array *a);
 void stw_mark_close(struct stw_mark *k);
 
 /* Fills garbage: objects with GC_UNREACHABLE and a new reference each. Those with a legacy finaliser, and what they lead
- * to, are left alive. */
-void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool mark_alive);
+ * to, are left alive. made: about so many objects are new since the last time. */
+void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool mark_alive, int64_t made);
 /* After code ran: takes GC_UNREACHABLE off what is referenced from outside garbage again, transitively. */
 void stw_find_resurrected(struct stw_mark *k);
 /* Puts what is dead first and takes GC_UNREACHABLE off all; returns how many are dead. */
 size_t stw_sort_garbage(struct stw_mark *k);
+
+/* Nothing, without memory. */
+static inline void stw_push(struct stw_mark *k, struct stw_array *a, void *p)
+{
+    if (likely(a->count < a->room) || stw_grow(k, a))
+        a->at[a->count++] = p;
+}
 
 static inline uint8_t stw_bits(const struct object *o)
 {

@@ -33,15 +33,19 @@ static void thread_enter(struct runtime *r, struct thread *t)
     atomic_store_explicit(&t->state, THREAD_ATTACHED, memory_order_relaxed);
 #else
     int state = THREAD_DETACHED;
+    uint64_t start = 0;
     /* Acquires what the stopper did (its releasing store of DETACHED). */
     while (!atomic_compare_exchange_strong_explicit(&t->state, &state, THREAD_ATTACHED, memory_order_acquire,
                                                     memory_order_relaxed)) {
+        start = start ? start : os_now_ns();
         pthread_mutex_lock(&r->threads_mutex);
         while (atomic_load_explicit(&t->state, memory_order_relaxed) == THREAD_SUSPENDED)
             pthread_cond_wait(&r->started_cond, &r->threads_mutex);
         pthread_mutex_unlock(&r->threads_mutex);
         state = THREAD_DETACHED;
     }
+    if (start)
+        runtime_pause(r, PAUSE_STOPPED, start, os_now_ns(), 0, 0, 0);
     rc_thread_online(t);
 #endif
 }
@@ -75,7 +79,8 @@ static struct thread *thread_make(struct runtime *r, unsigned index)
     t->freelists.on = r->freelists_on;
     t->slot_free = REGISTRY_NO_SLOT;
 #endif
-    if (rc_thread_open(t) != 0) {
+    if (trash_open(t) != 0 || rc_thread_open(t) != 0) {
+        trash_close(t);
         os_unmap(&thread_account, t, sizeof *t);
         return NULL;
     }

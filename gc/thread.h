@@ -50,7 +50,7 @@ struct thread {
     int trash_nesting;
     bool trash_pending; /* trash_end has more to do */
     struct object *trash_later;
-    struct object **trash; /* biased */
+    struct object **trash; /* biased: those that cannot be linked */
     size_t trash_count, trash_room;
     /* A cascade of frees that takes long is a pause: clock read at its 512th object, told at the end. */
     uint64_t cascade_freed, cascade_start_ns, cascade_from_bytes;

@@ -3,7 +3,7 @@
  * A container's dealloc starts with trash_begin: at 50 levels it puts the object aside (true: return at once)
  * and the outermost trash_end takes those apart one by one, each again with 50 levels of its own. So the C
  * stack is bounded by about 100 deallocs whatever the shape. Objects are put aside untracked, linked through
- * the GC head where there is one, else listed in the thread's own table. */
+ * the GC head where there is one; under biased, which has none, through the header or in the thread's own table (object.c). */
 #ifndef HG_GC_TRASH_H
 #define HG_GC_TRASH_H
 
@@ -12,6 +12,7 @@
 #define CASCADE_OBJECTS 512    /* the clock is read at the so manieth object of a cascade */
 #define CASCADE_NS      100000 /* a cascade that takes longer is reported as a pause */
 
+int trash_open(struct thread *t); /* 0 or -ENOMEM */
 void trash_put(struct thread *t, struct object *o);
 void trash_close(struct thread *t);
 void cascade_begin(struct thread *t);

@@ -95,10 +95,10 @@ $(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/perf/policy/*.c)
 -include $(PERF_POLICY:%=%.d)
 # cpython_NAME.c: the object runtime beside libpython's.
 PERF_PYTHON   := $(if $(PYTHON_H),$(patsubst %.c,$(OUT)/%,$(wildcard tests/perf/cpython_*.c)))
-$(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ)
+$(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ) $(call obj,bench/stats.c)
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $< $(CONFORM_OBJ) \
+	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $< $(filter %.o,$^) \
 	    -lpython3.11 -ldw -lzstd -ldl -lm
 -include $(PERF_PYTHON:%=%.d)
 perf-programs: $(PERF_PROGRAMS) $(PERF_POLICY) $(PERF_PYTHON)
@@ -114,7 +114,7 @@ check: all units
 	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(BATS)
 
 # Other object scripts than those of make test, on CPython and on us: 3000 of 8000 operations from a seed of today's.
-fuzz-scripts: $(CONFORM)
+fuzz: $(CONFORM)
 	$(CONFORM) check $$(date +%s) 3000 8000
 
 check-unit: units
@@ -125,4 +125,4 @@ STRICT_UNITS := $(filter $(foreach u,strict heap objects threads stw generationa
 check-strict: all $(STRICT_UNITS)
 	@$(PROVE) --exec tests/run-one $(STRICT_UNITS) tests/cli/strict.bats
 
-.PHONY: test check check-unit check-strict units perf-programs
+.PHONY: test check check-unit check-strict units perf-programs fuzz

@@ -4,11 +4,16 @@
  * live a `heap` of nodes that nothing changes: a program's own, which a collector that paces itself by the heap counts.
  *
  * chain: node i refers to node i+1, the last one to the first. tree: a heap-shaped binary tree whose nodes also refer
- * to their parents. Slots of a node: 0 next or left, 1 right, 2 parent, 3 the extra bytes; a number beside. */
+ * to their parents. Slots of a node: 0 next or left, 1 right, 2 parent, 3 the extra bytes; a number beside.
+ *
+ * One dropped cycle in so many is marked, to tell how long it waits to be freed (reclaim.h): the one of the operation after a
+ * timed one, so that the mark is in no latency. */
 #include "object.h"
+#include "reclaim.h"
 
 enum { CYCLES_CHAIN, CYCLES_TREE };
 enum { NODE_LEFT, NODE_RIGHT, NODE_PARENT, NODE_EXTRA, NODE_SLOTS };
+#define CYCLES_CYCLIC ((uint64_t)1 << 63) /* in the number of the first node of a cycle */
 
 struct cycles_thread {
     struct object **held, **node; /* node: of the structure being made */
@@ -42,7 +47,9 @@ static int cycles_setup(struct workload_sample *s)
     }
     c->type = type_new_instance_type("cycles.node", NODE_SLOTS, sizeof(uint64_t), 0, NULL);
     s->state = c;
-    return c->type ? 0 : message_set(s->message, -ENOMEM, "cycles: no memory for its first objects");
+    return c->type && reclaim_open(s, c->type) == 0
+               ? 0
+               : message_set(s->message, -ENOMEM, "cycles: no memory for its first objects");
 }
 
 static struct object *cycles_node(const struct cycles *c, const struct cycles_params *p, uint64_t number)
@@ -93,7 +100,15 @@ static struct object *cycles_make(struct workload_thread *t, bool cyclic, uint64
         node[i] = NULL;
     }
     node[0] = NULL;
+    if (first && cyclic)
+        *(uint64_t *)instance_payload(first) |= CYCLES_CYCLIC;
     return first;
+}
+
+static void cycles_mark(struct workload_thread *t, struct object *first)
+{
+    if (*(uint64_t *)instance_payload(first) & CYCLES_CYCLIC)
+        reclaim_mark(t, first);
 }
 
 /* A few steps into a held structure: its numbers are the ones it was made with. */
@@ -103,7 +118,7 @@ static uint64_t cycles_fold(struct object *first)
     struct object *o = first;
     rc_inc(o);
     for (unsigned i = 0; o && i < 3; i++) {
-        sum = sum * 31 + *(uint64_t *)instance_payload(o);
+        sum = sum * 31 + (*(uint64_t *)instance_payload(o) & ~CYCLES_CYCLIC);
         struct object *next = instance_get(o, NODE_LEFT);
         rc_dec(o);
         o = next;
@@ -142,6 +157,7 @@ static void cycles_run(struct workload_thread *t)
     const struct cycles_params *p = t->sample->params;
     struct cycles_thread *own = t->state;
     uint64_t steps = object_share(t, p->ops), done = 0, sum = 0;
+    bool mark = false;
     if (t->failed_allocs)
         return;
     for (; done < steps; done++) {
@@ -155,13 +171,18 @@ static void cycles_run(struct workload_thread *t)
         if (own->holds) {
             struct object **place = &own->held[rng_below(&own->rng, own->holds)];
             sum += cycles_fold(*place);
+            if (__builtin_expect(mark, 0))
+                cycles_mark(t, *place);
             object_replace(t, place, o);
         } else {
             sum += cycles_fold(o);
+            if (__builtin_expect(mark, 0))
+                cycles_mark(t, o);
             rc_dec(o);
         }
         if (timed)
             t->sample->latency(t, OP_REQUEST, os_now_ns() - t0);
+        mark = timed;
         thread_safepoint();
         object_publish(t, done);
     }

@@ -230,7 +230,10 @@ static void request_run(struct workload_thread *t)
         if (!request_answer(t, own, rng_next(&own->rng)))
             break;
         thread_safepoint();
-        t->sample->latency(t, OP_REQUEST, os_now_ns() - due);
+        if (p->rate)
+            t->sample->latency(t, OP_REQUEST, os_now_ns() - due);
+        else
+            t->sample->request(t, due, os_now_ns());
         if (done % GAUGE_BATCH == 0)
             object_publish(t, done);
     }
@@ -249,6 +252,7 @@ static void request_drain(struct workload_thread *t)
 }
 
 const struct workload workload_request = {.name = "request",
+                                          .tells_requests = true,
                                           .setup = request_setup,
                                           .run = request_run,
                                           .drain = request_drain,

@@ -24,6 +24,7 @@
 enum op_kind { OP_MALLOC, OP_CALLOC, OP_REALLOC, OP_FREE, OP_FREE_REMOTE, OP_REQUEST, OP_KINDS };
 extern const char *const op_names[OP_KINDS];
 
+struct reclaim; /* reclaim.h: how long dead cycles wait; NULL: the workload marks none */
 struct runtime; /* gc/: the object runtime of this worker; NULL at allocator level */
 struct workload_sample;
 
@@ -56,9 +57,11 @@ struct workload_sample {
     struct workload_thread *thread; /* [threads] */
     uint64_t planned_ops;           /* that run will do; 0: the parameter ops says it */
     void *state;                    /* the workload's own, shared */
-    /* Given by the harness. latency: one timed operation. note: a figure under a dotted key, any phase but
+    struct reclaim *reclaim;
+    /* Given by the harness. latency: one timed operation. request: one of a closed loop, each of them. note: a figure under a dotted key, any phase but
      * run. */
     void (*latency)(struct workload_thread *t, enum op_kind op, uint64_t ns);
+    void (*request)(struct workload_thread *t, uint64_t begin_ns, uint64_t end_ns);
     void (*note)(struct workload_sample *s, const char *key, uint64_t value);
     void (*note_text)(struct workload_sample *s, const char *key, const char *value);
     struct message *message;
@@ -69,6 +72,7 @@ typedef void workload_visit(void *arg, const void *block, size_t requested_bytes
 
 struct workload {
     const char *name;
+    bool tells_requests;                     /* run calls request */
     int (*setup)(struct workload_sample *s); /* 0 or -errno with s->message */
     void (*prepare)(struct workload_thread *t);
     void (*run)(struct workload_thread *t);

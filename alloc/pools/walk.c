@@ -201,13 +201,15 @@ static int walk_blocks(const struct pools_segment *s, struct pools_page *page,
     if (pools_word_head(w))
         for (void *p = page->start + ((size_t)(pools_word_head(w) - 1) << 4); p; p = *(void **)p)
             walk_set_free(NULL, p);
-    for (unsigned i = 0; i < page->capacity; i++) {
-        char *p = page->start + (size_t)i * page->block_bytes;
-        size_t bit = ((uintptr_t)p & (POOLS_SEGMENT - 1)) / 16;
-        bool used = i < pools_word_carved(w) && !(s->walk_bits[bit / 64] >> (bit % 64) & 1);
-        int stop = visit(arg, &(struct alloc_piece){ALLOC_BLOCK, p, page->block_bytes, 0, used, 1, 0});
+    size_t bit = ((uintptr_t)page->start & (POOLS_SEGMENT - 1)) / 16, step = page->block_bytes / 16;
+    unsigned carved = pools_word_carved(w);
+    struct alloc_piece piece = {ALLOC_BLOCK, page->start, page->block_bytes, 0, 0, 1, 0};
+    for (unsigned i = 0; i < page->capacity; i++, bit += step) {
+        piece.used = i < carved && !(s->walk_bits[bit / 64] >> (bit % 64) & 1);
+        int stop = visit(arg, &piece);
         if (stop)
             return stop;
+        piece.address = (const char *)piece.address + page->block_bytes;
     }
     return 0;
 }

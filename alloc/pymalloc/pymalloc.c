@@ -23,6 +23,12 @@ static void pymalloc_unmap_arena(void *arg, void *p, size_t bytes)
     os_unmap(&h->account, p, bytes);
 }
 
+static bool pymalloc_populate(void *arg, void *p, size_t bytes)
+{
+    struct pymalloc_heap *h = arg;
+    return os_populate(&h->account, p, bytes);
+}
+
 static const struct pymalloc_raw pymalloc_libc = {libc_malloc, libc_calloc,  libc_realloc,
                                                   libc_free,   libc_aligned, libc_usable};
 
@@ -59,7 +65,8 @@ static int pymalloc_open(struct alloc *a, const void *params, const struct alloc
         h->lists[i].next = h->lists[i].prev = (struct pool *)&h->lists[i];
     }
     h->layout = layout;
-    h->source = (struct pymalloc_arena_source){h, pymalloc_map_arena, pymalloc_unmap_arena};
+    h->source =
+        (struct pymalloc_arena_source){h, pymalloc_map_arena, pymalloc_unmap_arena, pymalloc_populate};
     h->raw = pymalloc_libc;
     if (layout->map_bits && map_open(&h->map, &h->account) != 0) {
         os_unmap(&pymalloc_heaps, h, sizeof *h);

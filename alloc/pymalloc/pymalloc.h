@@ -10,6 +10,8 @@ struct pymalloc_arena_source {
     void *arg;
     void *(*map)(void *arg, size_t bytes);
     void (*unmap)(void *arg, void *p, size_t bytes);
+    /* Faults fresh memory in ahead of its use; false: it cannot, and is not asked again. May be NULL. */
+    bool (*populate)(void *arg, void *p, size_t bytes);
 };
 
 /* Who serves what pymalloc does not: the C library's malloc family. */

@@ -100,23 +100,23 @@ PY
 @test "snapshots: what there is, what came, who holds it, what it holds, a graph" {
     leak --alloc pools --rc gil --heap-snapshot s --json >sample
     ls s.begin s.peak s.drained
-    "$hg" heap census s.peak >census
-    grep -qE '^leak.record +1978 +94944  0x' census
-    "$hg" heap diff s.begin s.peak >diff
-    grep -qE '^leak.record +\+1978 +\+0 +\+94944$' diff
-    "$hg" heap diff s.peak s.drained >gone
-    grep -qE '^leak.record +\+0 +-1978 +-94944$' gone
-    record=$(awk '$1 == "leak.record" { print $4 }' census)
-    list=$(awk '$1 == "list" { print $4 }' census)
-    "$hg" heap object s.peak "$record" >object
-    grep -q 'count 1, 1 references found; retains ' object
-    grep -q 'a shortest chain from a root, of 2: leak$' object
-    sed -n '/shortest chain/,/referred/p' object | sed -n 2p | grep -q "$list list"
-    sed -n '/referred to by/,/refers to/p' object | grep -q "$list list"
-    sed -n '/refers to/,$p' object | grep -q ' int, 28 bytes'
+    "$hg" heap census s.peak >census.txt
+    grep -qE '^leak.record +1978 +94944  0x' census.txt
+    "$hg" heap diff s.begin s.peak >diff.txt
+    grep -qE '^leak.record +\+1978 +\+0 +\+94944$' diff.txt
+    "$hg" heap diff s.peak s.drained >gone.txt
+    grep -qE '^leak.record +\+0 +-1978 +-94944$' gone.txt
+    record=$(awk '$1 == "leak.record" { print $4 }' census.txt)
+    list=$(awk '$1 == "list" { print $4 }' census.txt)
+    "$hg" heap object s.peak "$record" >object.txt
+    grep -q 'count 1, 1 references found; retains ' object.txt
+    grep -q 'a shortest chain from a root, of 2: leak$' object.txt
+    sed -n '/shortest chain/,/referred/p' object.txt | sed -n 2p | grep -q "$list list"
+    sed -n '/referred to by/,/refers to/p' object.txt | grep -q "$list list"
+    sed -n '/refers to/,$p' object.txt | grep -q ' int, 28 bytes'
     # The list retains all but the class: bytes of the census say how much that is.
-    all=$(awk 'NR == 1 { print $3 }' census)
-    class=$(awk '$1 == "type" && NR > 2 { print $3 }' census)
+    all=$(awk 'NR == 1 { print $3 }' census.txt)
+    class=$(awk '$1 == "type" && NR > 2 { print $3 }' census.txt)
     "$hg" heap object s.peak "$list" --limit 3 | tee list | grep "retains $((all - class)) bytes"
     grep -q 'and 1975 more (--limit)' list
     "$hg" heap dot s.peak --from "$list" --limit 5 >graph

@@ -195,4 +195,78 @@ assert got == want and len(want) == 32
 PY
     rm -r map.csv sample plots
     refused run --workload churn --alloc pymalloc,pools --heapmap map.csv
+    run "$hg" run --workload churn:ops=20k,live=5k --alloc "locked(system)" --heapmap other.csv --settle 0s --quiet
+    [[ $output = *"not-applicable"*"cannot be walked"* ]]
+    [ ! -e other.csv ]
+    [[ $output != *"cannot read"* ]]
+}
+
+@test "the picture of a heap map adds up to the heap, state by state and moment by moment" {
+    for alloc in pymalloc pymalloc:layout=3.9 pools "trace(debug(pools))"; do
+        rm -rf plots
+        "$hg" run --workload churn:ops=20k,live=5k --alloc "$alloc" --heapmap map.csv --settle 0s --quiet >table 2>said
+        python3 - "$alloc" <<'PY'
+import csv, glob, sys
+want, first = {}, {}
+for r in csv.DictReader(open("map.csv")):
+    w = want.setdefault(r["phase"], dict.fromkeys(["full pools", "live in partial", "free in partial", "empty", "lost to alignment"], 0))
+    n, used = int(r["bytes"]), int(r["used"])
+    if r["pool"] == "":
+        w["lost to alignment"] += int(r["lost_bytes"])
+        w["empty"] += n - int(r["lost_bytes"])
+    elif used:
+        live = n if used == int(r["capacity"]) else used * int(r["class_bytes"])
+        w["empty"] -= n
+        w["full pools" if used == int(r["capacity"]) else "live in partial"] += live
+        w["free in partial"] += n - live
+[name] = glob.glob("plots/*.csv")
+got, boxes = {}, []
+for r in csv.DictReader(open(name)):
+    if r["from"] == "":
+        got.setdefault(r["phase"], {})[r["arena"]] = int(r["full"])
+    else:
+        boxes.append((r["phase"], int(r["arena"]), float(r["from"]), float(r["to"]), float(r["full"])))
+assert got == want and list(got) == ["begin", "peak", "drained"], (got, want)
+assert got["peak"]["live in partial"] + got["peak"]["full pools"] > 1e6
+assert all(0 <= b[2] < b[3] <= 64.001 for b in boxes)
+PY
+        ! command -v gnuplot >/dev/null || [[ $(cat said) = *"drawn in ./plots/"*".svg"* ]]
+    done
+}
+
+@test "what is no heap map draws no picture" {
+    "$hg" run --workload churn:ops=2k,live=500 --alloc pymalloc --heapmap /dev/full --settle 0s --quiet >table 2>said || [ $? -eq 3 ]
+    grep -q "cannot write the heap map" table said
+}
+
+@test "gil:immortal= is one policy with three workers; what is recorded is what was asked for" {
+    for immortal in off 3.12 3.14; do
+        "$hg" run --workload small-int:ops=2k,range=100,live=50 --alloc pools --rc gil:immortal=$immortal --heap-snapshot i$immortal --settle 0s --json
+    done >samples
+    [ "$(grep -o '"checksum":"[0-9a-f]*"' samples | sort -u | wc -l)" -eq 1 ]
+    [ "$(grep -o '"rc":"[^"]*"' samples | tr '\n' ' ')" = '"rc":"gil:immortal=off" "rc":"gil:immortal=3.12" "rc":"gil:immortal=3.14" ' ]
+    run ! grep -q immortal ioff.peak
+    grep -q '^object .* int 28 immortal$' i3.12.peak
+    grep -q '^object .* int 28 immortal$' i3.14.peak
+    rm -- *.begin *.peak *.drained samples
+    refused run --workload leak --rc gil:immortal=3.13
+    [[ "$stderr" == *"'3.13'"*"off|3.12|3.14"* || "$stderr" == *"3.13"*"3.12"* ]]
+    refused run --workload leak --rc gil312
+    [[ "$stderr" == *"'gil312'"*"'gil'"* ]]
+    "$hg" list rc | grep -A3 '^  gil ' | grep -q immortal
+    [ -z "$("$hg" list rc | grep gil31)" ]
+}
+
+@test "locks are counted: those of objects' contents, and the one of locked()" {
+    "$hg" run --workload shared-containers:kind=dict,size=100,ops=2k --alloc pools --rc atomic,objlock --gc none --settle 0s --json >samples
+    "$hg" run --workload churn:ops=20k,live=1k --alloc 'locked(system)' --threads 1,2 --settle 0s --json >>samples
+    python3 - <<'PY'
+import json
+atomic, objlock, one, two = [json.loads(line)["lock"] for line in open("samples")]
+# 100 entries are put, then each operation is one section
+assert 2100 <= atomic["acquisitions"] <= 2400 and atomic["contended"] == 0, atomic
+assert objlock["acquisitions"] == atomic["acquisitions"] and objlock["count_contended"] == 0, objlock
+assert one["acquisitions"] >= 20000 and one["contended"] == 0 and one["wait_p99_ns"] == 0, one
+assert two["acquisitions"] >= 20000 and two["contended"] <= two["acquisitions"], two
+PY
 }

@@ -103,6 +103,13 @@ static inline void side_unmap(void *arg, void *p, size_t bytes)
     os_purge(&os_harness, (void *)(((uintptr_t)p + 4095) & ~(uintptr_t)4095), bytes, false);
 }
 
+/* Ours alone asks for it: what is resident ahead changes no address. */
+static bool side_populate(void *arg, void *p, size_t bytes)
+{
+    (void)arg;
+    return os_populate(&os_harness, p, bytes);
+}
+
 struct side_arena_allocator { /* PyObjectArenaAllocator */
     void *ctx;
     void *(*alloc)(void *ctx, size_t bytes);
@@ -170,7 +177,7 @@ static inline void side_child(const char *spec_text, const struct trace *t, cons
     struct message m = {""};
     struct spec spec;
     struct alloc_stack stack;
-    const struct pymalloc_arena_source source = {&s, side_map, side_unmap};
+    const struct pymalloc_arena_source source = {&s, side_map, side_unmap, side_populate};
     if (strcmp(spec_text, "model") == 0) {
         struct alloc model;
         model_open(&model, script->pool_bytes, (uint32_t)script->arena_bytes, &source);

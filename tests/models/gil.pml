@@ -42,7 +42,10 @@ inline wait_for_free() {
         fi;
         lock(mutex);
         if
-        :: timed_out && locked && switches == seen -> breaker[last_holder] = true
+        :: timed_out && locked && switches == seen ->
+            breaker[last_holder] = true;
+            unlock(mutex); /* looks for the lock without sleeping: a signal meanwhile is lost on it */
+            lock(mutex)
         :: else
         fi
     od

@@ -68,6 +68,21 @@ static uint64_t run_mixed_pair(const struct alloc *a, const void *arg)
     return 2 * n;
 }
 
+/* The same with one block always live: free, then malloc. */
+static uint64_t run_replace(const struct alloc *a, const void *arg)
+{
+    const size_t n = 400000;
+    (void)arg;
+    void *p = a->malloc(a->ctx, 16);
+    for (size_t i = 0; i < n; i++) {
+        a->free(a->ctx, p);
+        p = a->malloc(a->ctx, 16 + rng_scale((uint32_t)rng_mix(i), 497));
+        touch(p);
+    }
+    a->free(a->ctx, p);
+    return 2 * n;
+}
+
 static uint64_t fill(const struct alloc *a, const void *arg)
 {
     struct rng r;
@@ -171,6 +186,12 @@ static void arena_unmap(void *arg, void *p, size_t bytes)
         os_unmap(&os_harness, p, bytes);
 }
 
+static bool arena_populate(void *arg, void *p, size_t bytes)
+{
+    (void)arg;
+    return arenas.keep || os_populate(&os_harness, p, bytes);
+}
+
 static void arenas_keep(bool keep)
 {
     arenas.keep = keep;
@@ -255,7 +276,8 @@ int main(int argc, char **argv)
         (void (*)(struct arena_allocator *))cpython_symbol("PyObject_SetArenaAllocator");
     if (set) {
         set(&(struct arena_allocator){NULL, arena_map, arena_unmap});
-        pymalloc_set_arena_source(&side[OURS], &(struct pymalloc_arena_source){NULL, arena_map, arena_unmap});
+        pymalloc_set_arena_source(
+            &side[OURS], &(struct pymalloc_arena_source){NULL, arena_map, arena_unmap, arena_populate});
     }
     void (*get)(int domain, struct raw_allocator *) =
         (void (*)(int, struct raw_allocator *))cpython_symbol("PyMem_GetAllocator");
@@ -289,6 +311,7 @@ int main(int argc, char **argv)
             &(struct benchmark){
                 .name = used_names[i], .run = run_pair, .before = fill, .after = empty, .arg = &sizes[i]});
     compare(side, &(struct benchmark){.name = "pair 16-512", .run = run_mixed_pair});
+    compare(side, &(struct benchmark){.name = "replace one, 16-512", .run = run_replace});
     compare(side, &(struct benchmark){
                       .name = "churn 100k, 16-512", .run = run_churn, .before = fill, .after = empty});
     for (unsigned i = 0; i < 4; i++)

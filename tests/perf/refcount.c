@@ -1,12 +1,15 @@
+// links: bench/stats.c
 /* refcount.c: the price of each refcount policy beside the others: runs policy/refcount of every policy in turn, round
- * after round, and tells the median of each figure in ns, and the median of its ratio to gil's of the same round.
- * The goal: owner under biased at most 1.6 times gil. Bytes are told once. */
+ * after round, and tells each figure in ns, its ratio to gil's of the same round, both with exact 95 % intervals, and bytes an object.
+ * The goal: owner under biased at most 1.6 times gil. */
+#include "interval.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { ROUNDS = 9, POLICIES_MAX = 16, FIGURES = 4 };
+enum { ROUNDS = 11, POLICIES_MAX = 16, FIGURES = 4, KINDS_MAX = 12 };
 
 static const char *const figures[FIGURES] = {"owner", "other", "contended", "tuple"};
 
@@ -19,20 +22,6 @@ static const struct {
 };
 
 static double value[FIGURES][POLICIES_MAX][ROUNDS];
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(const double *values)
-{
-    double sorted[ROUNDS];
-    memcpy(sorted, values, sizeof sorted);
-    qsort(sorted, ROUNDS, sizeof *sorted, by_value);
-    return sorted[ROUNDS / 2];
-}
 
 /* Runs one policy's program; its lines go to line(). */
 static int run(const char *folder, const char *policy, const char *words,
@@ -62,9 +51,25 @@ static void note(void *arg, const char *text)
     }
 }
 
-static void tell(void *arg, const char *text)
+/* The table of bytes: a column a kind, as the programs name them. */
+static char kind[KINDS_MAX][16];
+static unsigned kinds;
+static unsigned long kind_bytes[POLICIES_MAX][KINDS_MAX];
+
+static void note_bytes(void *arg, const char *text)
 {
-    printf("  %-8s %s", (const char *)arg, text);
+    char name[16];
+    unsigned long n;
+    unsigned k = 0;
+    if (sscanf(text, "bytes.%15s %lu", name, &n) != 2)
+        return;
+    while (k < kinds && strcmp(kind[k], name) != 0)
+        k++;
+    if (k == KINDS_MAX)
+        return;
+    if (k == kinds)
+        strcpy(kind[kinds++], name);
+    kind_bytes[*(int *)arg][k] = n;
 }
 
 int main(void)
@@ -84,25 +89,35 @@ int main(void)
             }
         }
     }
-    printf("%-10s", "ns (x gil)");
-    for (int f = 0; f < FIGURES; f++)
-        printf(" %18s", figures[f]);
+    for (unsigned ratio = 0; ratio < 2; ratio++) {
+        printf("%-10s", ratio ? "x gil" : "ns");
+        for (int f = 0; f < FIGURES; f++)
+            printf(" %21s", figures[f]);
+        printf("\n");
+        for (int p = 0; policies[p].program; p++) {
+            printf("%-10s", policies[p].name);
+            for (int f = 0; f < FIGURES; f++) {
+                if (value[f][p][0] > 0)
+                    printf(" %21s", ratio ? interval_ratio(value[f][p], value[f][0], ROUNDS, 2).text
+                                          : interval_tell(value[f][p], ROUNDS, 2).text);
+                else
+                    printf(" %21s", "-");
+            }
+            printf("\n");
+        }
+    }
+    for (int p = 0; policies[p].program; p++)
+        if (run(folder, policies[p].program, "bytes", note_bytes, &p) != 0)
+            return 1;
+    printf("bytes, with what an object owns and the collector's head\n%-10s", "");
+    for (unsigned k = 0; k < kinds; k++)
+        printf(" %9s", kind[k]);
     printf("\n");
     for (int p = 0; policies[p].program; p++) {
         printf("%-10s", policies[p].name);
-        for (int f = 0; f < FIGURES; f++) {
-            double ratio[ROUNDS];
-            for (int round = 0; round < ROUNDS; round++)
-                ratio[round] = value[f][p][round] / value[f][0][round];
-            if (value[f][p][0] > 0)
-                printf(" %9.2f (%6.2f)", median(value[f][p]), median(ratio));
-            else
-                printf(" %18s", "-");
-        }
+        for (unsigned k = 0; k < kinds; k++)
+            printf(" %9lu", kind_bytes[p][k]);
         printf("\n");
     }
-    printf("bytes, with what an object owns and the collector's head:\n");
-    for (int p = 0; policies[p].program; p++)
-        run(folder, policies[p].program, "bytes", tell, (void *)policies[p].name);
     return 0;
 }

@@ -271,6 +271,36 @@ static void test_free_lists(void **state)
 #endif
 }
 
+/* CPython 3.11's limits: so many dead ones of each kind are kept, and no more. */
+static void test_free_list_limits(void **state)
+{
+    (void)state;
+#if RC_GIL_HELD
+    struct runtime *r = test_open(NULL);
+    static struct object *o[2100];
+    struct object *key = str_new("k", 1);
+    for (size_t i = 0; i < 2100; i++)
+        o[i] = tuple_new(3);
+    for (size_t i = 0; i < 2100; i++)
+        rc_dec(o[i]);
+    assert_int_equal(r->freelists.tuples[2], 2000);
+    for (size_t i = 0; i < 200; i++)
+        o[i] = float_new((double)i);
+    for (size_t i = 0; i < 200; i++)
+        rc_dec(o[i]);
+    assert_int_equal(r->freelists.floats, 100);
+    for (size_t i = 0; i < 200; i++)
+        dict_put(o[i] = dict_new(), key, key);
+    for (size_t i = 0; i < 200; i++)
+        rc_dec(o[i]);
+    assert_int_equal(r->freelists.dicts, 80);
+    assert_int_equal(r->freelists.keys, 80);
+    rc_dec(key);
+    assert_int_equal(runtime_live_objects(r), 0);
+    test_close(r);
+#endif
+}
+
 static void test_small_ints_and_none(void **state)
 {
     (void)state;
@@ -524,12 +554,19 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_list_growth),
-        cmocka_unit_test(test_dict),       cmocka_unit_test(test_tracking),
-        cmocka_unit_test(test_free_lists), cmocka_unit_test(test_small_ints_and_none),
-        cmocka_unit_test(test_intern),     cmocka_unit_test(test_deep_drop),
-        cmocka_unit_test(test_weakref),    cmocka_unit_test(test_finalizer),
-        cmocka_unit_test(test_leftovers),  cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_list_growth),
+        cmocka_unit_test(test_dict),
+        cmocka_unit_test(test_tracking),
+        cmocka_unit_test(test_free_list_limits),
+        cmocka_unit_test(test_free_lists),
+        cmocka_unit_test(test_small_ints_and_none),
+        cmocka_unit_test(test_intern),
+        cmocka_unit_test(test_deep_drop),
+        cmocka_unit_test(test_weakref),
+        cmocka_unit_test(test_finalizer),
+        cmocka_unit_test(test_leftovers),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

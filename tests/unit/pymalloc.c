@@ -46,6 +46,11 @@ struct region {
     size_t stride, shift, places;
     unsigned char taken[64];
     unsigned live, maps, unmaps;
+    bool can_populate;
+    unsigned populates;
+    size_t populated_bytes;
+    char *populated; /* the last piece, and its end */
+    char *populated_end;
 };
 
 static void *region_map(void *arg, size_t bytes)
@@ -72,13 +77,24 @@ static void region_unmap(void *arg, void *p, size_t bytes)
     r->unmaps++;
 }
 
+static bool region_populate(void *arg, void *p, size_t bytes)
+{
+    struct region *r = arg;
+    r->populates++;
+    r->populated_bytes += bytes;
+    r->populated = p;
+    r->populated_end = r->populated + bytes;
+    return r->can_populate;
+}
+
 static void region_open(struct region *r, struct alloc *a, const struct layout *l, size_t stride,
                         size_t shift)
 {
     *r = (struct region){.stride = stride, .shift = shift, .places = 16};
     r->base = os_map(&os_harness, (r->places + 1) * stride, l->arena_bytes, 0);
     assert_non_null(r->base);
-    pymalloc_set_arena_source(a, &(struct pymalloc_arena_source){r, region_map, region_unmap});
+    pymalloc_set_arena_source(a,
+                              &(struct pymalloc_arena_source){r, region_map, region_unmap, region_populate});
 }
 
 static void region_close(struct region *r)
@@ -350,6 +366,53 @@ static void test_misaligned_arena(void **state)
     region_close(&r);
 }
 
+/* Memory is faulted in ahead of its use from the fourth MiB on: whole pools of the arena being carved, each once, and
+ * never more than one part in 128 of the heap. Where the kernel cannot it is asked once. */
+static void test_populate(void **state)
+{
+    (void)state;
+    FOR_LAYOUTS(l)
+    {
+        struct region r;
+        struct alloc *a = open_heap(l);
+        region_open(&r, a, l, l->arena_bytes, 0);
+        r.can_populate = true;
+        char *end = NULL, *last_arena = NULL;
+        size_t pool_blocks = (l->pool_bytes - 48) / 512;
+        for (size_t pool = 0; pool < r.places * (l->arena_bytes / l->pool_bytes); pool++) {
+            unsigned populates = r.populates;
+            char *p = a->malloc(a->ctx, 512);
+            for (size_t i = 1; i < pool_blocks; i++)
+                assert_non_null(a->malloc(a->ctx, 512));
+            char *base = p - 48, *arena = r.base + (size_t)(base - r.base) / l->arena_bytes * l->arena_bytes;
+            if (r.populates != populates) { /* for this pool, which was not asked for yet */
+                size_t bytes = (size_t)(r.populated_end - r.populated);
+                assert_int_equal(r.populates, populates + 1);
+                assert_ptr_equal(r.populated, base);
+                assert_true(arena != last_arena || base >= end);
+                assert_true(r.populated_end <= arena + l->arena_bytes);
+                assert_true(bytes % l->pool_bytes == 0 && bytes >= 32768 && bytes <= 131072);
+                assert_true(bytes <= r.live * l->arena_bytes / 128);
+                end = r.populated_end;
+                last_arena = arena;
+            }
+        }
+        /* All arenas from there on, but an end that is too short. */
+        size_t all = r.places * l->arena_bytes - (4 << 20) + l->arena_bytes;
+        assert_in_range(r.populated_bytes, all - r.places * 16384, all);
+        alloc_close(&stack);
+        region_close(&r);
+
+        a = open_heap(l);
+        region_open(&r, a, l, l->arena_bytes, 0); /* can_populate is false */
+        for (size_t i = 0; i < r.places * (l->arena_bytes / 512 - 64); i++)
+            assert_non_null(a->malloc(a->ctx, 512));
+        assert_int_equal(r.populates, 1);
+        alloc_close(&stack);
+        region_close(&r);
+    }
+}
+
 /* With no map to be had from the nth on, requests are still served, from the C library, as CPython's are. */
 static void test_map_failure(void **state)
 {
@@ -617,17 +680,12 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_realloc_rules),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_calloc_zeroes),
-        cmocka_unit_test(test_owns),
-        cmocka_unit_test(test_owns_lying_page),
-        cmocka_unit_test(test_arenas_given_back),
-        cmocka_unit_test(test_misaligned_arena),
-        cmocka_unit_test(test_map_failure),
-        cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_contents),
-        cmocka_unit_test(test_close_gives_all_back),
+        cmocka_unit_test(test_realloc_rules),    cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_calloc_zeroes),    cmocka_unit_test(test_owns),
+        cmocka_unit_test(test_owns_lying_page),  cmocka_unit_test(test_arenas_given_back),
+        cmocka_unit_test(test_misaligned_arena), cmocka_unit_test(test_populate),
+        cmocka_unit_test(test_map_failure),      cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_contents),         cmocka_unit_test(test_close_gives_all_back),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

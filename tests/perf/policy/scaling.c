@@ -11,10 +11,10 @@
 #include "../../../gc/state.h"
 #include "../../../workloads/object.h"
 #include "../../../workloads/registry.h"
+#include "../clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { ROUNDS = 25, OPS = 1500000, LOOPS = 60000000 };
 
@@ -30,13 +30,6 @@ struct working {
     uint64_t start_ns, end_ns, cpu_ns, sum;
 };
 
-static uint64_t cpu_now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void *work(void *arg)
 {
     struct working *w = arg;
@@ -47,7 +40,7 @@ static void *work(void *arg)
     }
     pthread_barrier_wait(w->barrier);
     w->start_ns = os_now_ns();
-    uint64_t cpu = cpu_now_ns();
+    uint64_t cpu = clock_cpu_ns();
     if (w->loop) {
         uint64_t x = w->index + 1;
         for (unsigned i = 0; i < LOOPS / w->threads; i++)
@@ -58,7 +51,7 @@ static void *work(void *arg)
         workload_private.run(w->thread);
         runtime_thread_detach(runtime);
     }
-    w->cpu_ns = cpu_now_ns() - cpu;
+    w->cpu_ns = clock_cpu_ns() - cpu;
     w->end_ns = os_now_ns();
     if (!w->loop) {
         runtime_thread_attach(runtime, w->index + 1);

@@ -1,6 +1,6 @@
 /* child_pauses.c: the log of a worker's pauses, and what is told of it: pauses{}, gc.cost_*, gc.share, timeline.gc_*. A pause
  * goes to a table of the thread that paused, mapped beforehand: counts, times and percentiles cover all of them; MMU, BMU, the
- * timeline and the file of --pauses the first PAUSES_MAX of each thread (pauses.dropped says how many more there were).
+ * timeline and the file of --pauses the first PAUSE_LOG_MAX of each thread (pauses.dropped says how many more there were).
  *
  * Waits for the GIL, for locks and for the end of a stopped world are pauses of their thread; utilisation is computed for each thread and the least of them
  * and their mean are told (Cheng & Blelloch, PLDI'01).
@@ -11,36 +11,16 @@
  * which threads were not waiting that they had a processor for: reading a thread's own processor clock at every pause would cost
  * more than a small pause does. */
 #include "child.h"
-#include "hist.h"
-#include "mmu.h"
-
-#include "../gc/runtime.h"
+#include "pause_log.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PAUSES_MAX   50000
 #define TIMELINE_MAX 1000 /* collections in the timeline: the longest */
 
-struct pauses_of_cause {
-    struct hist ns;
-    uint64_t examined, freed, freed_bytes;
-};
-
-struct pauses { /* of one thread */
-    struct hist all;
-    struct pauses_of_cause cause[PAUSE_CAUSES];
-    uint64_t collector_ns[2], cascade_ns[2]; /* [1]: the whole program stood still */
-    uint64_t dropped;
-    size_t count;
-    struct mmu_pause pause[PAUSES_MAX];
-    uint8_t cause_of[PAUSES_MAX];
-    struct pause *whole; /* [PAUSES_MAX] for the file; NULL: none is asked for */
-};
-
 static struct {
-    struct pauses *log; /* [threads] */
+    struct pause_log *log; /* [threads] */
     unsigned threads;
     bool on; /* in the measured phase; changes while the threads wait at a barrier */
     int fd;  /* of the file, or -1 */
@@ -49,28 +29,8 @@ static struct {
 static void pauses_note(void *arg, const struct pause *p)
 {
     (void)arg;
-    struct pauses *log = &pauses.log[p->thread < pauses.threads ? p->thread : 0];
-    uint64_t ns = p->end_ns - p->start_ns;
-    if (!pauses.on)
-        return;
-    hist_record(&log->all, ns);
-    struct pauses_of_cause *of = &log->cause[p->cause];
-    hist_record(&of->ns, ns);
-    of->examined += p->examined;
-    of->freed += p->freed;
-    of->freed_bytes += p->freed_bytes;
-    if (p->cause <= PAUSE_RECLAIM)
-        log->collector_ns[p->of_all] += ns;
-    else if (p->cause == PAUSE_CASCADE)
-        log->cascade_ns[p->of_all] += ns;
-    if (log->count == PAUSES_MAX) {
-        log->dropped++;
-        return;
-    }
-    if (log->whole)
-        log->whole[log->count] = *p;
-    log->cause_of[log->count] = (uint8_t)p->cause;
-    log->pause[log->count++] = (struct mmu_pause){p->start_ns, p->end_ns};
+    if (pauses.on)
+        pause_log_note(&pauses.log[p->thread < pauses.threads ? p->thread : 0], p);
 }
 
 pause_sink *pauses_open(const struct child_cell *cell)
@@ -85,7 +45,7 @@ pause_sink *pauses_open(const struct child_cell *cell)
     if (pauses.fd < 0)
         say_fail("not-applicable", "cannot write the file of pauses there");
     for (unsigned i = 0; i < cell->threads; i++)
-        if (!(pauses.log[i].whole = workload_scratch(PAUSES_MAX * sizeof *pauses.log[i].whole)))
+        if (!(pauses.log[i].whole = workload_scratch(PAUSE_LOG_MAX * sizeof *pauses.log[i].whole)))
             say_fail("oom", "no memory for the log of pauses");
     return pauses_note;
 }
@@ -105,9 +65,9 @@ void pauses_end(void)
 /* All threads' into the first one's: histograms and sums. */
 static void pauses_merge(void)
 {
-    struct pauses *all = &pauses.log[0];
+    struct pause_log *all = &pauses.log[0];
     for (unsigned i = 1; i < pauses.threads; i++) {
-        const struct pauses *log = &pauses.log[i];
+        const struct pause_log *log = &pauses.log[i];
         hist_merge(&all->all, &log->all);
         for (unsigned c = 0; c < PAUSE_CAUSES; c++) {
             hist_merge(&all->cause[c].ns, &log->cause[c].ns);
@@ -129,11 +89,11 @@ static bool pauses_is_waiting(unsigned cause)
            cause == PAUSE_STOPPED;
 }
 
-static void pauses_say_causes(const struct pauses *all)
+static void pauses_say_causes(const struct pause_log *all)
 {
     char key[128];
     for (unsigned c = 0; c < PAUSE_CAUSES; c++) {
-        const struct pauses_of_cause *of = &all->cause[c];
+        const struct pause_log_cause *of = &all->cause[c];
         const char *name = pause_cause_names[c];
         if (!hist_count(&of->ns))
             continue;
@@ -150,7 +110,7 @@ static void pauses_say_causes(const struct pauses *all)
     }
 }
 
-static void pauses_say_cost(const struct pauses *all, const struct pauses_run *run)
+static void pauses_say_cost(const struct pause_log *all, const struct pauses_run *run)
 {
     double collector = (double)all->collector_ns[1] + (double)all->collector_ns[0] / pauses.threads;
     double cascades = (double)all->cascade_ns[1] + (double)all->cascade_ns[0] / pauses.threads;
@@ -173,7 +133,7 @@ static void pauses_say_utilisation(uint64_t start_ns, uint64_t end_ns)
         const char *name;
         uint64_t ns;
     } windows[] = {{"1ms", 1000000}, {"10ms", 10000000}, {"100ms", 100000000}};
-    size_t scratch_bytes = MMU_SCRATCH_BYTES(PAUSES_MAX);
+    size_t scratch_bytes = MMU_SCRATCH_BYTES(PAUSE_LOG_MAX);
     void *scratch = workload_scratch(scratch_bytes);
     double least[3] = {1, 1, 1}, bounded[3] = {1, 1, 1}, mean[3] = {0, 0, 0};
     char key[64];
@@ -203,7 +163,7 @@ static void pauses_say_timeline(void)
 {
     static struct hist ns;
     static struct mmu_pause longest[TIMELINE_MAX];
-    const struct pauses *log = pauses.log;
+    const struct pause_log *log = pauses.log;
     size_t n = 0;
     char key[64];
     for (unsigned c = PAUSE_YOUNG; c <= PAUSE_INCREMENT; c++)
@@ -262,7 +222,7 @@ static void pauses_write(uint64_t start_ns)
 void pauses_report(const struct pauses_run *run)
 {
     pauses_merge();
-    const struct pauses *all = &pauses.log[0];
+    const struct pause_log *all = &pauses.log[0];
     say_integer("pauses.count", hist_count(&all->all));
     say_integer("pauses.total_ns", all->all.sum_ns);
     if (all->dropped)

@@ -169,12 +169,15 @@ static void pauses_say_timeline(void)
     for (unsigned c = PAUSE_YOUNG; c <= PAUSE_INCREMENT; c++)
         hist_merge(&ns, &log[0].cause[c].ns);
     uint64_t count = hist_count(&ns), over_ns = 0;
-    if (count > TIMELINE_MAX)
+    if (count > TIMELINE_MAX) {
         over_ns = hist_quantile_ns(&ns, (uint32_t)(1000000 - 1000000ull * TIMELINE_MAX / count));
+        over_ns = over_ns < ns.max_ns ? over_ns : ns.max_ns - (ns.max_ns > 0);
+    }
     for (unsigned i = 0; i < pauses.threads; i++)
         for (size_t k = 0; k < log[i].count && n < TIMELINE_MAX; k++) {
             struct mmu_pause p = log[i].pause[k];
-            if (log[i].cause_of[k] > PAUSE_INCREMENT || p.end_ns - p.start_ns < over_ns)
+            if (log[i].cause_of[k] > PAUSE_INCREMENT ||
+                (count > TIMELINE_MAX && p.end_ns - p.start_ns <= over_ns))
                 continue;
             size_t at = n++;
             for (; at > 0 && longest[at - 1].start_ns > p.start_ns; at--)

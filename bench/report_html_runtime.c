@@ -208,7 +208,7 @@ void report_html_runtime_legend(FILE *f, const struct report_page *page)
               "thread had for itself. gc: share of wall time in the collector. Waiting: most objects (and "
               "bytes) that were "
               "dead and not yet freed, found by an oracle outside the timing. Refs: references followed for "
-              "each object "
+              "each container "
               "allocated. Reclaim: time from a cycle&#39;s death to its freeing, median and longest. LBO: "
               "total time over the "
               "least that any configuration of this allocator took without its collector&#39;s explicit "

@@ -1,6 +1,6 @@
 /* child_pauses.c: the log of a worker's pauses, and what is told of it: pauses{}, gc.cost_*, gc.share, timeline.gc_*. A pause
  * goes to a table of the thread that paused, mapped beforehand: counts, times and percentiles cover all of them; MMU, BMU, the
- * timeline and the file of --pauses the first PAUSES_MAX of each thread (pauses.dropped says how many more there were).
+ * timeline and the file of --pauses the first PAUSE_LOG_MAX of each thread (pauses.dropped says how many more there were).
  *
  * Waits for the GIL, for locks and for the end of a stopped world are pauses of their thread; utilisation is computed for each thread and the least of them
  * and their mean are told (Cheng & Blelloch, PLDI'01).
@@ -11,36 +11,16 @@
  * which threads were not waiting that they had a processor for: reading a thread's own processor clock at every pause would cost
  * more than a small pause does. */
 #include "child.h"
-#include "hist.h"
-#include "mmu.h"
-
-#include "../gc/runtime.h"
+#include "pause_log.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PAUSES_MAX   50000
 #define TIMELINE_MAX 1000 /* collections in the timeline: the longest */
 
-struct pauses_of_cause {
-    struct hist ns;
-    uint64_t examined, freed, freed_bytes;
-};
-
-struct pauses { /* of one thread */
-    struct hist all;
-    struct pauses_of_cause cause[PAUSE_CAUSES];
-    uint64_t collector_ns[2], cascade_ns[2]; /* [1]: the whole program stood still */
-    uint64_t dropped;
-    size_t count;
-    struct mmu_pause pause[PAUSES_MAX];
-    uint8_t cause_of[PAUSES_MAX];
-    struct pause *whole; /* [PAUSES_MAX] for the file; NULL: none is asked for */
-};
-
 static struct {
-    struct pauses *log; /* [threads] */
+    struct pause_log *log; /* [threads] */
     unsigned threads;
     bool on; /* in the measured phase; changes while the threads wait at a barrier */
     int fd;  /* of the file, or -1 */
@@ -49,28 +29,8 @@ static struct {
 static void pauses_note(void *arg, const struct pause *p)
 {
     (void)arg;
-    struct pauses *log = &pauses.log[p->thread < pauses.threads ? p->thread : 0];
-    uint64_t ns = p->end_ns - p->start_ns;
-    if (!pauses.on)
-        return;
-    hist_record(&log->all, ns);
-    struct pauses_of_cause *of = &log->cause[p->cause];
-    hist_record(&of->ns, ns);
-    of->examined += p->examined;
-    of->freed += p->freed;
-    of->freed_bytes += p->freed_bytes;
-    if (p->cause <= PAUSE_RECLAIM)
-        log->collector_ns[p->of_all] += ns;
-    else if (p->cause == PAUSE_CASCADE)
-        log->cascade_ns[p->of_all] += ns;
-    if (log->count == PAUSES_MAX) {
-        log->dropped++;
-        return;
-    }
-    if (log->whole)
-        log->whole[log->count] = *p;
-    log->cause_of[log->count] = (uint8_t)p->cause;
-    log->pause[log->count++] = (struct mmu_pause){p->start_ns, p->end_ns};
+    if (pauses.on)
+        pause_log_note(&pauses.log[p->thread < pauses.threads ? p->thread : 0], p);
 }
 
 pause_sink *pauses_open(const struct child_cell *cell)
@@ -85,7 +45,7 @@ pause_sink *pauses_open(const struct child_cell *cell)
     if (pauses.fd < 0)
         say_fail("not-applicable", "cannot write the file of pauses there");
     for (unsigned i = 0; i < cell->threads; i++)
-        if (!(pauses.log[i].whole = workload_scratch(PAUSES_MAX * sizeof *pauses.log[i].whole)))
+        if (!(pauses.log[i].whole = workload_scratch(PAUSE_LOG_MAX * sizeof *pauses.log[i].whole)))
             say_fail("oom", "no memory for the log of pauses");
     return pauses_note;
 }
@@ -105,9 +65,9 @@ void pauses_end(void)
 /* All threads' into the first one's: histograms and sums. */
 static void pauses_merge(void)
 {
-    struct pauses *all = &pauses.log[0];
+    struct pause_log *all = &pauses.log[0];
     for (unsigned i = 1; i < pauses.threads; i++) {
-        const struct pauses *log = &pauses.log[i];
+        const struct pause_log *log = &pauses.log[i];
         hist_merge(&all->all, &log->all);
         for (unsigned c = 0; c < PAUSE_CAUSES; c++) {
             hist_merge(&all->cause[c].ns, &log->cause[c].ns);
@@ -129,11 +89,11 @@ static bool pauses_is_waiting(unsigned cause)
            cause == PAUSE_STOPPED;
 }
 
-static void pauses_say_causes(const struct pauses *all)
+static void pauses_say_causes(const struct pause_log *all)
 {
     char key[128];
     for (unsigned c = 0; c < PAUSE_CAUSES; c++) {
-        const struct pauses_of_cause *of = &all->cause[c];
+        const struct pause_log_cause *of = &all->cause[c];
         const char *name = pause_cause_names[c];
         if (!hist_count(&of->ns))
             continue;
@@ -150,7 +110,7 @@ static void pauses_say_causes(const struct pauses *all)
     }
 }
 
-static void pauses_say_cost(const struct pauses *all, const struct pauses_run *run)
+static void pauses_say_cost(const struct pause_log *all, const struct pauses_run *run)
 {
     double collector = (double)all->collector_ns[1] + (double)all->collector_ns[0] / pauses.threads;
     double cascades = (double)all->cascade_ns[1] + (double)all->cascade_ns[0] / pauses.threads;
@@ -176,7 +136,7 @@ static void pauses_say_utilisation(uint64_t start_ns, uint64_t end_ns)
                    {"20ms", 20000000},   {"50ms", 50000000}, {"100ms", 100000000}, {"200ms", 200000000},
                    {"500ms", 500000000}, {"1s", 1000000000}};
     enum { WINDOWS = sizeof windows / sizeof *windows };
-    size_t scratch_bytes = MMU_SCRATCH_BYTES(PAUSES_MAX);
+    size_t scratch_bytes = MMU_SCRATCH_BYTES(PAUSE_LOG_MAX);
     void *scratch = workload_scratch(scratch_bytes);
     double least[WINDOWS], bounded[WINDOWS], mean[WINDOWS] = {0};
     char key[64];
@@ -208,18 +168,21 @@ static void pauses_say_timeline(void)
 {
     static struct hist ns;
     static struct mmu_pause longest[TIMELINE_MAX];
-    const struct pauses *log = pauses.log;
+    const struct pause_log *log = pauses.log;
     size_t n = 0;
     char key[64];
     for (unsigned c = PAUSE_YOUNG; c <= PAUSE_INCREMENT; c++)
         hist_merge(&ns, &log[0].cause[c].ns);
     uint64_t count = hist_count(&ns), over_ns = 0;
-    if (count > TIMELINE_MAX)
+    if (count > TIMELINE_MAX) {
         over_ns = hist_quantile_ns(&ns, (uint32_t)(1000000 - 1000000ull * TIMELINE_MAX / count));
+        over_ns = over_ns < ns.max_ns ? over_ns : ns.max_ns - (ns.max_ns > 0);
+    }
     for (unsigned i = 0; i < pauses.threads; i++)
         for (size_t k = 0; k < log[i].count && n < TIMELINE_MAX; k++) {
             struct mmu_pause p = log[i].pause[k];
-            if (log[i].cause_of[k] > PAUSE_INCREMENT || p.end_ns - p.start_ns < over_ns)
+            if (log[i].cause_of[k] > PAUSE_INCREMENT ||
+                (count > TIMELINE_MAX && p.end_ns - p.start_ns <= over_ns))
                 continue;
             size_t at = n++;
             for (; at > 0 && longest[at - 1].start_ns > p.start_ns; at--)
@@ -267,7 +230,7 @@ static void pauses_write(uint64_t start_ns)
 void pauses_report(const struct pauses_run *run)
 {
     pauses_merge();
-    const struct pauses *all = &pauses.log[0];
+    const struct pause_log *all = &pauses.log[0];
     say_integer("pauses.count", hist_count(&all->all));
     say_integer("pauses.total_ns", all->all.sum_ns);
     if (all->dropped)

@@ -330,7 +330,7 @@ static void compare_print(const struct compare *c)
            "inconclusive (>x): x is the smallest effect that this run finds 4 times in 5\n");
     if (report_is_pause(c->metric))
         printf("gc: share of wall time in the collector; waiting: most dead objects not freed;\n"
-               "refs: references followed for each object allocated; reclaim: median time from\n"
+               "refs: references followed per container allocated; reclaim: median time from\n"
                "a cycle's death to its freeing, longest: the longest\n");
 }
 

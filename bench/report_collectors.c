@@ -57,20 +57,17 @@ void report_beside_pauses(FILE *out, const struct report_data *d, size_t work,
                           const struct report_metric *metric)
 {
     const struct report_work *w = &d->work[work];
-    bool maximum = strcmp(metric->key, "pauses.max_ns") == 0, titled = false;
+    bool maximum = strcmp(metric->key, "pauses.max_ns") == 0;
+    fprintf(out, "  %-*s %*s", BESIDE_LABEL, "", 9, strlen(metric->name) > 9 ? "pause" : metric->name);
+    for (size_t k = 0; k < BESIDE; k++)
+        fprintf(out, " %*s", beside[k].width, beside[k].title);
+    fputc('\n', out);
+    /* One that never paused, too: what it cost is what the others are to be seen against. */
     for (size_t i = w->first; i < w->first + w->cells; i++) {
         const struct report_cell *c = &d->cell[i];
         double value = maximum ? report_maximum(c, metric) : report_median(c, metric);
-        if (!isfinite(value))
+        if (!c->ok)
             continue;
-        if (!titled) {
-            fprintf(out, "  %-*s %*s", BESIDE_LABEL, "", 9,
-                    strlen(metric->name) > 9 ? "pause" : metric->name);
-            for (size_t k = 0; k < BESIDE; k++)
-                fprintf(out, " %*s", beside[k].width, beside[k].title);
-            fputc('\n', out);
-        }
-        titled = true;
         put_label(out, c->shown, BESIDE_LABEL);
         fprintf(out, " %9s", report_figure(value, metric->unit).text);
         for (size_t k = 0; k < BESIDE; k++) {

@@ -108,6 +108,19 @@ static const struct report_cell *base_by_rule(const struct report_data *d, const
     return best;
 }
 
+/* Whether the rule looks at allocators alone, in a work of one allocator: every cell would be its own baseline, and the policies or
+ * collectors that were to be compared would not be. */
+static bool tells_nothing(const struct report_data *d, const struct report_work *w,
+                          const struct report_baseline *b, enum base_rule rule)
+{
+    if (rule == BASE_DOUBLED || (rule == BASE_NAMED && (b->rc[0] || b->gc[0] || b->threads)))
+        return false;
+    for (size_t i = w->first; i < w->first + w->cells; i++)
+        if (strcmp(d->cell[i].alloc, d->cell[w->first].alloc) != 0)
+            return false;
+    return true;
+}
+
 const struct report_cell *report_base_of(const struct report_data *d, const struct report_cell *c,
                                          const struct report_baseline *b)
 {
@@ -116,6 +129,8 @@ const struct report_cell *report_base_of(const struct report_data *d, const stru
     bool chosen = b && b->chosen;
     for (size_t i = 0; i < (chosen ? 1 : sizeof own / sizeof *own); i++) {
         const struct report_cell *base = base_by_rule(d, c, b, chosen ? user[i] : own[i]);
+        if (base && !chosen && tells_nothing(d, &d->work[c->work], b, own[i]))
+            return &d->cell[d->work[c->work].first];
         if (base)
             return base;
     }

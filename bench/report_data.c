@@ -29,7 +29,7 @@ const struct report_metric report_metrics[] = {
     {"uncollected", "gc.uncollected_peak", "most uncollected garbage", UNIT_COUNT, false, "more", "less"},
     {"uncollected-bytes", "gc.uncollected_peak_bytes", "most uncollected garbage", UNIT_BYTES, false, "more",
      "less"},
-    {"references", "gc.references_per_object", "references followed for each object allocated", UNIT_RATIO,
+    {"references", "gc.references_per_object", "references followed for each container allocated", UNIT_RATIO,
      false, "more", "fewer"},
     {"reclaim", "gc.reclaim.p50_ns", "median time to reclaim a dead cycle", UNIT_NS, false, "longer",
      "shorter"},

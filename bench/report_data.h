@@ -117,7 +117,8 @@ struct report_baseline {
 int report_baseline_parse(struct report_baseline *b, const char *text, struct message *m);
 
 /* The cell that c is compared with: of its work, matching the baseline, and of several the one with most other axes equal. Where
- * the user chose none: the cell that ran twice a block, else the one the run names, else system, else the first. NULL: none. */
+ * the user chose none: the cell that ran twice a block, else the one the run names, else system, else the first (also where
+ * these name allocators and the work has but one). NULL: none. */
 const struct report_cell *report_base_of(const struct report_data *d, const struct report_cell *c,
                                          const struct report_baseline *b);
 

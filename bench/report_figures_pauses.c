@@ -104,7 +104,7 @@ static int figure_mmu(struct plots *plots, const struct report_data *d, size_t w
     struct plot *p = plot_begin(plots, "mmu", w->name, m);
     if (!p)
         return -EIO;
-    double shortest = windows[0].seconds, longest = windows[2].seconds;
+    double shortest = windows[0].seconds, longest = windows[2].seconds, share = NAN;
     figure_title(p, w, "mutator utilisation", true);
     figure_series(p, cell, n, "TITLE");
     fputs("workload,threads,configuration,window_ns,mmu,bmu\n", p->csv);
@@ -125,16 +125,19 @@ static int figure_mmu(struct plots *plots, const struct report_data *d, size_t w
             longest = fmax(longest, windows[k].seconds);
         }
         fputs("\n\n", p->data);
-        if (utilisation(cell[i], "mmu", 3) > utilisation(cell[best], "mmu", 3))
+        /* Of those that pause: to have all the time without a collector is no news. */
+        if (zero > 0 && !(utilisation(cell[i], "mmu", 3) <= share)) {
+            share = utilisation(cell[i], "mmu", 3);
             best = i;
+        }
     }
     plot_number(p, "XMIN", shortest);
     plot_number(p, "XMAX", longest);
-    double share = utilisation(cell[best], "mmu", 3);
     if (isfinite(share))
-        snprintf(p->finding, sizeof p->finding,
-                 "Any 10 ms leave a thread at least %.30s of its time with %.100s, the most of all.",
-                 report_share(share).text, cell[best]->shown);
+        snprintf(
+            p->finding, sizeof p->finding,
+            "Any 10 ms leave a thread at least %.30s of its time with %.100s, the most of those that pause.",
+            report_share(share).text, cell[best]->shown);
     else
         snprintf(p->finding, sizeof p->finding,
                  "The least time that a thread has for itself, by the window.");
@@ -188,7 +191,10 @@ static int figure_requests(struct plots *plots, const struct report_data *d, siz
                                       metered = {.key = "latency.request_metered_full.max_ns"};
     const struct report_work *w = &d->work[work];
     const struct report_cell *cell[FIGURES_SERIES];
-    size_t n = figure_pick(d, w, &simple, false, FIGURES_SERIES, cell), worst = 0;
+    size_t n = figure_pick(d, w, &metered, false, FIGURES_SERIES, cell), worst = 0;
+    if (n == 0 && strcmp(w->workload, "request") == 0) /* with a rate it counts from when each was due */
+        return figure_percentiles(plots, d, work, "latency.request", "latency of requests", "one request",
+                                  latency_keys, LATENCY_KEYS, LATENCY_TAIL, m);
     double range[2] = {INFINITY, 0};
     if (n == 0)
         return 0;

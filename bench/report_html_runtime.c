@@ -145,10 +145,12 @@ static double request_value(const struct report_cell *c, size_t kind, size_t per
     return value_of(c, key, percentile + 1 == PERCENTILES);
 }
 
+/* Other workloads that time a few of their operations under this name have no stream of them to meter. */
 static bool has_requests(const struct report_data *d, const struct report_work *w)
 {
     for (size_t i = w->first; i < w->first + w->cells; i++)
-        if (isfinite(request_value(&d->cell[i], 0, 0)))
+        if (isfinite(request_value(&d->cell[i], REQUESTS - 1, 0)) ||
+            (strcmp(w->workload, "request") == 0 && isfinite(request_value(&d->cell[i], 0, 0))))
             return true;
     return false;
 }
@@ -206,7 +208,7 @@ void report_html_runtime_legend(FILE *f, const struct report_page *page)
               "thread had for itself. gc: share of wall time in the collector. Waiting: most objects (and "
               "bytes) that were "
               "dead and not yet freed, found by an oracle outside the timing. Refs: references followed for "
-              "each object "
+              "each container "
               "allocated. Reclaim: time from a cycle&#39;s death to its freeing, median and longest. LBO: "
               "total time over the "
               "least that any configuration of this allocator took without its collector&#39;s explicit "

@@ -54,7 +54,7 @@ struct thread {
     size_t trash_count, trash_room;
     /* A cascade of frees that takes long is a pause: clock read at its 512th object, told at the end. */
     uint64_t cascade_freed, cascade_start_ns, cascade_from_bytes;
-    bool collects; /* a collection runs on it: cascades are part of that */
+    bool collects;             /* a collection runs on it: cascades are part of that */
     struct critical *critical; /* innermost section held or suspended */
     uint64_t mutexes_taken;    /* of objects' contents, by critical sections */
 #if !RC_GIL_HELD

@@ -81,14 +81,15 @@ $(OUT)/tests/perf/$(1): tests/perf/$(1).c $(call obj,$(ALLOC_C) $(shell sed -n '
 endef
 $(foreach p,$(PERF_C:tests/perf/%.c=%),$(eval $(call perf_rule,$(p))))
 -include $(PERF_PROGRAMS:%=%.d)
-# policy/NAME.c: a program for each refcount policy, which a program above runs.
+# policy/NAME.c: a program for each refcount policy, which a program above runs; with the object workloads.
 PERF_POLICY := $(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/perf/policy/*.c)),\
     $(foreach p,$(POLICIES),$(OUT)/tests/perf/policy/$(u)-$(p)))
 define perf_policy_rule
-$(OUT)/tests/perf/policy/$(1)-$(2): tests/perf/policy/$(1).c $(call policy_objs,$(2))
+$(OUT)/tests/perf/policy/$(1)-$(2): tests/perf/policy/$(1).c $(call policy_objs,$(2)) \
+    $(call obj_rc,$(2),$(OBJECT_C)) $(call obj,$(LEVEL_C) $(HGT_C))
 	$$(call say,CC,$$(@:$(OUT)/%=%))
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $(CFLAGS) $(call policy_defs,$(2)) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -ldw -ldl -lm
+	$(Q)$(CC) $(CFLAGS) $(call policy_defs,$(2)) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -ldw -lzstd -ldl -lm
 endef
 $(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/perf/policy/*.c)),$(foreach p,$(POLICIES),\
     $(eval $(call perf_policy_rule,$(u),$(p)))))

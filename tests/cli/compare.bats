@@ -190,19 +190,42 @@ P
 
 @test "beside every pause stands what it cost" {
     made "$dir" blocks=7 noise=0 works="cycles/1" cost="generational=0.1 none=0" oracle="generational=5000" \
-        configs="pymalloc@gil@generational=0.8 pymalloc@gil@none=1"
+        configs="pymalloc@gil@generational=0.8 pymalloc@gil@none=1 pymalloc@gil@pep848=1"
+    sed -i '/"gc":"none"/s/"pauses":{"count":120.*},"gc":{/"pauses":{"count":0},"gc":{/' "$dir/samples.jsonl" # it never paused
     for metric in max-pause p99-pause p99.9-pause total-pause mmu-10ms pauses.count; do
         run "$hg" compare "$dir" --metric "$metric"
         [ "$status" -eq 0 ]
         grep -Eq ' ops/s +gc +peak RSS +waiting +refs +reclaim +longest$' <<< "$output"
         grep -Eq ' 8\.00 M +10\.0 % +47\.7 MiB +5\.00 k +2\.000 +1\.25 ms +11\.2 ms$' <<< "$output"
-        grep -Eq '^  gc none .* 10\.0 M +0\.00 % +47\.7 MiB +- +- +- +-$' <<< "$output"
+        grep -Eq '^  gc none +[-0] +10\.0 M +0\.00 % +47\.7 MiB +- +- +- +-$' <<< "$output"
         [ "$(awk '{ if (length > m) m = length } END { print m }' <<< "$output")" -le 80 ]
     done
     "$hg" compare "$dir" --metric max-pause | grep -Eq '^ +625 us +8\.00 M'
     "$hg" compare "$dir" --metric max-pause --json |
-        python3 -c 'import json, sys; b = json.load(sys.stdin)["beside"]; assert len(b) == 2 and b[0]["gc"]["uncollected_peak"] == 5000, b'
+        python3 -c 'import json, sys; b = json.load(sys.stdin)["beside"]; assert len(b) == 3 and b[0]["gc"]["uncollected_peak"] == 5000, b'
     ! "$hg" compare "$dir" | grep -q waiting || false
+}
+
+@test "collectors of one allocator, none of them doubled: against the first" {
+    made "$dir" blocks=7 noise=0.01 works="cycles/1" configs="pymalloc@gil@generational=1 pymalloc@gil@none=1.2 pymalloc@gil@pep848=1.1"
+    python3 - "$dir/samples.jsonl" "$dir/run.json" <<'P'
+import json, sys
+seen, out = set(), []
+for line in open(sys.argv[1]):
+    r = json.loads(line)
+    if (r["block"], r["cell"]["gc"]) not in seen:
+        out.append(line)
+    seen.add((r["block"], r["cell"]["gc"]))
+open(sys.argv[1], "w").write("".join(out))
+P
+    for baseline in '"alloc=pymalloc"' null; do
+        sed -i 's/"baseline":[^,}]*/"baseline":'"$baseline/" "$dir/run.json"
+        run "$hg" compare "$dir"
+        [ "$status" -eq 0 ]
+        grep -Eq '^  gc none +1\.(19|20|21)' <<< "$output"
+        grep -Eq '^  gc pep848 +1\.(09|10|11)' <<< "$output"
+        ! grep -q '^  gc generational' <<< "$output" || false
+    done
 }
 
 @test "samples of the oracle say what garbage waited, and nothing else" {

@@ -147,6 +147,14 @@ assert none["gc"]["cost_wall_ns"] == none["gc"]["share"] == 0 and none["gc"]["re
 PY
 }
 
+@test "what a collection frees is in its pause, not a cascade of its own" {
+    sample cycles:ops=60,length=5k,live=0 gil generational
+    grep -q '"young":' samples
+    ! grep -q '"cascade":' samples || return 1
+    sample deep-free:ops=3,depth=100k gil generational
+    grep -q '"cascade":{"count":3,' samples
+}
+
 @test "a pause of one thread beside others is not the whole program's: reclaim" {
     sample cycles:ops=40k,length=10,live=100 atomic stw --threads 2 --alloc system
     python3 - <<'PY'

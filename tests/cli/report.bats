@@ -110,6 +110,7 @@ assert "gc none 40.0 us 200 us 1.00 ms 90.0 ms 80.0 us 400 us 2.00 ms 180 ms 120
 assert page.count("<h4>Collectors</h4>") == 2 and page.count("<h4>Requests</h4>") == 1
 assert "gc none is best in both." in page and "gc pep848 is best in both." in page   # time against memory; pause against garbage
 assert "Longest with gc generational: 112 ms from begin to end, 338 ms for one who came on time" in page, page
+assert "Any 10 ms leave a thread at least 85.5 % of its time with gc none, the most of those that pause." in page
 for kind in ("mmu-cycles", "pareto-pause-cycles", "latency-request-live-1000"):
     svg = open("%s/plots/%s.svg" % (d, kind)).read()
     assert "<desc>" in svg
@@ -145,7 +146,7 @@ P
 }
 
 @test "a run from before these keys, and one that an oracle could not finish: what is there is shown, what failed is said" {
-    made "$dir" blocks=6 noise=0.01 works="cycles/1" cost="generational=0.1" oracle="generational=5000" \
+    made "$dir" blocks=6 noise=0.01 works="cycles/1 request/1" cost="generational=0.1" oracle="generational=5000" \
         configs="pymalloc@gil@generational=1 pymalloc@gil@none=1.1"
     python3 - "$dir/samples.jsonl" <<'P'
 import json, sys
@@ -158,6 +159,8 @@ for line in open(sys.argv[1]):
         r["gc"] = {"generations": [], "uncollected_peak": None}
         for k in ("mmu", "bmu"):
             r["pauses"][k] = {w: r["pauses"][k][w] for w in ("1ms", "10ms", "100ms")}
+        for k in ("request_metered_100ms", "request_metered_full"):
+            r["latency"].pop(k, None)
         for k in ("gc_t_ns", "gc_ns"):
             r["timeline"].pop(k, None)
     out.append(json.dumps(r))
@@ -170,6 +173,9 @@ P
     [ "$(wc -l < "$dir/plots/mmu-cycles.csv")" -eq 9 ] # of either cell three windows and the longest pause
     [ -s "$dir/plots/pareto-pause-cycles.svg" ]
     [ ! -e "$dir/plots/pareto-waiting-cycles.svg" ]
+    ! ls "$dir"/plots/latency-*.svg 2> /dev/null || false
+    grep -q 'latency of requests' "$dir"/plots/percentiles-request-*.svg
+    [ "$(grep -c '<h4>Requests</h4>' "$dir/report.html")" -eq 1 ]
     ! grep -q 'marks at the top' "$dir/report.html" || false
 }
 

@@ -145,6 +145,9 @@ int cmd_run(const struct command *self, int argc, char **argv)
         if (!o.json)
             report_table(stdout, s.sample, s.samples, NULL);
     }
+    int64_t dropped = 0;
+    if (o.pauses[0] && s.samples && record_integer(s.sample[0], "pauses.dropped", &dropped))
+        fprintf(stderr, "%lld pauses had no room in %s\n", (long long)dropped, o.pauses);
     char picture[8192];
     if (o.heapmap[0] && status == EXIT_DONE) {
         /* The map itself is written; without gnuplot there is no picture, and it is said. */

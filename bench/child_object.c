@@ -48,7 +48,7 @@ void object_thread_begin(struct runtime *r, unsigned index)
         return;
     runtime_thread_attach(r, index);
     if (object.oracle)
-        runtime_watch(r, true);
+        runtime_watch();
 }
 
 void object_thread_end(struct runtime *r, unsigned index)

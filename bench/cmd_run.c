@@ -151,6 +151,9 @@ int cmd_run(const struct command *self, int argc, char **argv)
         fprintf(stderr,
                 "the heap's snapshots are in %s.begin, .peak and .drained (heapgauge heap asks them)\n",
                 o.heap_snapshot);
+    int64_t dropped = 0;
+    if (o.pauses[0] && s.samples && record_integer(s.sample[0], "pauses.dropped", &dropped))
+        fprintf(stderr, "%lld pauses had no room in %s\n", (long long)dropped, o.pauses);
     char picture[8192];
     if (o.heapmap[0] && status == EXIT_DONE && s.samples == 1 &&
         strcmp(record_text(s.sample[0], "status"), "ok") == 0) {

@@ -55,9 +55,9 @@ void runtime_close(struct runtime *r);
 int runtime_thread_attach(struct runtime *r, unsigned index);
 void runtime_thread_detach(struct runtime *r);
 
-/* From now on (or no more) config.watch is called at each safepoint of the calling thread, before what else is due
- * there: the thread is attached and between two operations, so that it holds no reference outside the roots. */
-void runtime_watch(struct runtime *r, bool on);
+/* From now on config.watch is called at each safepoint of the calling thread, before a collection that is due there: the
+ * thread is attached and between two operations, so that it holds no reference outside the roots. */
+void runtime_watch(void);
 
 /* Container objects ever taken from the allocator, by all threads (not those from a free list, as a collector counts);
  * any time, by any thread. */

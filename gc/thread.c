@@ -171,13 +171,10 @@ void thread_close_all(struct runtime *r)
 
 /* --- safepoints ----------------------------------------------------------------------------------------- */
 
-void runtime_watch(struct runtime *r, bool on)
+void runtime_watch(void)
 {
-    (void)r;
-    if (on) /* the owner's own bit: it orders nothing */
-        atomic_fetch_or_explicit(&thread_self->breaker, BREAK_WATCH, memory_order_relaxed);
-    else
-        atomic_fetch_and_explicit(&thread_self->breaker, ~(uint32_t)BREAK_WATCH, memory_order_relaxed);
+    /* The owner's own bit: it orders nothing. */
+    atomic_fetch_or_explicit(&thread_self->breaker, BREAK_WATCH, memory_order_relaxed);
 }
 
 /* In CPython's order: stop request, merging, collector, GIL; who watches comes before the collector. */

@@ -200,6 +200,15 @@ PY
     [[ "$stderr" == *"no/such/folder"* ]]
 }
 
+@test "pauses that have no room are said" {
+    run --separate-stderr "$hg" run --workload cycles:ops=60k,length=10,live=0 --rc gil \
+        --gc generational:thresholds=10/10/10 --settle 0s --json --pauses p.csv
+    [ "$status" -eq 0 ]
+    [ "$(wc -l <p.csv)" -eq 50001 ]
+    [[ "$output" == *'"dropped":'* ]]
+    [[ "$stderr" == *"pauses had no room in p.csv"* ]]
+}
+
 @test "of many collections the timeline keeps a thousand, the longest" {
     sample cycles:ops=200k,length=4,live=0 gil generational:thresholds=100/10/10
     python3 - <<'PY'

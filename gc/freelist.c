@@ -14,9 +14,11 @@ void freelist_clear_all(struct runtime *r)
 #if RC_GIL_HELD
     freelist_clear(&r->freelists);
 #else
-    for (unsigned i = 0; i < r->threads; i++)
-        if (r->thread[i])
-            freelist_clear(&r->thread[i]->freelists);
+    for (unsigned i = 0; i < runtime_threads(r); i++) {
+        struct thread *t = runtime_thread(r, i);
+        if (t)
+            freelist_clear(&t->freelists);
+    }
 #endif
 }
 

@@ -58,8 +58,8 @@ void registry_remove_other(struct object *o)
 
 int registry_each(struct runtime *r, object_visit *visit, void *arg)
 {
-    for (unsigned i = 0; i < r->threads; i++) {
-        struct thread *t = r->thread[i];
+    for (unsigned i = 0; i < runtime_threads(r); i++) {
+        struct thread *t = runtime_thread(r, i);
         for (uint32_t slot = 0; t && slot < t->chunks * REGISTRY_CHUNK; slot++) {
             uintptr_t v = atomic_load_explicit(registry_at(t, slot), memory_order_relaxed);
             if (v & 1)

@@ -67,6 +67,18 @@ struct runtime {
 };
 extern struct runtime runtime_global;
 
+/* For who goes through the threads without threads_mutex: a new one may come even while the world is stopped, and then has
+ * nothing yet. Pairs with thread_attach's releasing stores. */
+static inline unsigned runtime_threads(const struct runtime *r)
+{
+    return __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE);
+}
+
+static inline struct thread *runtime_thread(const struct runtime *r, unsigned i) /* NULL: none yet */
+{
+    return __atomic_load_n(&r->thread[i], __ATOMIC_ACQUIRE);
+}
+
 #if RC_GIL_HELD
 #define FREELISTS (&runtime_global.freelists)
 #else

@@ -110,8 +110,8 @@ typedef void stw_pass(struct stw_mark *k, struct object *o);
 static inline __attribute__((always_inline)) void each_registered(struct stw_mark *k, struct runtime *r,
                                                                   stw_pass *pass)
 {
-    for (unsigned i = 0; i < r->threads; i++) {
-        struct thread *t = r->thread[i];
+    for (unsigned i = 0; i < runtime_threads(r); i++) {
+        struct thread *t = runtime_thread(r, i);
         for (uint32_t c = 0; t && c < t->chunks; c++) {
             const struct registry_chunk *chunk = t->chunk[c];
             for (uint32_t n = 0; n < REGISTRY_CHUNK; n++) {

@@ -32,6 +32,8 @@
  *             runtime asks its allocator for.
  *   roots     the draft seeds a cycle with sys and leaves thread stacks to the future. roots=cycle marks from the
  *             runtime's roots (heap.h) when a cycle begins; roots=increment also at every increment.
+ *   legacy    the draft gives its legacy mode the trigger by bytes as well. That is not modelled: generational counts
+ *             objects, as 3.13 does.
  *   survivors is used as a list and as a number: a number of objects is meant. visited and visited_space are one.
  *   references from old to young objects are references from outside the aging space: what they lead to survives.
  *   a closure goes through pending alone: a dead cycle that hangs together through young objects waits until these are

@@ -25,7 +25,8 @@
 #define OBJSCRIPT_NO_ROOT    UINT32_MAX
 #define OBJSCRIPT_THRESH_MAX INT32_MAX
 
-/* S(ident, "word", arguments): r root, s a second root, i index, n number of characters or slots, v integer,
+/* fin gives the node a finaliser (tp_finalize), del a legacy one (tp_del): it and what it leads to are uncollectable.
+ * S(ident, "word", arguments): r root, s a second root, i index, n number of characters or slots, v integer,
  * f real, k key, * roots, t optional root, g generation, 3 three thresholds */
 #define OBJSCRIPT_OPS(S)           \
     S(INT, "int", "rv")            \

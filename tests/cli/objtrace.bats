@@ -65,6 +65,30 @@ END
     grep -q . sums
 }
 
+@test "a legacy finaliser keeps its cycle and what it leads to: uncollectable" {
+    printf 'hgo 1\nroots 2\nnode 0 2\nset 0 0 0\nnode 1 0\nset 0 1 1\ndel 0\ndrop 1\ndrop 0\ncollect 2\nstat\n' >del.hgo
+    for gc in generational generational:version=3.13 incremental:version=3.14.0 incremental:version=3.14.1 pep848; do
+        run_script del.hgo "$gc"
+        [ "$status" -eq 0 ]
+        [[ "$(stat_line 1)" == *"collected=0,0,0 uncollectable=0,0,2 finalised=0 "*node:2* ]]
+    done
+}
+
+@test "stw says how it found its objects; a walk that cannot be is not-applicable, with what would work" {
+    printf 'hgo 1\nroots 1\nlist 0\nappend 0 0\ndrop 0\ncollect 2\nstat\n' >self.hgo
+    for way in walk registry; do
+        run --separate-stderr "$heapgauge" run --workload objtrace:file=self.hgo --alloc pools --rc biased --gc "stw:find=$way" --json
+        [ "$(text status)" = ok ]
+        [ "$(text find)" = "$way" ]
+        [[ "$(stat_line 1)" == *"collected=0,0,1 "* ]]
+    done
+    run --separate-stderr "$heapgauge" run --workload objtrace:file=self.hgo --alloc "locked(pools)" --rc biased --gc stw:find=walk --json
+    [ "$(text status)" = not-applicable ]
+    [[ "$(text reason)" == *"take pools, or find=registry"* ]]
+    run --separate-stderr "$heapgauge" run --workload objtrace:file=self.hgo --alloc "locked(pools)" --rc biased --gc stw --json
+    [ "$(text find)" = registry ]
+}
+
 @test "a bad line names its number and the word, exit 2" {
     refuse 'bad.hgo:3: .apend. is not an operation; did you mean .append.' <<<$'hgo 1\nroots 2\napend 0 1'
     refuse 'bad.hgo:1: .hog. is not the version line' <<<'hog 1'
@@ -73,6 +97,8 @@ END
     refuse 'bad.hgo:2: .0. names a root before' <<<$'hgo 1\nlist 0'
     refuse 'bad.hgo:3: .x. is not a whole number' <<<$'hgo 1\nroots 2\nint 0 x'
     refuse 'bad.hgo:3: .append. needs more words' <<<$'hgo 1\nroots 2\nappend 0'
+    refuse 'bad.hgo:3: .del. needs more words' <<<$'hgo 1\nroots 2\ndel'
+    refuse 'bad.hgo:3: root .0. holds None, del needs a node' <<<$'hgo 1\nroots 2\ndel 0'
     refuse 'bad.hgo:3: .7. is one word too many' <<<$'hgo 1\nroots 2\nlist 0 7'
     refuse 'bad.hgo:3: .3. is out of range: a generation is 0 to 2' <<<$'hgo 1\nroots 2\ncollect 3'
     refuse 'bad.hgo:4: root .0. holds an int, append needs a list' <<<$'hgo 1\nroots 2\nint 0 1\nappend 0 1'

@@ -1,5 +1,5 @@
 /* generational.c: the number of collections of each generation while a heap of live objects grows, measured on
- * CPython 3.9-3.12 and 3.13; thresholds as text; collections that are not due. */
+ * CPython 3.9-3.12 and 3.13; thresholds as text; collections that are not due; legacy finalisers. */
 // policy: gil
 #include "../../alloc/spec.h"
 #include "../../gc/state.h"
@@ -169,11 +169,70 @@ static void test_callback(void **state)
     close_runtime();
 }
 
+static unsigned deleted;
+
+static void count_deleted(struct object *o)
+{
+    (void)o;
+    deleted++;
+}
+
+static void tell_uncollectable(void *arg, enum gc_phase phase, int generation, uint64_t collected,
+                               uint64_t uncollectable)
+{
+    (void)generation, (void)collected;
+    if (phase == GC_PHASE_STOP)
+        *(uint64_t *)arg += uncollectable;
+}
+
+/* A legacy finaliser's ring, a tail that hangs on it, and a ring that leads to it: only the last is collected. */
+static void test_legacy(void **state)
+{
+    (void)state;
+    struct gc_stats stats[3];
+    struct object *const *garbage;
+    uint64_t told = 0;
+    open_runtime("");
+    deleted = 0;
+    struct type *plain = type_new_instance_type("plain", 2, 0, 0, NULL);
+    struct type *legacy = type_new_instance_type("legacy", 2, 0, 0, NULL);
+    type_set_del(legacy, count_deleted);
+    gc_set_callback(runtime, tell_uncollectable, &told);
+    struct object *a = instance_new(legacy), *b = instance_new(plain), *tail = self_referencing(plain);
+    instance_set(a, 0, b);
+    instance_set(b, 0, a);
+    instance_set(b, 1, tail);
+    struct object *before = self_referencing(plain);
+    instance_set(before, 1, a);
+    rc_dec(a);
+    rc_dec(b);
+    rc_dec(tail);
+    rc_dec(before);
+    rc_dec(instance_new(legacy)); /* in no cycle: dies of its count */
+    assert_int_equal(deleted, 1);
+    assert_int_equal(gc_collect(runtime, 2), 1 + 3);
+    gc_get_stats(runtime, stats);
+    assert_int_equal(stats[2].collected, 1);
+    assert_int_equal(stats[2].uncollectable, 3);
+    assert_int_equal(told, 3);
+    assert_int_equal(gc_garbage(&garbage), 1);
+    assert_ptr_equal(garbage[0], a);
+    assert_int_equal(deleted, 1);
+    assert_int_equal(gc_collect(runtime, 2), 0); /* alive now */
+    assert_int_equal(gc_garbage_clear(runtime), 1);
+    assert_int_equal(deleted, 2);
+    assert_int_equal(gc_collect(runtime, 2), 1); /* the tail */
+    gc_set_callback(runtime, NULL, NULL);
+    rc_dec(&plain->head);
+    rc_dec(&legacy->head);
+    close_runtime();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_runs_311),   cmocka_unit_test(test_runs_313), cmocka_unit_test(test_safepoint),
-        cmocka_unit_test(test_thresholds), cmocka_unit_test(test_callback),
+        cmocka_unit_test(test_thresholds), cmocka_unit_test(test_callback), cmocka_unit_test(test_legacy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

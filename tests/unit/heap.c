@@ -291,12 +291,27 @@ static void test_dot(void **state)
     finish(r);
 }
 
+/* Again where objects are found by a walk (find.h), for the policies that do. */
+static int on_pools(void **state)
+{
+    (void)state;
+    test_spec = "pools";
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_check),         cmocka_unit_test(test_census_and_growth),
-        cmocka_unit_test(test_chains),        cmocka_unit_test(test_snapshots),
-        cmocka_unit_test(test_bad_snapshots), cmocka_unit_test(test_dot),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_census_and_growth),
+        cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_snapshots),
+        {"test_check_on_pools", test_check, on_pools, NULL, NULL},
+        {"test_census_and_growth_on_pools", test_census_and_growth, on_pools, NULL, NULL},
+        {"test_chains_on_pools", test_chains, on_pools, NULL, NULL},
+        {"test_snapshots_on_pools", test_snapshots, on_pools, NULL, NULL},
+        cmocka_unit_test(test_bad_snapshots),
+        cmocka_unit_test(test_dot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

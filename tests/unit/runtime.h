@@ -1,4 +1,4 @@
-/* runtime.h: opens a runtime on the C library's allocator for a test. */
+/* runtime.h: opens a runtime for a test, on the C library's allocator unless test_spec says another. */
 #ifndef HG_TESTS_RUNTIME_H
 #define HG_TESTS_RUNTIME_H
 
@@ -14,13 +14,14 @@
 #include <cmocka.h>
 
 static struct alloc_stack test_stack;
+static const char *test_spec = "system";
 
 static inline struct runtime *test_open(const void *policy_params)
 {
     struct spec spec;
     struct message m;
     struct runtime *r;
-    assert_int_equal(spec_parse(&spec, "system", &m), 0);
+    assert_int_equal(spec_parse(&spec, test_spec, &m), 0);
     assert_int_equal(alloc_open(&test_stack, &spec, &m), 0);
     struct runtime_config config = {.alloc = &test_stack.layer[0],
                                     .collector = &collector_list[0],

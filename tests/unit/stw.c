@@ -166,6 +166,53 @@ static void test_gate(void **state)
     run("gate=rss,alive=0");
 }
 
+#if !defined(HG_ASAN) && !defined(HG_TSAN)
+/* So many new objects that stay, in memory that was there before: how many collections that makes. */
+static uint64_t collections_of_reuse(const char *params)
+{
+    enum { HELD = 20000, NEW = 6000 };
+    static struct object *held[HELD];
+    struct gc_stats before[3], after[3];
+    open_runtime(params);
+    for (unsigned i = 0; i < HELD; i++)
+        held[i] = instance_new(plain);
+    for (unsigned i = 0; i < HELD; i++)
+        rc_dec(held[i]);
+    gc_collect(runtime, 2);
+    gc_get_stats(runtime, before);
+    for (unsigned i = 0; i < NEW; i++) {
+        held[i] = instance_new(plain);
+        thread_safepoint();
+    }
+    gc_get_stats(runtime, after);
+    for (unsigned i = 0; i < NEW; i++)
+        rc_dec(held[i]);
+    heap_root_remove(runtime, &shared);
+    rc_dec(shared);
+    rc_dec(&plain->head);
+    rc_dec(&final->head);
+    runtime_close(runtime);
+    alloc_close(&stack);
+    return after[0].collections - before[0].collections;
+}
+
+/* Nothing grows: 40 thresholds of objects are put off; threshold 1 = 0 takes the gate away. */
+static void test_gate_puts_off(void **state)
+{
+    (void)state;
+    uint64_t open = collections_of_reuse("thresholds=100/10/0,find=walk");
+    assert_true(open >= 4);
+    assert_int_equal(collections_of_reuse("thresholds=100/10/0,find=walk,gate=rss"), 1);
+    assert_true(collections_of_reuse("thresholds=100/0/0,find=walk,gate=rss") >= open);
+}
+#else
+static void test_gate_puts_off(void **state)
+{
+    (void)state;
+    skip(); /* what the sanitizer maps is memory that has grown */
+}
+#endif
+
 static void test_walk(void **state)
 {
     (void)state;
@@ -268,6 +315,46 @@ static void freeze(const char *params)
     alloc_close(&stack);
 }
 
+static void ignore(struct object *o)
+{
+    (void)o;
+}
+
+/* What a legacy finaliser leads to stays with it; a ring that leads to it is collected. */
+static void test_legacy(void **state)
+{
+    (void)state;
+    struct gc_stats stats[3];
+    struct object *const *garbage;
+    open_runtime("thresholds=0/0/0");
+    struct type *legacy = type_new_instance_type("legacy", 2, 0, 0, NULL);
+    type_set_del(legacy, ignore);
+    struct object *a = instance_new(legacy), *b = instance_new(plain), *c = instance_new(plain);
+    instance_set(a, 0, a);
+    instance_set(a, 1, b);
+    instance_set(c, 0, c);
+    instance_set(c, 1, a);
+    rc_dec(a);
+    rc_dec(b);
+    rc_dec(c);
+    assert_int_equal(gc_collect(runtime, 2), 1 + 2);
+    gc_get_stats(runtime, stats);
+    assert_int_equal(stats[2].collected, 1);
+    assert_int_equal(stats[2].uncollectable, 2);
+    assert_int_equal(gc_garbage(&garbage), 1);
+    assert_ptr_equal(garbage[0], a);
+    assert_int_equal(gc_garbage_clear(runtime), 1);
+    heap_root_remove(runtime, &shared);
+    rc_dec(shared);
+    rc_dec(&plain->head);
+    rc_dec(&final->head);
+    rc_dec(&legacy->head);
+    gc_collect(runtime, 2);
+    assert_int_equal(runtime_live_objects(runtime), 0);
+    runtime_close(runtime);
+    alloc_close(&stack);
+}
+
 static void test_freeze(void **state)
 {
     (void)state;
@@ -278,8 +365,10 @@ static void test_freeze(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_freeze),  cmocka_unit_test(test_threads), cmocka_unit_test(test_often),
-        cmocka_unit_test(test_gate),    cmocka_unit_test(test_walk),    cmocka_unit_test(test_threads_end),
+        cmocka_unit_test(test_freeze),  cmocka_unit_test(test_legacy),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_often),
+        cmocka_unit_test(test_gate),    cmocka_unit_test(test_gate_puts_off),
+        cmocka_unit_test(test_walk),    cmocka_unit_test(test_threads_end),
         cmocka_unit_test(test_no_walk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
     V(check, "check", "--alloc A[,A...] [options]", "is this allocator correct?")                           \
     V(sites, "sites", "FILE [OLDER] [options]",                                                             \
       "who held memory, from a snapshot of trace(), or what changed since another")                         \
+    V(where, "where", "PID", "function and line of addresses in a process, read from standard input")       \
     V(list, "list", "[allocs|workloads|rc|gc|suites|plots] [--json]", "what there is, with every parameter")
 
 #define COMMAND_DECLARE(ident, name, usage, summary) \

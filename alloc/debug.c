@@ -189,15 +189,25 @@ static size_t debug_bytes(const struct debug_entry *e)
     return debug_lead(e) + e->size + DEBUG_TAIL;
 }
 
+/* The block that has p in it or in its guards; NULL when none has. Looks at every one: the process is to end. */
+static const struct debug_entry *debug_around(const struct debug_table *t, uintptr_t p)
+{
+    size_t i = 0;
+    const struct debug_entry *e;
+    while ((e = debug_table_next(t, &i)) != NULL)
+        if (p - (e->address - DEBUG_HEAD) < DEBUG_HEAD + e->size + DEBUG_TAIL)
+            return e;
+    return NULL;
+}
+
 /* With the mutex held: the entry of a live block; else lets go and aborts: it is not ours, or freed already. */
 static struct debug_entry *debug_find_live(struct debug *d, void *p, uint32_t here, const char *verb)
 {
     struct debug_entry *e = debug_table_find(&d->table, (uintptr_t)p);
     if (e && !e->freed)
         return e;
-    struct debug_entry copy = {0};
-    if (e)
-        copy = *e;
+    const struct debug_entry *named = e ? e : debug_around(&d->table, (uintptr_t)p);
+    struct debug_entry copy = named ? *named : (struct debug_entry){0};
     pthread_mutex_unlock(&d->mutex);
     if (e && verb[0] == 'f') {
         debug_say_block(&copy, "double free");
@@ -205,12 +215,15 @@ static struct debug_entry *debug_find_live(struct debug *d, void *p, uint32_t he
     } else if (e) {
         debug_say_block(&copy, "use after free");
         debug_say(" is given to %s after it was freed\n", verb);
+    } else if (named) {
+        debug_say("heapgauge debug: foreign %s: %p is no block: it lies at %+td in block %p of %zu bytes\n",
+                  verb, p, (ptrdiff_t)((uintptr_t)p - copy.address), (void *)copy.address, copy.size);
     } else {
         debug_say(
             "heapgauge debug: foreign %s: %p is no block of this allocator, or one that was freed long ago\n",
             verb, p);
     }
-    debug_die(e ? &copy : NULL, here, "found by this call");
+    debug_die(named ? &copy : NULL, here, "found by this call");
 }
 
 /* Gives the oldest block back to X when the quarantine holds too much. false when it does not. */

@@ -2,6 +2,7 @@
  * them by LD_PRELOAD. `heapgauge preload A -- PROGRAM` sets the environment:
  *
  *   HEAPGAUGE_ALLOC              the spec; default "pools"
+ *   HEAPGAUGE_COMMAND            the path of heapgauge itself, which debug() asks for functions and lines (shim_symbol.c)
  *   HEAPGAUGE_SNAPSHOT           with trace(): a file to write a snapshot to when the process exits. The process
  *   HEAPGAUGE_SNAPSHOT_PID       with this number writes to the name itself, any other (its children) to NAME.PID
  *   HEAPGAUGE_SNAPSHOT_SIGNAL    a signal's number: at the next allocation after it, a snapshot goes to NAME.1, ...

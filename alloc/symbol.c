@@ -19,43 +19,7 @@ void symbol_object(const void *return_address, const char **object, uintptr_t *o
     }
 }
 
-#ifdef HG_PIC
-
-struct symbols {
-    char nothing;
-};
-
-struct symbols *symbols_of_self(void)
-{
-    static struct symbols self;
-    return &self;
-}
-
-int symbols_of_maps(struct symbols **out, FILE *maps)
-{
-    (void)maps;
-    *out = NULL;
-    return -ENOTSUP;
-}
-
-void symbols_close(struct symbols *s)
-{
-    (void)s;
-}
-
-void symbols_find(struct symbols *s, const void *return_address, struct symbol *out)
-{
-    (void)s;
-    memset(out, 0, sizeof *out);
-    Dl_info info;
-    if (dladdr((const char *)return_address - 1, &info) == 0)
-        return;
-    out->function = info.dli_sname;
-    out->object = info.dli_fname;
-    out->offset = (uintptr_t)return_address - 1 - (uintptr_t)info.dli_fbase;
-}
-
-#else
+#ifndef HG_PIC /* the shim has its own: shim_symbol.c */
 
 #include <elfutils/libdwfl.h>
 

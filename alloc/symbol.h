@@ -1,15 +1,16 @@
 /* symbol.h: turns return addresses into function, file and line. symbol.c is the only file that includes libdw
  * (elfutils). Not for any hot path: opening debug information takes milliseconds and memory of malloc's.
  *
- * Built into the libraries that go into other people's programs (HG_PIC) it knows what the dynamic loader
- * knows (function and object) and no lines: their snapshots are symbolised by the command afterwards. */
+ * In the shim, which goes into other people's programs, there is no libdw (shim_symbol.c): the command is started to
+ * look up what debug() reports, and else there is what the dynamic loader knows, function and object. Snapshots are
+ * symbolised by the command afterwards. */
 #ifndef HG_ALLOC_SYMBOL_H
 #define HG_ALLOC_SYMBOL_H
 
 #include <stdint.h>
 #include <stdio.h>
 
-/* Texts are NULL where unknown, live as long as the symbols do, and equal texts may have different addresses. */
+/* Texts are NULL where unknown, live as long as the symbols do (in the shim: until the next look-up), and equal texts may have different addresses. */
 struct symbol {
     const char *function, *file, *object;
     unsigned line;    /* 0: unknown */

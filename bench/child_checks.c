@@ -509,7 +509,8 @@ static bool check_remote_free(struct check *c)
         freer.count = round ? count : 0;
         crew_start(&maker, c, 0, make_blocks);
         crew_start(&freer, c, 1, free_blocks);
-        good = crew_end(&maker) & crew_end(&freer);
+        good = crew_end(&maker);
+        good &= crew_end(&freer);
     }
     return good &&
            (c->flags & ALLOC_NO_REUSE || has_not_grown(c, before, "300 rounds of frees by another thread"));

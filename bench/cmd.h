@@ -20,6 +20,7 @@
       "who held memory, from a snapshot of trace(), or what changed since another")                         \
     V(heap, "heap", "census FILE | diff OLDER FILE | object FILE ADDRESS | dot FILE [options]",             \
       "ask a heap snapshot: types, changes, who holds an object, a graph")                                  \
+    V(where, "where", "PID", "function and line of addresses in a process, read from standard input")       \
     V(list, "list", "[allocs|workloads|rc|gc|suites|plots] [--json]", "what there is, with every parameter")
 
 #define COMMAND_DECLARE(ident, name, usage, summary) \

@@ -104,8 +104,16 @@ static int preload_environment(struct preload *p, struct message *m)
     free(all);
     unsetenv("HEAPGAUGE_SNAPSHOT");
     unsetenv("HEAPGAUGE_SNAPSHOT_SIGNAL");
-    if (p->shim)
+    unsetenv("HEAPGAUGE_COMMAND");
+    if (p->shim) {
+        char self[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
         bad |= setenv("HEAPGAUGE_ALLOC", p->spec.text, 1);
+        if (n > 0) {
+            self[n] = '\0';
+            bad |= setenv("HEAPGAUGE_COMMAND", self, 1);
+        }
+    }
     if (p->snapshot[0]) {
         snprintf(number, sizeof number, "%ld", (long)getpid());
         bad |= setenv("HEAPGAUGE_SNAPSHOT", p->snapshot, 1) | setenv("HEAPGAUGE_SNAPSHOT_PID", number, 1);

@@ -154,7 +154,7 @@ static void heapmap_bars(struct plot *plot, const struct heapmap_panel *panel)
         plot_array_text(plot, "MOMENT", i + 1, text);
         for (unsigned k = 0; k < HEAPMAP_STATES; k++) {
             double to = from + (double)panel[i].bytes[k] / (1 << 20);
-            fprintf(plot->data, "%u %u %.4f %.4f %u\n", HEAPMAP_PHASES, i, from, to, k);
+            fprintf(plot->data, "%d %u %.4f %.4f %u\n", HEAPMAP_PHASES, i, from, to, k);
             fprintf(plot->csv, "%s,%s,,,%llu\n", heapmap_phases[i], heapmap_states[k],
                     (unsigned long long)panel[i].bytes[k]);
             from = to;

@@ -221,14 +221,83 @@ SQL
     [ "$status" -eq 0 ]
 }
 
-@test "debug() finds damage in a program" {
+@test "debug() finds damage in a program, and tells the lines" {
     needs_shim
     "$hg" preload "debug(pools)" -- "$programs/damages"
     run "$hg" preload "debug(pools)" -- "$programs/damages" twice
     [ "$status" -eq 134 ]
     [[ $output = *"double free: block 0x"*" of 40 bytes"* ]]
-    [[ $output = *"damages+0x"* ]]
-    run "$hg" preload "debug(pools)" -- "$programs/damages" overrun
+    [[ $output = *"found by this call:"*"#0 free_twice ("*"damages+0x"*"damages.c:18"* ]]
+    [[ $output = *"allocated:"*"#0 free_twice ("*"damages.c:16"*"#1 main ("* ]]
+    [[ $output = *"freed:"*"#0 free_twice ("*"damages.c:17"* ]]
+    run "$hg" preload "debug(trace(pools))" -- "$programs/damages" overrun
     [ "$status" -eq 134 ]
     [[ $output = *"overrun: block 0x"*" of 40 bytes was written behind its end: the byte at +40 is 0x01"* ]]
+    [[ $output = *"allocated:"*"#0 overrun ("*"damages.c:9"* ]]
+    # trace() outside adds its own 16 bytes to the block that debug() sees; the line is the program's all the same.
+    run "$hg" preload "trace(debug(pools))" -- "$programs/damages" overrun
+    [ "$status" -eq 134 ]
+    [[ $output = *"overrun: block 0x"*" of 56 bytes"*"allocated:"*"#0 overrun ("*"damages.c:9"* ]]
+    # Without the command, or with one that does not answer, objects and offsets.
+    for command in "" /nowhere/heapgauge "$(command -v false)"; do
+        run env LD_PRELOAD="$HEAPGAUGE_BUILD/libheapgauge-shim.so" HEAPGAUGE_ALLOC="debug(pools)" HEAPGAUGE_COMMAND="$command" \
+            "$programs/damages" twice
+        [ "$status" -eq 134 ]
+        [[ $output = *"double free"*"#0 ? ("*"damages+0x"*"freed:"* ]]
+    done
+}
+
+@test "where tells what is at an address of a process, and refuses what is none" {
+    address=$(sed -n 's/^\([0-9a-f]*\)-.* r-xp .*bash.*/\1/p' /proc/$$/maps | head -1)
+    [ "$(printf '%s\n1\n' "${address:-0}" | "$hg" where $$ | wc -l)" -eq 2 ]
+    [ "$(echo 1 | "$hg" where $$)" = $'\t\t' ]
+    refused() {
+        run --separate-stderr "$hg" where "${@:2}" <<< "zz"
+        [ "$status" -eq 2 ] && [[ $stderr = *"$1"* ]] || { echo "$stderr"; return 1; }
+    }
+    refused "line 1: not an address: zz" $$
+    refused "'x' is not the number of a process" x
+    refused "cannot read /proc/0/maps" 0
+    refused "usage"
+}
+
+@test "a C++ program's new and delete are ours" {
+    needs_shim
+    needs c++
+    cat > p.cc <<'CC'
+#include <map>
+#include <memory>
+#include <new>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+struct alignas(256) wide { char c[512]; };
+int main()
+{
+    std::map<int, std::string> m;
+    std::vector<std::thread> t;
+    for (int i = 0; i < 20000; i++)
+        m[i * 7919 % 20011] = std::string(i % 90, 'a' + i % 26);
+    for (int i = 0; i < 3; i++)
+        t.emplace_back([] { for (int k = 1; k < 30000; k++) delete[] new char[k % 700 + 1]; });
+    for (auto &x : t)
+        x.join();
+    auto w = std::make_unique<wide>();
+    void *p = ::operator new(100, std::nothrow);
+    ::operator delete(p, std::size_t(100));
+    bool refused = false;
+    try { p = ::operator new(SIZE_MAX / 4); } catch (const std::bad_alloc &) { refused = true; }
+    std::size_t sum = 0;
+    for (auto &e : m)
+        sum = sum * 31 + e.first + e.second.size();
+    std::printf("%zu %d %d\n", sum, (int)((std::uintptr_t)w.get() % 256), refused);
+}
+CC
+    c++ -std=c++17 -O1 -g -pthread -o p p.cc
+    same_on_all "$PWD/p"
+    [[ $(cat bare.out) = *" 0 1" ]]
+    run --separate-stderr "$hg" preload --by line "trace:frames=1(pools)" -- "$PWD/p"
+    [ "$status" -eq 0 ]
 }

@@ -223,6 +223,7 @@ static __attribute__((noinline)) void bug_size_word(void)
     volatile char *p = new_block(24);
     p[-9] = 99;
     p = a->realloc(a->ctx, (void *)p, 300);
+    __asm__ volatile("");
 }
 
 static __attribute__((noinline)) void bug_double_free(void)
@@ -238,6 +239,7 @@ static __attribute__((noinline)) void bug_realloc_after_free(void)
     void *p = new_block(48);
     drop(p);
     a->realloc(a->ctx, p, 4);
+    __asm__ volatile("");
 }
 
 static __attribute__((noinline)) void bug_use_after_free(void)
@@ -280,36 +282,54 @@ static __attribute__((noinline)) void bug_wild(void)
     drop((void *)0x10);
 }
 
+/* What was done, to which block of which size, found by whom, allocated and freed where. */
 static void every_damage_is_reported(void **state)
 {
     (void)state;
-    const char *r = report_of("debug(system)", bug_overrun);
-    assert_says(r, "overrun");
-    assert_says(r, "of 24 bytes");
-    assert_says(r, "the byte at +24 is 0x41, not 0xfd");
-    assert_says(r, "allocated:");
-    r = report_of("debug(system)", bug_underrun);
-    assert_says(r, "underrun");
-    assert_says(r, "the byte at -1 is 0x41, not 0xfd");
-    r = report_of("debug(system)", bug_size_word);
-    assert_says(r, "underrun");
-    assert_says(r, "found when it was reallocated");
-    assert_says(r, "the byte at -9 is 0x63, not 0x18");
-    r = report_of("debug(system)", bug_double_free);
-    assert_says(r, "double free");
-    assert_says(r, "of 48 bytes");
-    assert_says(r, "  freed:");
-    r = report_of("debug(system)", bug_realloc_after_free);
-    assert_says(r, "given to realloc after it was freed");
-    r = report_of("debug(system)", bug_use_after_free);
-    assert_says(r, "use after free");
-    assert_says(r, "the byte at +5 is 0x41, not 0xdd");
-    r = report_of("debug(system)", bug_use_after_free_found_at_close);
-    assert_says(r, "the byte at -3 is 0x41, not 0xdd");
-    r = report_of("debug(system)", bug_overrun_of_live_block_found_by_verify);
-    assert_says(r, "the byte at +55 is 0x41, not 0xfd");
-    assert_says(report_of("debug(system)", bug_foreign), "foreign free");
-    assert_says(report_of("debug(system)", bug_inside), "foreign free");
+    static const struct {
+        void (*bug)(void);
+        const char *says, *size, *found, *freed;
+    } cases[] = {
+        {bug_overrun, "the byte at +24 is 0x41, not 0xfd", "overrun: block 0x%s of 24 bytes",
+         "found when it was freed:\n    #0 drop", NULL},
+        {bug_underrun, "the byte at -1 is 0x41, not 0xfd", "underrun: block 0x%s of 24 bytes",
+         "found when it was freed:\n    #0 drop", NULL},
+        {bug_size_word, "the byte at -9 is 0x63, not 0x18", "underrun: block 0x%s of 24 bytes",
+         "found when it was reallocated:\n    #0 bug_size_word", NULL},
+        {bug_double_free, "is freed a second time", "double free: block 0x%s of 48 bytes",
+         "found by this call:\n    #0 drop", "freed:\n    #0 drop"},
+        {bug_realloc_after_free, "given to realloc after it was freed",
+         "use after free: block 0x%s of 48 bytes", "found by this call:\n    #0 bug_realloc_after_free",
+         "freed:\n    #0 drop"},
+        {bug_use_after_free, "the byte at +5 is 0x41, not 0xdd", "use after free: block 0x%s of 48 bytes",
+         "found when it left quarantine, during this call:\n    #0 drop", "freed:\n    #0 drop"},
+        {bug_use_after_free_found_at_close, "the byte at -3 is 0x41, not 0xdd",
+         "use after free: block 0x%s of 48 bytes", "found", "freed:\n    #0 drop"},
+        {bug_overrun_of_live_block_found_by_verify, "the byte at +55 is 0x41, not 0xfd",
+         "overrun: block 0x%s of 48 bytes", "found", NULL},
+        {bug_inside, "is no block: it lies at +32", "foreign free: 0x%s", "found by this call:\n    #0 drop",
+         NULL},
+        {bug_inside, "it lies at +32 in block 0x", "foreign free: 0x%s", "of 64 bytes", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *r = report_of("debug(system)", cases[i].bug);
+        char kind[64];
+        snprintf(kind, sizeof kind, "heapgauge debug: %.*s", (int)strcspn(cases[i].size, "%"), cases[i].size);
+        assert_int_equal(strncmp(r, kind, strlen(kind)), 0);
+        assert_says(r, strchr(cases[i].size, '%') + 2); /* behind the address */
+        assert_says(r, cases[i].says);
+        assert_says(r, cases[i].found);
+        assert_says(r, "allocated:\n    #0 new_block");
+        if (cases[i].freed)
+            assert_says(r, cases[i].freed);
+        else
+            assert_null(strstr(r, "  freed:"));
+    }
+    const char *r = report_of("debug(system)", bug_foreign);
+    assert_says(r, "foreign free: 0x");
+    assert_says(r, "is no block of this allocator");
+    assert_says(r, "found by this call:\n    #0 drop");
+    assert_null(strstr(r, "allocated:"));
     assert_says(report_of("debug(system)", bug_wild), "foreign free: 0x10");
 }
 

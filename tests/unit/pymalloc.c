@@ -405,7 +405,7 @@ static void test_populate(void **state)
 
         a = open_heap(l);
         region_open(&r, a, l, l->arena_bytes, 0); /* can_populate is false */
-        for (size_t i = 0; i < r.places * (l->arena_bytes / 512 - 64); i++)
+        for (size_t i = 0; i < r.places * (l->arena_bytes / l->pool_bytes) * pool_blocks; i++)
             assert_non_null(a->malloc(a->ctx, 512));
         assert_int_equal(r.populates, 1);
         alloc_close(&stack);

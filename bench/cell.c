@@ -311,6 +311,8 @@ void cell_label(const struct cell *cell, char *out, size_t size)
     size_t n = (size_t)snprintf(out, size, "%s", cell->alloc.text);
     if (cell->rc && n < size)
         n += (size_t)snprintf(out + n, size - n, " %s %s", cell->rc_words, cell->gc_words);
-    if (n < size)
+    if (n < size && cell->processes == 1)
         snprintf(out + n, size - n, " x%u", cell->threads);
+    else if (n < size)
+        snprintf(out + n, size - n, " %ux%u", cell->threads, cell->processes);
 }

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPORT_OPTIONS(P, S)                                                                           \
-    P(S, TEXT, baseline, "", "", "what ratios are against: alloc=system, rc=gil, gc=none, or several") \
+#define REPORT_OPTIONS(P, S)                                                              \
+    P(S, TEXT, baseline, "", "",                                                          \
+      "what ratios are against: alloc=system, rc=gil, gc=none, parallel=1x1, or several") \
     P(S, FLAG, quiet, "0", "", "no table on standard output")
 PARAM_STRUCT(report_options, REPORT_OPTIONS)
 static const struct param *const report_option_table = PARAM_TABLE(report_options, REPORT_OPTIONS);

@@ -144,8 +144,10 @@ static void session_check(const struct session *s, size_t index, struct record *
         if (strcmp(other, sum) != 0) {
             char reason[512];
             const char *alloc = record_text(s->sample[i], "cell.alloc");
-            snprintf(reason, sizeof reason, "checksum %s, but %s did the same work with %s", sum,
-                     alloc ? alloc : "?", other);
+            const char *rc = record_text(s->sample[i], "cell.rc");
+            bool object = rc && strcmp(rc, "none") != 0;
+            snprintf(reason, sizeof reason, "checksum %s, but %s%s%s did the same work with %s", sum,
+                     alloc ? alloc : "?", object ? " " : "", object ? rc : "", other);
             record_set_text(sample, "status", "check-failed");
             record_set_text(sample, "reason", reason);
         }

@@ -24,9 +24,9 @@ static inline struct object **object_table(struct workload_sample *s, const char
     return table;
 }
 
-/* What most of them keep for each thread. */
+/* What most of them keep for each thread: written in every step, so in cache lines of its own (in pairs, as they are fetched). */
 struct object_thread {
-    struct object **table; /* a root */
+    _Alignas(128) struct object **table; /* a root */
     uint64_t count;
     struct rng rng;
     uint64_t sum; /* goes into the checksum */

@@ -6,8 +6,8 @@
  * fresh numbers, small ints or None. The checksum folds what the dropped objects held. */
 #include "object.h"
 
-struct object_churn_thread {
-    struct object **slot;
+struct object_churn_thread { /* written in every step: in cache lines of its own */
+    _Alignas(128) struct object **slot;
     uint64_t slots, counter;
     struct rng rng;
 };

@@ -29,7 +29,7 @@ struct runtime; /* gc/: the object runtime of this worker; NULL at allocator lev
 struct workload_sample;
 
 struct workload_thread {
-    _Alignas(64) struct workload_sample *sample;
+    _Alignas(128) struct workload_sample *sample; /* written in every operation: lines of its own */
     const struct alloc *alloc;
     struct gauge_thread *gauge; /* in the control page, read by the parent while we run */
     unsigned index;             /* 0 .. threads-1 */

@@ -19,7 +19,7 @@ setup() {
 same() {
     local work
     for work in "$@"; do
-        run "$hg" run --workload "$work" --alloc $alloc --rc gil,objlock,atomic,biased --parallel 1x1,3x1,1x3 \
+        run "$hg" run --workload "$work" --alloc "$alloc" --rc gil,objlock,atomic,biased --parallel 1x1,3x1,1x3 \
             --settle 0s --quiet --json
         [ "$status" -eq 0 ] || { echo "$output"; return 1; }
         python3 -c '
@@ -185,7 +185,7 @@ PY
 }
 
 @test "parallel: what is not well formed or not comparable is refused" {
-    for words in 0x1 1x0 1 1x 1x1x1 x1 1x1, 1x99999 -1x1 '1 x 1' 1x1,,2x1; do
+    for words in 0x1 1x0 1 1x 1x1x1 x1 '1x1,' 1x99999 -1x1 '1 x 1' 1x1,,2x1; do
         run --separate-stderr "$hg" run --workload private --parallel "$words"
         [ "$status" -eq 2 ] && [[ "$stderr" == *"--parallel"*"1x1,2x1,1x2"* ]] || { echo "$words: $stderr"; return 1; }
     done

@@ -9,7 +9,6 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "../../alloc/os.h"
 #include "../../alloc/spec.h"
 #include "../../gc/state.h"
 #include "clock.h"

@@ -22,69 +22,75 @@ extern const struct workload workload_private;
 
 static struct runtime *runtime;
 
+/* What the two threads do now, in step with the main thread. They live as long as the program, so that each keeps its own memory. */
+static struct {
+    unsigned threads; /* so many of them work; 0: both end */
+    bool loop;        /* only compute */
+    pthread_barrier_t barrier;
+} now;
+
 struct working {
-    unsigned threads, index;
-    bool loop; /* only compute */
-    pthread_barrier_t *barrier;
+    unsigned index;
     struct workload_thread *thread;
     uint64_t start_ns, end_ns, cpu_ns, sum;
 };
 
-static void *work(void *arg)
+static void call(struct working *w, void (*phase)(struct workload_thread *))
 {
-    struct working *w = arg;
-    if (!w->loop) {
-        runtime_thread_attach(runtime, w->index + 1);
-        workload_private.prepare(w->thread);
-        runtime_thread_detach(runtime);
-    }
-    pthread_barrier_wait(w->barrier);
+    runtime_thread_attach(runtime, w->index + 1);
+    phase(w->thread);
+    runtime_thread_detach(runtime);
+}
+
+static void measured(struct working *w)
+{
     w->start_ns = os_now_ns();
-    uint64_t cpu = clock_cpu_ns();
-    if (w->loop) {
-        uint64_t x = w->index + 1;
-        for (unsigned i = 0; i < LOOPS / w->threads; i++)
+    uint64_t cpu = clock_cpu_ns(), x = w->index + 1;
+    if (now.loop) {
+        for (unsigned i = 0; i < LOOPS / now.threads; i++)
             x = x * 0x9e3779b97f4a7c15u + (x >> 29);
         w->sum = x;
     } else {
-        runtime_thread_attach(runtime, w->index + 1);
-        workload_private.run(w->thread);
-        runtime_thread_detach(runtime);
+        call(w, workload_private.run);
     }
     w->cpu_ns = clock_cpu_ns() - cpu;
     w->end_ns = os_now_ns();
-    if (!w->loop) {
-        runtime_thread_attach(runtime, w->index + 1);
-        workload_private.drain(w->thread);
-        runtime_thread_detach(runtime);
-    }
-    return NULL;
 }
 
-static void on_threads(struct workload_sample *s, unsigned threads, bool loop, double *wall, double *cpu)
+static void *work(void *arg)
 {
-    pthread_t id[2];
-    pthread_barrier_t barrier;
-    struct working w[2];
-    uint64_t start = UINT64_MAX, end = 0, used = 0, sum = 0;
-    s->threads = s->workers = threads;
-    pthread_barrier_init(&barrier, NULL, threads);
-    thread_block_begin();
-    for (unsigned i = 0; i < threads; i++) {
-        w[i] = (struct working){
-            .threads = threads, .index = i, .loop = loop, .barrier = &barrier, .thread = &s->thread[i]};
-        if (pthread_create(&id[i], NULL, work, &w[i]))
-            abort();
+    struct working *w = arg;
+    for (;;) {
+        pthread_barrier_wait(&now.barrier);
+        bool works = w->index < now.threads;
+        if (!now.threads)
+            return NULL;
+        if (works && !now.loop)
+            call(w, workload_private.prepare);
+        pthread_barrier_wait(&now.barrier);
+        if (works)
+            measured(w);
+        pthread_barrier_wait(&now.barrier);
+        if (works && !now.loop)
+            call(w, workload_private.drain);
+        pthread_barrier_wait(&now.barrier);
     }
+}
+
+static void on_threads(struct workload_sample *s, struct working *w, unsigned threads, bool loop,
+                       double *wall, double *cpu)
+{
+    uint64_t start = UINT64_MAX, end = 0, used = 0, sum = 0;
+    s->threads = s->workers = now.threads = threads;
+    now.loop = loop;
+    for (unsigned i = 0; i < 4; i++)
+        pthread_barrier_wait(&now.barrier);
     for (unsigned i = 0; i < threads; i++) {
-        pthread_join(id[i], NULL);
         start = w[i].start_ns < start ? w[i].start_ns : start;
         end = w[i].end_ns > end ? w[i].end_ns : end;
         used += w[i].cpu_ns;
         sum += w[i].sum;
     }
-    thread_block_end();
-    pthread_barrier_destroy(&barrier);
     if (loop && sum == 0)
         abort(); /* the loop is not left out */
     *wall = (double)(end - start) / (loop ? LOOPS : OPS);
@@ -123,16 +129,28 @@ int main(void)
     s.runtime = runtime;
     if (workload_private.setup(&s))
         return 1;
+    pthread_t id[2];
+    struct working w[2] = {{.index = 0, .thread = &thread[0]}, {.index = 1, .thread = &thread[1]}};
+    pthread_barrier_init(&now.barrier, NULL, 3);
+    thread_block_begin();
+    for (unsigned i = 0; i < 2; i++)
+        if (pthread_create(&id[i], NULL, work, &w[i]))
+            return 1;
     for (int round = 0; round < ROUNDS; round++) {
         double wall[4], cpu[4];
         for (unsigned k = 0; k < 4; k++) { /* the order turns, so that no case always follows the same one */
             unsigned at = (k + (unsigned)round) % 4;
-            on_threads(&s, at % 2 + 1, at < 2, &wall[at], &cpu[at]);
+            on_threads(&s, w, at % 2 + 1, at < 2, &wall[at], &cpu[at]);
         }
         printf("round");
         for (unsigned k = 0; k < 8; k++)
             printf(" %.4f", k < 4 ? wall[k] : cpu[k - 4]);
         printf("\n");
     }
+    now.threads = 0;
+    pthread_barrier_wait(&now.barrier);
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(id[i], NULL);
+    thread_block_end();
     return 0;
 }

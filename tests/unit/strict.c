@@ -170,15 +170,9 @@ int main(void)
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 #else
-static void test_other_build(void **state)
-{
-    (void)state;
-    skip();
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_other_build)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    puts("1..0 # SKIP for MODE=strict");
+    return 0;
 }
 #endif

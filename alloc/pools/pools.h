@@ -76,7 +76,8 @@
 #define POOLS_STASH_MIN     ((size_t)64)       /* a cache line: smaller blocks of others always go home */
 #define POOLS_STASH_BYTES   ((size_t)64 << 10) /* of others' blocks of a class: a page of the small ones */
 #define POOLS_KEEP          ((int64_t)1 << 20) /* bytes that a heap, and the instance, hold without a reason */
-#define POOLS_BREATH        ((uint64_t)8 << 20) /* and as much again if it was missed lately, however little is live */
+#define POOLS_BREATH \
+    ((uint64_t)8 << 20) /* and as much again if it was missed lately, however little is live */
 
 #define POOLS_CLASS_LARGE 254u
 #define POOLS_CLASS_HUGE  255u

@@ -192,6 +192,7 @@ void pools_heap_drain(struct pools_heap *h)
     } else {
         heap_flush(h);
         heap_sweep(h);
+        live = heap_max(h->low + h->slack, 0); /* both of these book */
         h->slack = heap_max(live / 2, 4096);
     }
     h->low = live - h->slack;

@@ -9,7 +9,7 @@
  *
  * Freed mappings are kept for the next request, which takes the one that fits best: a smaller one is grown, a larger
  * one serves whole if what is spare in it may be kept, else it is cut. What is kept, in the cache or spare in blocks, is
- * resident, so it may not be much: an eighth of what is live and 4 MiB, and what was let go too soon before. */
+ * resident, so it may not be much: an eighth of what is live and 8 MiB, and what was let go too soon before. */
 #include "pools.h"
 
 #include <stdlib.h>
@@ -109,8 +109,8 @@ void pools_aligned_free(struct pools *in, void *p)
 }
 
 /* What may be kept. Memory that was let go and asked for again within HUGE_REGRET_NS was let go too soon: the budget
- * grows by as much, up to a quarter of what is live and POOLS_BREATH, and falls by half in each such time (as span.c
- * does it). With huge_lock. */
+ * grows by as much, up to a quarter of what is live and half of POOLS_BREATH, and falls by half in each such time (as
+ * span.c does it). With huge_lock. */
 #define HUGE_REGRET_NS ((uint64_t)100000000)
 
 static uint64_t huge_budget(struct pools *in)
@@ -162,7 +162,8 @@ static struct pools_segment *huge_cache_take(struct pools *in, size_t bytes, siz
     *target = bytes;
     if (have > bytes) {
         /* Half of the budget at most lies idle in blocks: the other half is to be had by all. */
-        uint64_t most = huge_budget(in) / 2, spare = in->huge_spare_bytes, room = most > spare ? most - spare : 0;
+        uint64_t most = huge_budget(in) / 2, spare = in->huge_spare_bytes;
+        uint64_t room = most > spare ? most - spare : 0;
         *target = have - bytes <= room ? have : bytes + (size_t)(room & ~(uint64_t)(os_page_bytes() - 1));
         in->huge_gone_lately += have - *target;
     }

@@ -38,15 +38,15 @@
  *                  the owner of a full page: mimalloc's delayed free.)
  *   LISTED set     the page is on its owner's stack, or is the owner's `fresh` page: the owner may take.
  *   BUSY           (with home = carved = 0) a thread that is not the owner gives the memory back to the OS.
- *                  If the owner meets it, it clears LISTED and drops the page: then that thread frees the
- * run. A heap's stacks are pushed by all and popped by one thread: its own, or for a heap whose thread is
- * gone, any thread that holds the instance's dead_lock. Heap records are never unmapped, so an owner pointer
- * is always good.
+ *                  If the owner meets it, it clears LISTED and drops the page: then that thread frees the run.
+ * A heap's stacks are pushed by all and popped by one thread: its own, or for a heap whose thread is gone, any thread
+ * that holds the instance's dead_lock. Heap records are never unmapped, so an owner pointer is always good.
  *
  * Memory goes back without further calls. A heap keeps `slack`, the weight it may free before its caches are
  * sent home: half of what is live. As a program drains, its caches go home at each halving, and
  * pages that are whole again are freed as runs; freed runs stay resident up to an eighth of what is in use
- * (and 1 MiB), beyond that they are purged by the thread that freed them. A heap of at most 2 MiB keeps all.
+ * (and 1 MiB, and what was missed lately, 8 MiB of it when nothing is in use), beyond that they are purged by the
+ * thread that freed them. A heap of at most 2 MiB keeps all.
  *
  * References: Leijen, Zorn, de Moura, "Mimalloc: free list sharding in action" (ISMM'19): lists by page,
  * delayed free; Lietar et al., "snmalloc: a message passing allocator" (ISMM'19): remote frees leave in
@@ -76,7 +76,8 @@
 #define POOLS_STASH_MIN     ((size_t)64)       /* a cache line: smaller blocks of others always go home */
 #define POOLS_STASH_BYTES   ((size_t)64 << 10) /* of others' blocks of a class: a page of the small ones */
 #define POOLS_KEEP          ((int64_t)1 << 20) /* bytes that a heap, and the instance, hold without a reason */
-#define POOLS_BREATH        ((uint64_t)8 << 20) /* and as much again if it was missed lately, however little is live */
+#define POOLS_BREATH \
+    ((uint64_t)8 << 20) /* and as much again if it was missed lately, however little is live */
 
 #define POOLS_CLASS_LARGE 254u
 #define POOLS_CLASS_HUGE  255u

@@ -5,8 +5,8 @@
  * taken from the fullest segments that can serve it, lowest slices first, written slices before untouched
  * ones.
  *
- * Free slices that have been written (dirty) stay resident up to an eighth of the slices in use and
- * POOLS_KEEP; the free that exceeds it purges down to half, the segment that has been dirty longest first.
+ * Free slices that have been written (dirty) stay resident up to an eighth of the slices in use,
+ * POOLS_KEEP and what was purged too soon before; the free that exceeds it purges down to half, the segment that has been dirty longest first.
  * One empty segment is kept, others are unmapped at once. */
 #include "pools.h"
 
@@ -223,7 +223,8 @@ static uint64_t span_budget(const struct pools *in)
 
 /* Purged memory that is asked for again within SPAN_REGRET_NS was purged too soon: the budget grows by as much,
  * up to what was in use at the most, and falls by half in each such time without regret. So a program that breathes
- * faster than that keeps its memory, and one that drains for good gives it back at once. */
+ * faster than that keeps its memory. Of all this, what counts is at most half of what is in use and POOLS_BREATH: a
+ * program that drains for good gives the rest back at once, without a call that would come later. */
 #define SPAN_REGRET_NS ((uint64_t)100000000)
 
 static void span_regret_decay(struct pools *in)

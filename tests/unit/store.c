@@ -148,7 +148,8 @@ static void test_template(void **state)
     assert_ptr_equal(strstr(text, "{\"schema\":null,\"run_id\":null,\"cell_id\":null,\"block\":null,"), text);
     assert_non_null(strstr(text, "\"latency\":{\"malloc\":{\"p50_ns\":9}}"));
     assert_non_null(strstr(text, "\"generations\":[{\"collected\":3}]"));
-    assert_non_null(strstr(text, "\"mmu\":{\"1ms\":null,\"10ms\":0.5,\"100ms\":null}"));
+    assert_non_null(
+        strstr(text, "\"mmu\":{\"1ms\":null,\"2ms\":null,\"5ms\":null,\"10ms\":0.5,\"20ms\":null,"));
     assert_non_null(strstr(text, "\"stats\":[\"counts=1\"],\"heap\":null}"));
     free(text);
     record_free(r);

@@ -58,8 +58,9 @@ static void heap_sweep(struct pools_heap *h)
     atomic_store_explicit(&h->whole, 0, memory_order_relaxed);
     for (unsigned c = 0; c < POOLS_CLASSES; c++) {
         struct pools_page *page = h->fresh[c], *next;
-        if (page && (pools_page_lost(page) || pools_page_retire(in, page)))
-            h->fresh[c] = NULL;
+        h->fresh[c] = NULL; /* before the page may go: a fork may come between */
+        if (page && !pools_page_lost(page) && !pools_page_retire(in, page))
+            h->fresh[c] = page;
         if (!atomic_load_explicit(&h->avail[c], memory_order_relaxed))
             continue;
         page = atomic_exchange_explicit(&h->avail[c], NULL, memory_order_acquire); /* pairs with heap_list */
@@ -487,7 +488,8 @@ static void heap_fork_child(void)
                 h->bin[c].head = NULL;
                 h->stash[c] = (struct pools_stash){0};
                 h->fresh[c] = NULL;
-                if (page)
+                /* Not LISTED: its thread was just letting go of it. */
+                if (page && atomic_load_explicit(&page->word, memory_order_relaxed) & POOLS_LISTED)
                     pools_heap_list(page);
             }
             memset(h->outbox, 0, sizeof h->outbox);

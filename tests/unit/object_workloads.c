@@ -143,6 +143,11 @@ static void ignore_latency(struct workload_thread *t, enum op_kind op, uint64_t 
     (void)ns;
 }
 
+static void ignore_request(struct workload_thread *t, uint64_t begin_ns, uint64_t end_ns)
+{
+    (void)t, (void)begin_ns, (void)end_ns;
+}
+
 static void ignore_note(struct workload_sample *s, const char *key, uint64_t value)
 {
     (void)s;
@@ -238,6 +243,7 @@ static struct outcome run_shape(size_t shape, unsigned threads, unsigned first, 
                                   .latency_every = UINT32_MAX,
                                   .thread = worker.thread,
                                   .latency = ignore_latency,
+                                  .request = ignore_request,
                                   .note = ignore_note,
                                   .message = &m};
     for (unsigned i = 0; i < threads; i++)

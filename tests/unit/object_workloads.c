@@ -48,6 +48,17 @@ static const struct {
     {"generator-or-list", "length=30,ops=3"},
     {"generator-or-list", "as=list,length=30,ops=3"},
     {"request", "sessions=10,ops=20"},
+    {"cycles", "length=4,live=8,heap=20,ops=40"},
+    {"growth", "kind=tuple,ops=40"},
+    {"growth", "kind=record,ops=40"},
+    {"growth", "kind=node,dead=0.5,lag=5,ops=40"},
+    {"decay", "heap=40,ops=60"},
+    {"binary-trees", "depth=4"},
+    {"gcbench", "depth=4,array=20"},
+    {"message-buffer", "window=10,size=64,ops=40"},
+    {"message-buffer", "text=inside,window=10,size=64,ops=40"},
+    {"gc-traversal", "levels=8,ops=2"},
+    {"gc-collect", "cycles=3,ops=3"},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes, THREADS_MAX = 3 };
 

@@ -124,17 +124,35 @@ static void test_allocations_fail(void **state)
 
 /* --- safepoints ------------------------------------------------------------------------------------------- */
 
-static _Atomic unsigned arrived;
+enum { STOPS = 20 };
+static _Atomic unsigned stopped, wrong, ended;
 
+/* Passes safepoints until so many of them were stops. Under a GIL each comes when the other waits, which has had the lock before
+ * this one goes on; without, the world has been stopped each time. */
 static void *pass_safepoints(void *arg)
 {
-    runtime_thread_attach(&runtime_global, (unsigned)(uintptr_t)arg);
-    atomic_fetch_add(&arrived, 1);
-    while (atomic_load(&arrived) < 2) /* both run before either counts */
+    struct runtime *r = &runtime_global;
+    runtime_thread_attach(r, (unsigned)(uintptr_t)arg);
+    uint64_t end = os_now_ns() + 30000000000u;
+    for (unsigned seen = 0; seen < STOPS && !atomic_load(&ended) && os_now_ns() < end; seen++) {
+#if RC_GIL_HELD
+        while (!atomic_load(&r->gil.waiting) && !atomic_load(&ended) && os_now_ns() < end)
+            ;
+        bool due = atomic_load(&r->gil.waiting) != 0;
+        uint64_t before = r->gil.switches;
         thread_safepoint();
-    for (int i = 0; i < 1000; i++)
+        bool stop = r->gil.switches >= before + 2; /* there and back */
+#else
+        bool due = true;
+        uint64_t before = r->stops;
         thread_safepoint();
-    runtime_thread_detach(&runtime_global);
+        bool stop = r->stops > before;
+#endif
+        atomic_fetch_add(&stopped, due);
+        atomic_fetch_add(&wrong, due && !stop);
+    }
+    atomic_store(&ended, 1);
+    runtime_thread_detach(r);
     return NULL;
 }
 
@@ -143,19 +161,14 @@ static void test_stops_at_every_safepoint(void **state)
     (void)state;
     struct runtime *r = test_open(NULL);
     pthread_t id[2];
-    atomic_store(&arrived, 0);
     thread_block_begin();
     for (uintptr_t i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&id[i], NULL, pass_safepoints, (void *)(i + 1)), 0);
     for (int i = 0; i < 2; i++)
         pthread_join(id[i], NULL);
     thread_block_end();
-#if RC_GIL_HELD
-    /* While both run, the lock goes to and fro; one may end before the other has begun to wait again. */
-    assert_true(r->gil.switches >= 500);
-#else
-    assert_true(r->stops >= 2000);
-#endif
+    assert_true(stopped >= STOPS);
+    assert_int_equal(wrong, 0);
     test_close(r);
 }
 

@@ -106,10 +106,15 @@ static NOINLINE void heap_outbox_open(struct pools_heap *h, struct pools_outbox 
         *o = (struct pools_outbox){page, p, p, count, count - 1};
 }
 
-static inline void heap_outbox_add(struct pools_heap *h, struct pools_page *page, void *p)
+static inline struct pools_outbox *heap_outbox_of(struct pools_heap *h, const struct pools_page *page)
 {
     uintptr_t key = (uintptr_t)page;
-    struct pools_outbox *o = &h->outbox[((key >> 8) + (key >> 22) * 5) % POOLS_OUTBOX];
+    return &h->outbox[((key >> 8) + (key >> 22) * 5) % POOLS_OUTBOX];
+}
+
+static inline void heap_outbox_add(struct pools_heap *h, struct pools_page *page, void *p)
+{
+    struct pools_outbox *o = heap_outbox_of(h, page);
     if (o->page == page) {
         *(void **)p = o->head;
         o->head = p;
@@ -184,19 +189,28 @@ static void heap_settle(struct pools_heap *h)
     }
 }
 
+/* The sum is below 0 while the bins hold many of others' blocks, which are paid for. */
+static int64_t heap_live(const struct pools_heap *h)
+{
+    return heap_max(h->low + h->slack, 0);
+}
+
+static void heap_set_slack(struct pools_heap *h, int64_t slack)
+{
+    h->low += h->slack - slack;
+    h->slack = slack;
+}
+
 void pools_heap_drain(struct pools_heap *h)
 {
     heap_settle(h);
-    int64_t live = heap_max(h->low + h->slack, 0);
     if (atomic_load_explicit(&h->held, memory_order_relaxed) <= 2 * POOLS_KEEP) {
-        h->slack = live + POOLS_KEEP; /* not again before the next refill looks */
+        heap_set_slack(h, heap_live(h) + POOLS_KEEP); /* not again before the next refill looks */
     } else {
         heap_flush(h);
         heap_sweep(h);
-        live = heap_max(h->low + h->slack, 0); /* both of these book */
-        h->slack = heap_max(live / 2, 4096);
+        heap_set_slack(h, heap_max(heap_live(h) / 2, 4096));
     }
-    h->low = live - h->slack;
 }
 
 /* A thread that takes its turn only now and then looks idle between two. When it misses what was purged, others
@@ -302,7 +316,7 @@ static void *heap_serve_listed(struct pools_heap *h, struct pools_page *page, un
     return chain.count ? heap_accept(h, c, chain, zero) : NULL;
 }
 
-/* A page with free blocks of a dead heap becomes ours. */
+/* A page with free blocks of a dead heap becomes ours, when both bin and stash of its class are empty. */
 static struct pools_page *heap_steal(struct pools_heap *h, unsigned c)
 {
     struct pools *in = h->in;
@@ -323,6 +337,9 @@ static struct pools_page *heap_steal(struct pools_heap *h, unsigned c)
         d->low -= out;
         h->out += out;
         h->low += out;
+        const struct pools_outbox *o = heap_outbox_of(h, page);
+        if (o->page == page) /* on its old owner's books live, on ours cached */
+            h->low -= (int64_t)pools_weight(c) * (o->count - o->left);
         atomic_fetch_sub_explicit(&d->held, bytes, memory_order_relaxed);
         atomic_fetch_add_explicit(&h->held, bytes, memory_order_relaxed);
         /* Relaxed: a push looks at the owner after our take has cleared LISTED with release. */
@@ -346,12 +363,9 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
         return p;
     }
     heap_settle(h);
-    int64_t live = heap_max(h->low + h->slack, 0),
-            held = atomic_load_explicit(&h->held, memory_order_relaxed);
-    if (h->slack > live / 4 * 3) {
-        h->slack = heap_max(live / 2, 4096);
-        h->low = live - h->slack;
-    }
+    int64_t live = heap_live(h), held = atomic_load_explicit(&h->held, memory_order_relaxed);
+    if (h->slack > live / 4 * 3)
+        heap_set_slack(h, heap_max(live / 2, 4096));
     if (atomic_load_explicit(&h->whole, memory_order_relaxed) > heap_max(POOLS_KEEP, held / 4))
         heap_sweep(h);
     for (;;) {
@@ -539,6 +553,9 @@ static NOINLINE void heap_free_first(struct pools *in, void *p, uint32_t m)
 {
     struct pools_page *page = pools_page_of(p, m);
     struct pools_heap *h = heap_of_thread(in);
+    if (h &&
+        m >> 16 == h->id) /* taken over from the thread that made the block: then it is live on our books */
+        h->slack -= h->bin[pools_map_class(m)].weight;
     if (h)
         heap_outbox_add(h, page, p);
     else

@@ -605,7 +605,7 @@ static bool check_threads(struct check *c)
     return churn_all(c, 4, 12000, NULL);
 }
 
-static unsigned in_child_limit_s = 20; /* a test of this check shortens it */
+static unsigned in_child_limit_s = 40; /* a test of this check shortens it */
 
 /* In the child: what the parent left is whole, can be freed, and there is more. */
 static void in_child(struct check *c, struct block *b, unsigned count)
@@ -673,10 +673,10 @@ static void fork_often(struct check *c)
     }
 }
 
-/* A heap of 40 MiB: what an allocator asks of the kernel for memory of that extent must hold in a child too. */
+/* A heap of 24 MiB: what an allocator asks of the kernel for memory of that extent must hold in a child too. */
 static bool fork_large(struct check *c)
 {
-    enum { COUNT = 80000, SIZE = 512 };
+    enum { COUNT = 48000, SIZE = 512 };
     struct block *b = table(COUNT, sizeof *b);
     int status = 0;
     for (unsigned i = 0; i < COUNT; i++)

@@ -294,6 +294,7 @@ void runtime_close(struct runtime *r)
     intern_close(r);
     freelist_clear_all(r);
     type_close_all(r);
+    rc_runtime_close(r); /* what was given up since: small ints that had readers without a lock */
     if (r->gc.ops->close)
         r->gc.ops->close(r);
     gc_garbage_close(r);

@@ -1,4 +1,5 @@
 /* pools_threads.c: what threads of `pools` leave to each other: by dying, by freeing what others made, by fork. */
+#include "../../alloc/pools/pools.h"
 #include "pools_heap.h"
 
 #include <sys/wait.h>
@@ -138,6 +139,99 @@ static void test_swap_and_die(void **state)
     assert_int_equal(figure("heap.blocks_live"), 0);
 }
 
+/* --- the books ---------------------------------------------------------------------------------------------- */
+
+/* What all heaps book as live, less what was brought home and is not yet settled. At quiescence, after a report. */
+static int64_t booked_weight(struct pools *in)
+{
+    int64_t sum = 0;
+    for (struct pools_heap *h = atomic_load(&in->heaps); h; h = h->all_next)
+        sum += h->low + h->slack - atomic_load(&h->returned);
+    for (struct pools_segment *s = in->all; s; s = s->all_next)
+        for (unsigned i = POOLS_HEADER_SLICES; i < POOLS_SLICES; i++)
+            if (s->page[i].live && s->page[i].class_ != POOLS_CLASS_LARGE)
+                sum -= (int64_t)pools_weight(s->page[i].class_) *
+                       pools_word_remote(atomic_load(&s->page[i].word));
+    return sum;
+}
+
+/* What is live, and what its owners cannot yet know to be free. */
+static int64_t true_weight(struct pools *in)
+{
+    int64_t sum = 0;
+    for (struct pools_segment *s = in->all; s; s = s->all_next)
+        for (unsigned i = POOLS_HEADER_SLICES; i < POOLS_SLICES; i++) {
+            struct pools_page *page = &s->page[i];
+            uint64_t w = atomic_load(&page->word);
+            if (page->live && page->class_ != POOLS_CLASS_LARGE)
+                sum += (int64_t)pools_weight(page->class_) *
+                       (pools_word_carved(w) - pools_word_home(w) - page->cached);
+        }
+    for (struct pools_heap *h = atomic_load(&in->heaps); h; h = h->all_next) {
+        for (unsigned c = 0; c < POOLS_CLASSES; c++)
+            sum += (int64_t)pools_weight(c) * h->stash[c].count;
+        for (struct pools_outbox *o = h->outbox; o < h->outbox + POOLS_OUTBOX; o++)
+            if (o->page && atomic_load(&o->page->owner) != h)
+                sum += (int64_t)pools_weight(o->page->class_) * (o->count - o->left);
+    }
+    return sum;
+}
+
+#define TRADERS 4u
+static void *_Atomic trade[4096];
+
+/* Others' blocks are freed, own ones left behind, and the thread ends. Begins with a free. */
+static void *trader(void *arg)
+{
+    uint64_t r = (uintptr_t)arg;
+    for (unsigned i = 0; i < 20000; i++) {
+        r = r * 6364136223846793005u + 1442695040888963407u;
+        void *_Atomic *place = &trade[r >> 32 & 4095];
+        put(atomic_exchange(place, NULL));
+        put(atomic_exchange(place, get(16 + (r >> 44) % ((r >> 20) % 16 ? 600 : 9000))));
+    }
+    return NULL;
+}
+
+/* The figures that the draining of heaps goes by are exact, however blocks, pages and heaps change hands. */
+static void test_books(void **state)
+{
+    (void)state;
+    struct pools *in = heap->ctx;
+    for (uintptr_t round = 0; round < 24; round++) {
+        pthread_t t[TRADERS];
+        unsigned n = 1 + round % TRADERS;
+        for (unsigned i = 0; i < n; i++)
+            assert_int_equal(pthread_create(&t[i], NULL, trader, (void *)(round * TRADERS + i + 1)), 0);
+        if (round % 3 == 0)
+            trader((void *)(round + 1000));
+        for (unsigned i = 0; i < n; i++)
+            pthread_join(t[i], NULL);
+        figure("heap.blocks_cached"); /* counts what is cached of every page */
+        assert_int_equal(booked_weight(in), true_weight(in));
+    }
+    for (unsigned i = 0; i < 4096; i++)
+        put(atomic_exchange(&trade[i], NULL));
+    assert_int_equal(figure("heap.blocks_live"), 0);
+    assert_int_equal(booked_weight(in), true_weight(in));
+}
+
+/* A heap with nothing live and others' blocks in its bins, which are paid for. */
+static void test_books_below_zero(void **state)
+{
+    (void)state;
+    struct lot mine = {.size = 500, .count = 56}, theirs = {.size = 500, .count = 100};
+    make_lot(&mine);
+    on_thread(make_lot, &theirs);
+    free_lot(&theirs);
+    put(get(500)); /* the stash becomes the bin */
+    free_lot(&mine);
+    put(get(3000)); /* a refill looks at the books */
+    assert_int_equal(figure("heap.blocks_live"), 0);
+    assert_true(figure("heap.blocks_stashed") == 1);
+    assert_int_equal(booked_weight(heap->ctx), true_weight(heap->ctx));
+}
+
 /* --- fork -------------------------------------------------------------------------------------------------- */
 
 static _Atomic bool fork_stop;
@@ -222,7 +316,8 @@ static void test_fork_of_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_adoption), T(test_swap), T(test_swap_and_die), T(test_fork), T(test_fork_of_many),
+        T(test_adoption),         T(test_swap), T(test_swap_and_die), T(test_books),
+        T(test_books_below_zero), T(test_fork), T(test_fork_of_many),
     };
     return cmocka_run_group_tests_name("pools_threads", tests, NULL, NULL);
 }

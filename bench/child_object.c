@@ -88,6 +88,12 @@ static void object_say(void *arg, const char *key, uint64_t value)
         say_real("gc.references_per_object", (double)value / (double)object.containers);
 }
 
+static void object_say_text(void *arg, const char *key, const char *value)
+{
+    (void)arg;
+    say_text(key, value);
+}
+
 static void object_ignore_text(void *arg, const char *key, const char *value)
 {
     (void)arg, (void)key, (void)value;
@@ -136,7 +142,7 @@ static void object_say_reclaim(const struct workload_sample *s)
 void object_end_measured(const struct workload_sample *s)
 {
     struct runtime *r = s->runtime;
-    const struct alloc_sink say = {.integer = object_say, .text = object_ignore_text};
+    const struct alloc_sink say = {.integer = object_say, .text = object_say_text};
     if (object.oracle) {
         oracle_end();
         oracle_report();

@@ -44,10 +44,10 @@ rows() {
 @test "study: figures are the run's own, and a run that is there is not run again" {
     "$study" --suite "$ini" "$out"
     before=$(cksum <"$out/samples.jsonl")
-    peak=$(awk -F, '/pep848/ { gsub(/"[^"]*"/, "w"); for (i = 1; i <= NF; i++) if (head[i] == "memory.peak_rss_bytes") printf "%.2f", $i / 1e6 }
+    peak=$(awk -F, '/pep848/ { gsub(/"[^"]*"/, "w"); for (i = 1; i <= NF; i++) if (head[i] == "memory.peak_rss_bytes") printf "(%.2f|%.1f|%.0f)", $i / 1e6, $i / 1e6, $i / 1e6 }
         NR == 1 { for (i = 1; i <= NF; i++) head[i] = $i }' "$out/summary.csv")
     [ -n "$peak" ]
-    rows rings | grep '^| pep848 ' | grep -qF "| $peak |"
+    rows rings | grep '^| pep848 ' | grep -qE "\\| $peak \\|"
     "$study" --suite "$ini" "$out"
     [ "$before" = "$(cksum <"$out/samples.jsonl")" ]
 }

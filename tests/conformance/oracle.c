@@ -376,7 +376,7 @@ static const struct setting settings[] = {
     {"stw", "thresholds=1/0/0,find=walk"},
     {"stw", "thresholds=1/0/0,find=walk,alive=0"},
     {"tracing", ""},
-    {"tracing", "min=1,growth=0"},
+    {"tracing", "min=20,growth=0"},
 };
 
 static const struct collector_info *find_collector(const char *name)
@@ -390,17 +390,10 @@ static const struct collector_info *find_collector(const char *name)
     return NULL;
 }
 
-/* One thread does it all: ThreadSanitizer has little to find, and takes long where every allocation collects. */
-#ifdef HG_TSAN
-enum { SCRIPTS = 3 };
-#else
-enum { SCRIPTS = 20 };
-#endif
-
 int main(int argc, char **argv)
 {
     uint64_t first = argc == 4 ? strtoull(argv[1], NULL, 10) : 1;
-    unsigned count = argc == 4 ? (unsigned)strtoul(argv[2], NULL, 10) : SCRIPTS, bad = 0, test = 0;
+    unsigned count = argc == 4 ? (unsigned)strtoul(argv[2], NULL, 10) : 20, bad = 0, test = 0;
     unsigned operations = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : 3000;
     for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
         const struct collector_info *info = find_collector(settings[k].collector);

@@ -3,11 +3,7 @@
 
 #include "../alloc/os.h"
 
-#include <unistd.h>
-
 #if RC_GIL_HELD
-#define GIL_LOOK_NS 20000
-
 static void gil_cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t attr;
@@ -25,7 +21,6 @@ void gil_init(struct gil *g, uint64_t interval_ns)
     gil_cond_init(&g->cond);
     gil_cond_init(&g->switch_cond);
     g->interval_ns = interval_ns;
-    g->look = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 }
 
 void gil_destroy(struct gil *g)
@@ -41,25 +36,6 @@ static struct timespec gil_deadline(uint64_t at_ns)
     return (struct timespec){(time_t)(at_ns / 1000000000u), (long)(at_ns % 1000000000u)};
 }
 
-static void gil_relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
-/* The holder has been asked, and passes a safepoint soon. Out of mutex meanwhile, which the holder needs. */
-static void gil_look_for_lock(struct gil *g)
-{
-    pthread_mutex_unlock(&g->mutex);
-    uint64_t end = os_now_ns() + GIL_LOOK_NS;
-    while (atomic_load_explicit(&g->locked, memory_order_relaxed) && os_now_ns() < end)
-        gil_relax();
-    pthread_mutex_lock(&g->mutex);
-}
-
 /* Waits until the lock is free; asks the holder to drop it whenever a whole interval passed without any switch.
  * In mutex. */
 static void gil_wait(struct gil *g)
@@ -68,12 +44,8 @@ static void gil_wait(struct gil *g)
         uint64_t seen = g->switches;
         struct timespec deadline = gil_deadline(os_now_ns() + g->interval_ns);
         int err = pthread_cond_timedwait(&g->cond, &g->mutex, &deadline);
-        if (err == ETIMEDOUT && atomic_load_explicit(&g->locked, memory_order_relaxed) &&
-            g->switches == seen) {
+        if (err == ETIMEDOUT && atomic_load_explicit(&g->locked, memory_order_relaxed) && g->switches == seen)
             thread_break(atomic_load_explicit(&g->last_holder, memory_order_relaxed), BREAK_GIL);
-            if (g->look)
-                gil_look_for_lock(g);
-        }
     }
 }
 
@@ -117,9 +89,6 @@ void gil_drop(struct runtime *r, struct thread *t)
     if (!(atomic_load_explicit(&t->breaker, memory_order_relaxed) & BREAK_GIL))
         return;
     /* Forced switching: somebody asked, so somebody else must have had it before this thread goes on. */
-    uint64_t end = g->look ? os_now_ns() + GIL_LOOK_NS : 0;
-    while (g->look && atomic_load_explicit(&g->last_holder, memory_order_relaxed) == t && os_now_ns() < end)
-        gil_relax();
     pthread_mutex_lock(&g->switch_mutex);
     g->forced++;
     if (atomic_load_explicit(&g->last_holder, memory_order_relaxed) == t) {

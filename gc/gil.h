@@ -12,11 +12,7 @@
  *
  * Locking: `mutex` guards locked, last_holder (writes) and cond; `switch_mutex` guards the hand-over, switches, forced and
  * switch_cond. Order: mutex before switch_mutex. What the holder did is released and acquired by `mutex`, so all
- * atomics here are relaxed: locked and last_holder are looked at outside it only to know when to look again inside.
- *
- * Both ends of a hand-over are a matter of microseconds once a request is out: the waiter looks for the lock, and then the one
- * that gave it up for its taker, for GIL_LOOK_NS before they sleep. CPython's sleep at once and must be woken each
- * time, which on an idle processor takes 50 us and more, in which nobody runs. */
+ * atomics here are relaxed: locked and last_holder are looked at outside it only to know when to look again inside. */
 #ifndef HG_GC_GIL_H
 #define HG_GC_GIL_H
 
@@ -38,7 +34,6 @@ struct gil {
     uint64_t interval_ns;
     uint64_t switches, forced; /* under switch_mutex */
     _Atomic unsigned waiting;  /* threads in take that did not have it at once; changes under mutex */
-    bool look;                 /* there are processors enough to look before one sleeps */
     struct waits waits;
 };
 

@@ -42,10 +42,7 @@ inline wait_for_free() {
         fi;
         lock(mutex);
         if
-        :: timed_out && locked && switches == seen ->
-            breaker[last_holder] = true;
-            unlock(mutex); /* looks for the lock without sleeping: a signal meanwhile is lost on it */
-            lock(mutex)
+        :: timed_out && locked && switches == seen -> breaker[last_holder] = true
         :: else
         fi
     od

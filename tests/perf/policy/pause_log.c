@@ -71,6 +71,7 @@ static void measure(const char *name, const char *params)
                                 .params = values,
                                 .alloc = &stack.layer[0],
                                 .runtime = r,
+                                .workers = 1,
                                 .threads = 1,
                                 .latency_every = UINT32_MAX,
                                 .thread = &t,

@@ -155,53 +155,54 @@ enum {
 
 #define OBJTRACE_PARAMS(P, S) P(S, TEXT, file, "", "", "the .hgo script")
 
-#define PRIVATE_PARAMS(P, S)                                                     \
-    P(S, COUNT, objects, "1000", "1-10M", "objects of each thread")              \
+#define PRIVATE_PARAMS(P, S)                                        \
+    P(S, COUNT, objects, "1000", "1-10M", "objects of each thread") \
     P(S, COUNT, ops, "10M", "1-100G", "reads, one in four with a replacement, over all threads")
 
-#define SHARED_READ_PARAMS(P, S)                                                                             \
-    P(S, COUNT, hot, "8", "1-64", "objects that all read")                                                   \
-    P(S, REAL, shared, "1", "0-1", "part of the reads that go to them; the others to objects of one's own")  \
-    P(S, CHOICE, how, "dict", "dict|reference", "out of one dict, or by plain references (deferred counting)") \
+#define SHARED_READ_PARAMS(P, S)                                                                            \
+    P(S, COUNT, hot, "8", "1-64", "objects that all read")                                                  \
+    P(S, REAL, shared, "1", "0-1", "part of the reads that go to them; the others to objects of one's own") \
+    P(S, CHOICE, how, "dict", "dict|reference",                                                             \
+      "out of one dict, or by plain references (deferred counting)")                                        \
     P(S, COUNT, ops, "10M", "1-100G", "reads, over all threads")
 
-#define FTSCALING_PARAMS(P, S)                                                                             \
-    P(S, CHOICE, kind, "create_object",                                                                    \
-      "create_object|create_closure|create_dict|list_append|constants|generator|calls|loop",               \
-      "what is done; loop: nothing but the step itself, the floor")                                        \
+#define FTSCALING_PARAMS(P, S)                                                               \
+    P(S, CHOICE, kind, "create_object",                                                      \
+      "create_object|create_closure|create_dict|list_append|constants|generator|calls|loop", \
+      "what is done; loop: nothing but the step itself, the floor")                          \
     P(S, COUNT, ops, "5M", "1-100G", "times, over all threads")
 
-#define SHARED_CONTAINERS_PARAMS(P, S)                                                \
-    P(S, CHOICE, kind, "dict", "list|dict", "what the threads change")                \
-    P(S, FLAG, disjoint, "0", "", "each thread its own")                              \
-    P(S, COUNT, size, "1000", "1-10M", "items in it")                                 \
+#define SHARED_CONTAINERS_PARAMS(P, S)                                 \
+    P(S, CHOICE, kind, "dict", "list|dict", "what the threads change") \
+    P(S, FLAG, disjoint, "0", "", "each thread its own")               \
+    P(S, COUNT, size, "1000", "1-10M", "items in it")                  \
     P(S, COUNT, ops, "4M", "1-100G", "half reads, half replacements, over all threads")
 
-#define DEEP_FREE_PARAMS(P, S)                                                        \
-    P(S, COUNT, depth, "100k", "1-100M", "nodes that one decrement frees")            \
+#define DEEP_FREE_PARAMS(P, S)                                                            \
+    P(S, COUNT, depth, "100k", "1-100M", "nodes that one decrement frees")                \
     P(S, CHOICE, kind, "chain", "chain|wide", "one behind the other, or all in one list") \
     P(S, COUNT, ops, "20", "1-100M", "structures, over all threads")
 
-#define FINALIZERS_PARAMS(P, S)                                                       \
-    P(S, REAL, cyclic, "0.5", "0-1", "part of the pairs that are cycles")             \
-    P(S, REAL, resurrect, "0.1", "0-1", "part that bring themselves back once")       \
+#define FINALIZERS_PARAMS(P, S)                                                 \
+    P(S, REAL, cyclic, "0.5", "0-1", "part of the pairs that are cycles")       \
+    P(S, REAL, resurrect, "0.1", "0-1", "part that bring themselves back once") \
     P(S, COUNT, ops, "500k", "1-100G", "pairs of nodes with finalisers, over all threads")
 
-#define WEAK_CACHE_PARAMS(P, S)                                                       \
-    P(S, COUNT, keys, "10k", "1-100M", "keys of each thread's cache")                 \
-    P(S, COUNT, held, "1000", "1-100M", "values that somebody holds")                 \
+#define WEAK_CACHE_PARAMS(P, S)                                       \
+    P(S, COUNT, keys, "10k", "1-100M", "keys of each thread's cache") \
+    P(S, COUNT, held, "1000", "1-100M", "values that somebody holds") \
     P(S, COUNT, ops, "2M", "1-100G", "look-ups, over all threads")
 
-#define SCOPE_PARAMS(P, S)                                                            \
+#define SCOPE_PARAMS(P, S)                                                                              \
     P(S, CHOICE, by, "exit", "exit|collect", "what ends them: the end of their scope, or a collection") \
     P(S, COUNT, ops, "1M", "1-100G", "structures, over all threads")
 
-#define LEAK_PARAMS(P, S)                                                             \
-    P(S, COUNT, every, "10", "1-1G", "one in so many records stays")                  \
+#define LEAK_PARAMS(P, S)                                            \
+    P(S, COUNT, every, "10", "1-1G", "one in so many records stays") \
     P(S, COUNT, ops, "500k", "1-100G", "records, over all threads")
 
-#define INTERN_PARAMS(P, S)                                                           \
-    P(S, COUNT, names, "10k", "1-100M", "different names, small ones oftener")        \
+#define INTERN_PARAMS(P, S)                                                    \
+    P(S, COUNT, names, "10k", "1-100M", "different names, small ones oftener") \
     P(S, COUNT, ops, "2M", "1-100G", "names made and interned, over all threads")
 
 #define SMALL_INT_PARAMS(P, S)                                                        \
@@ -209,15 +210,15 @@ enum {
     P(S, COUNT, live, "1000", "1-100M", "ints held by each thread")                   \
     P(S, COUNT, ops, "10M", "1-100G", "ints made and dropped, over all threads")
 
-#define GENERATOR_OR_LIST_PARAMS(P, S)                                                \
-    P(S, CHOICE, as, "generator", "generator|list", "one by one, or a list first")    \
-    P(S, COUNT, length, "100k", "1-1G", "numbers in a sum")                           \
+#define GENERATOR_OR_LIST_PARAMS(P, S)                                             \
+    P(S, CHOICE, as, "generator", "generator|list", "one by one, or a list first") \
+    P(S, COUNT, length, "100k", "1-1G", "numbers in a sum")                        \
     P(S, COUNT, ops, "40", "1-100M", "sums, over all threads")
 
-#define REQUEST_PARAMS(P, S)                                                          \
+#define REQUEST_PARAMS(P, S)                                                                      \
     P(S, COUNT, rate, "0", "0-100M", "requests a second, over all threads; 0: one after another") \
-    P(S, REAL, cyclic, "0.05", "0-1", "part of the requests that leave a cycle")      \
-    P(S, COUNT, sessions, "1000", "1-10M", "sessions of each thread that keep objects") \
+    P(S, REAL, cyclic, "0.05", "0-1", "part of the requests that leave a cycle")                  \
+    P(S, COUNT, sessions, "1000", "1-10M", "sessions of each thread that keep objects")           \
     P(S, COUNT, ops, "200k", "1-100G", "requests, over all threads")
 
 #define GROWTH_PARAMS(P, S)                                                                                \

@@ -6,12 +6,14 @@ if (W < 140 + 9 * strlen(TITLE0)) { W = 140 + 9 * strlen(TITLE0) }
 do for [T in "svg pngcairo"] {
     if (T eq "svg") { set terminal svg size W,400 font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 2*W,800 font "sans,13" fontscale 2 linewidth 2 pointscale 2 background rgb "white" noenhanced; set output NAME.".png" }
-    set title TITLE0
+    set label 1 TITLE0 at screen 0.5,0.95 center # over the key too, which may be as wide as the graph
+    set tmargin 4
     set xlabel XLABEL
     set ylabel YLABEL
     if (LOGX) { set logscale x }
     if (LOGY) { set logscale y }
-    set format "%g"
+    set format x (XMAX >= 10000 ? "%.0s%c" : "%g")
+    set format y "%g"
     set grid lc rgb "#dddddd"
     set border 3
     set tics nomirror

@@ -1,7 +1,8 @@
 /* child.h: the parts of a worker. A worker runs one sample and exits: child.c reads its cell and walks through the phases,
- * child_say.c speaks to the front, child_probe.c measures, child_metered.c asks what requests would
- * have waited, child_proof.c proves which library serves malloc, child_object.c opens the runtime for object-level workloads, child_pauses.c logs its pauses, child_oracle.c finds its
- * garbage, child_census.c looks into its heap. None of them calls malloc: the heap is the sample's own. */
+ * child_say.c speaks to the front, child_probe.c measures, child_metered.c asks what requests would have waited,
+ * child_proof.c proves which library serves malloc, child_object.c opens the runtime for object-level workloads,
+ * child_pauses.c logs its pauses, child_oracle.c finds its garbage, child_census.c looks into its heap. None of them calls
+ * malloc: the heap is the sample's own. */
 #ifndef HG_BENCH_CHILD_H
 #define HG_BENCH_CHILD_H
 

@@ -118,6 +118,8 @@ static inline void *mem_realloc(void *p, size_t bytes)
 #else
 static inline void *gc_mem_alloc(size_t bytes)
 {
+    if (strict_fails())
+        return NULL;
     return runtime_global.gc_alloc.malloc(runtime_global.gc_alloc.ctx, bytes);
 }
 
@@ -126,6 +128,7 @@ static inline void gc_mem_free(void *p)
     runtime_global.gc_alloc.free(runtime_global.gc_alloc.ctx, p);
 }
 #endif
+
 /* The block of a dead object and its size go back. */
 static inline void object_free_block(struct object *o, void *block, size_t bytes)
 {

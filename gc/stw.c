@@ -117,11 +117,22 @@ static uint64_t process_bytes(void)
     return kib << 10;
 }
 
+/* What the calling thread did with the garbage since start_ns, beside the others: a pause of its own, and freed by the
+ * collector is what died meanwhile. (The free lists it empties while the world stands still hold objects that died before.) */
+static void tell_reclaim(struct runtime *r, uint64_t start_ns, uint64_t dead_before, uint64_t bytes_before)
+{
+    struct thread *t = thread_self;
+    uint64_t freed = objects_dead(t) - dead_before;
+    runtime_pause(r, PAUSE_RECLAIM, start_ns, os_now_ns(), self.mark.garbage.count, freed,
+                  t->freed_bytes - bytes_before);
+    self.freed += freed;
+}
+
 /* The caller has set collecting. */
 static uint64_t collect_now(struct runtime *r, int generation)
 {
     struct thread *t = thread_self;
-    uint64_t freed = t->freed, examined = self.mark.examined;
+    uint64_t examined = self.mark.examined;
     gc_tell(r, GC_PHASE_START, generation, 0, 0);
     thread_stop_world(r);
     uint64_t start_ns = os_now_ns();
@@ -139,9 +150,10 @@ static uint64_t collect_now(struct runtime *r, int generation)
     thread_start_world(r);
     runtime_pause(r, PAUSE_FULL, start_ns, end_ns, self.mark.examined - examined, 0, 0);
 
+    uint64_t dead_before = objects_dead(t), bytes_before = t->freed_bytes;
     bool ran = run_code();
     if (ran)
-        runtime_pause(r, PAUSE_RECLAIM, end_ns, os_now_ns(), self.mark.garbage.count, 0, 0);
+        tell_reclaim(r, end_ns, dead_before, bytes_before);
     thread_stop_world(r);
     start_ns = os_now_ns();
     if (ran)
@@ -152,15 +164,13 @@ static uint64_t collect_now(struct runtime *r, int generation)
     thread_start_world(r);
     runtime_pause(r, PAUSE_FULL, start_ns, end_ns, self.mark.garbage.count, 0, 0);
 
-    uint64_t before = objects_dead(t), before_bytes = t->freed_bytes;
+    dead_before = objects_dead(t), bytes_before = t->freed_bytes;
     drop_garbage(dead);
     if (self.mark.garbage.count)
-        runtime_pause(r, PAUSE_RECLAIM, end_ns, os_now_ns(), self.mark.garbage.count,
-                      objects_dead(t) - before, t->freed_bytes - before_bytes);
+        tell_reclaim(r, end_ns, dead_before, bytes_before);
     self.stats[generation].collections++;
     self.stats[generation].collected += dead;
     self.stats[generation].uncollectable += self.mark.uncollectable;
-    self.freed += t->freed - freed;
     if (self.gate_rss)
         self.last_rss = process_bytes();
     stw_mark_close(&self.mark);

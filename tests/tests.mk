@@ -104,7 +104,7 @@ $(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ) $(call obj,be
 -include $(PERF_PYTHON:%=%.d)
 perf-programs: $(PERF_PROGRAMS) $(PERF_POLICY) $(PERF_PYTHON)
 
-PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer -j2
+PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --timer --comments -j2
 
 test: deps
 	@$(MAKE) $(parallel) --no-print-directory check

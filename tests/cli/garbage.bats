@@ -156,21 +156,31 @@ PY
 }
 
 @test "a pause of one thread beside others is not the whole program's: reclaim" {
-    sample cycles:ops=40k,length=10,live=100 atomic stw --threads 2 --alloc system
-    python3 - <<'PY'
+    stopped=0
+    for _ in 1 2 3 4 5 6 7 8; do
+        sample cycles:ops=40k,length=10,live=100 atomic stw --threads 2 --alloc system
+        python3 - <<'PY'
 import json
 s = json.loads(open("samples").read())
 gc, causes = s["gc"], s["pauses"]["by_cause"]
-assert causes["reclaim"]["freed"] == gc["freed_by_gc"] > 0, causes
-assert causes["stop"]["count"] == causes["full"]["count"] == 2 * sum(g["collections"] for g in gc["generations"])
+assert causes["reclaim"]["freed"] == gc["freed_by_gc"] > 0, (causes, gc)
+assert causes["stop"]["count"] == causes["full"]["count"] == 2 * sum(g["collections"] for g in gc["generations"]), (causes, gc)
 whole = causes["stop"]["total_ns"] + causes["full"]["total_ns"]
 cascades = causes.get("cascade", {"total_ns": 0})["total_ns"]
-assert abs(gc["cost_wall_ns"] - (whole + (causes["reclaim"]["total_ns"] + cascades) / 2)) < 2
-assert 0 < gc["cost_cpu_ns"] <= causes["full"]["total_ns"] + causes["reclaim"]["total_ns"] + cascades
-assert gc["cost_cpu_ns"] < s["cpu_ns"]
+assert abs(gc["cost_wall_ns"] - (whole + (causes["reclaim"]["total_ns"] + cascades) / 2)) < 2, (causes, gc)
+assert 0 < gc["cost_cpu_ns"] <= causes["full"]["total_ns"] + causes["reclaim"]["total_ns"] + cascades, (causes, gc)
+assert gc["cost_cpu_ns"] < s["cpu_ns"], (causes, gc, s["cpu_ns"])
 # each thread of the two either stops the world or is stopped
-assert 0 < causes["stopped"]["count"] <= causes["stop"]["count"] and "examined" not in causes["stopped"]
+stopped = causes.get("stopped", {"count": 0})
+assert stopped["count"] <= causes["stop"]["count"] and "examined" not in stopped, causes
 PY
+        # A thread whose processor comes so late that the other has done all its work by then was never stopped: that is rare.
+        if grep -q '"stopped":' samples; then
+            stopped=1
+            break
+        fi
+    done
+    [ "$stopped" -eq 1 ]
 }
 
 @test "--pauses writes every pause of the measured phase" {

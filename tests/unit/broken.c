@@ -3,6 +3,7 @@
 // links: $(ALLOC_C)
 #include "../../bench/child_check.c"
 #include "../../bench/child_checks.c"
+#include "../../bench/child_checks_threads.c"
 
 #include <fcntl.h>
 #include <malloc.h>

@@ -9,7 +9,8 @@
  *
  * Freed mappings are kept for the next request, which takes the one that fits best: a smaller one is grown, a larger
  * one serves whole if what is spare in it may be kept, else it is cut. What is kept, in the cache or spare in blocks, is
- * resident, so it may not be much: an eighth of what is live and 8 MiB, and what was let go too soon before. */
+ * resident, so it may not be much: an eighth of what is live and 16 MiB, and what was let go too soon before. (One block
+ * of 10 MiB that comes and goes unkept is 2,500 page faults each time: a sixth of the time of mstress.) */
 #include "pools.h"
 
 #include <stdlib.h>
@@ -126,7 +127,7 @@ static uint64_t huge_budget(struct pools *in)
     uint64_t most = POOLS_BREATH / 2 + in->huge_bytes / 4;
     if (in->huge_regret > most)
         in->huge_regret = most;
-    return 8 * (uint64_t)POOLS_KEEP + in->huge_bytes / 8 + in->huge_regret;
+    return 16 * (uint64_t)POOLS_KEEP + in->huge_bytes / 8 + in->huge_regret;
 }
 
 static uint64_t huge_kept(const struct pools *in)

@@ -9,7 +9,7 @@
  *
  * Freed mappings are kept for the next request, which takes the one that fits best: a smaller one is grown, a larger
  * one serves whole if what is spare in it may be kept, else it is cut. What is kept, in the cache or spare in blocks, is
- * resident, so it may not be much: an eighth of what is live and 16 MiB, and what was let go too soon before. (One block
+ * resident, so it may not be much: an eighth of what is live and 12 MiB, and what was let go too soon before. (One block
  * of 10 MiB that comes and goes unkept is 2,500 page faults each time: a sixth of the time of mstress.) */
 #include "pools.h"
 
@@ -109,25 +109,23 @@ void pools_aligned_free(struct pools *in, void *p)
     os_unmap(&in->account, p, bytes);
 }
 
-/* What may be kept. Memory that was let go and asked for again within HUGE_REGRET_NS was let go too soon: the budget
- * grows by as much, up to a quarter of what is live and half of POOLS_BREATH, and falls by half in each such time (as
+/* What may be kept. Memory that was let go and asked for again within POOLS_REGRET_NS was let go too soon: the budget
+ * grows by as much, up to a quarter of what is live and 2 MiB, and falls by half in each such time (as
  * span.c does it). With huge_lock. */
-#define HUGE_REGRET_NS ((uint64_t)100000000)
-
 static uint64_t huge_budget(struct pools *in)
 {
     if (in->huge_regret || in->huge_gone_lately) {
-        uint64_t now = os_now_ns(), periods = (now - in->huge_regret_ns) / HUGE_REGRET_NS;
+        uint64_t now = os_now_ns(), periods = (now - in->huge_regret_ns) / POOLS_REGRET_NS;
         if (periods) {
             in->huge_regret = periods < 32 ? in->huge_regret >> periods : 0;
             in->huge_gone_lately = 0;
             in->huge_regret_ns = now;
         }
     }
-    uint64_t most = POOLS_BREATH / 2 + in->huge_bytes / 4;
+    uint64_t most = 2 * (uint64_t)POOLS_KEEP + in->huge_bytes / 4;
     if (in->huge_regret > most)
         in->huge_regret = most;
-    return 16 * (uint64_t)POOLS_KEEP + in->huge_bytes / 8 + in->huge_regret;
+    return 12 * (uint64_t)POOLS_KEEP + in->huge_bytes / 8 + in->huge_regret;
 }
 
 static uint64_t huge_kept(const struct pools *in)

@@ -78,6 +78,7 @@
 #define POOLS_KEEP          ((int64_t)1 << 20) /* bytes that a heap, and the instance, hold without a reason */
 #define POOLS_BREATH \
     ((uint64_t)8 << 20) /* and as much again if it was missed lately, however little is live */
+#define POOLS_REGRET_NS ((uint64_t)1000000000) /* lately: within a second */
 
 #define POOLS_CLASS_LARGE 254u
 #define POOLS_CLASS_HUGE  255u

@@ -6,8 +6,8 @@
  * ones.
  *
  * Free slices that have been written (dirty) stay resident up to an eighth of the slices in use,
- * POOLS_KEEP and what was purged too soon before; the free that exceeds it purges down to half, the segment that has been dirty longest first.
- * One empty segment is kept, others are unmapped at once. */
+ * POOLS_KEEP and what was purged too soon before; the free that exceeds it purges down to SPAN_STEP below it, the segment
+ * that has been dirty longest first. One empty segment is kept, others are unmapped when nothing dirty is in them. */
 #include "pools.h"
 
 #include <string.h>
@@ -214,6 +214,10 @@ static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first
 
 /* --- giving memory back ------------------------------------------------------------------------------------ */
 
+/* A purge leaves so many slices less than the budget allows, so that the next is not due at once. No more: a program that
+ * breathes asks for the rest again. */
+#define SPAN_STEP (POOLS_KEEP / 2 / POOLS_SLICE)
+
 static uint64_t span_budget(const struct pools *in)
 {
     uint64_t most = POOLS_BREATH / POOLS_SLICE + in->active_slices / 2;
@@ -221,15 +225,13 @@ static uint64_t span_budget(const struct pools *in)
            (in->regretted_slices < most ? in->regretted_slices : most);
 }
 
-/* Purged memory that is asked for again within SPAN_REGRET_NS was purged too soon: the budget grows by as much,
+/* Purged memory that is asked for again within POOLS_REGRET_NS was purged too soon: the budget grows by as much,
  * up to what was in use at the most, and falls by half in each such time without regret. So a program that breathes
  * faster than that keeps its memory. Of all this, what counts is at most half of what is in use and POOLS_BREATH: a
  * program that drains for good gives the rest back at once, without a call that would come later. */
-#define SPAN_REGRET_NS ((uint64_t)100000000)
-
 static void span_regret_decay(struct pools *in)
 {
-    uint64_t now = os_now_ns(), periods = (now - in->regret_ns) / SPAN_REGRET_NS;
+    uint64_t now = os_now_ns(), periods = (now - in->regret_ns) / POOLS_REGRET_NS;
     if (!periods)
         return;
     in->regret_ns = now;
@@ -249,11 +251,12 @@ static void span_regret(struct pools *in, uint64_t slices)
 }
 
 /* With span_lock, which it lets go meanwhile: purges up to `need` dirty slices of the segment that is dirty
- * longest, from its end; an empty segment is unmapped, unless it is the only one. */
+ * longest, from its end; an empty segment of no more is unmapped, unless it is the only one. */
 static void span_purge_some(struct pools *in, uint64_t need)
 {
     struct pools_segment *s = in->dirty;
-    if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES && in->empty_segments > 1) {
+    if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES && in->empty_segments > 1 &&
+        s->dirty_count <= need) {
         in->purged_lately += s->dirty_count;
         span_segment_remove(in, s);
         pthread_mutex_unlock(&in->span_lock);
@@ -292,8 +295,8 @@ static void span_purge_some(struct pools *in, uint64_t need)
 static void span_trim(struct pools *in)
 {
     span_regret_decay(in);
-    for (uint64_t budget; in->dirty && in->dirty_slices > (budget = span_budget(in)) / 2;)
-        span_purge_some(in, in->dirty_slices - budget / 2);
+    for (uint64_t low; in->dirty && in->dirty_slices > (low = span_budget(in) - SPAN_STEP);)
+        span_purge_some(in, in->dirty_slices - low);
     /* Clean empty segments cost a header each. Those that are not empty can be among them: bounded tries. */
     unsigned tries = 16;
     for (struct pools_segment *s = in->bucket[7]; s && in->empty_segments > 1 && tries--; s = s->next)

@@ -157,6 +157,8 @@ static void child_read_cell(int argc, char **argv)
     if (child.cell.threads < 1 || child.cell.threads > CHILD_THREADS_MAX || !child.cell.alloc.depth ||
         child.cell.process >= child.cell.processes)
         child_bad("a worker's threads, processes or allocator are missing");
+    if (child.cell.processes > 1)
+        say_whole_distributions();
     child_set_workload(workload, level);
     if (child.cell.latency_every == 0)
         child.cell.latency_every = UINT32_MAX;

@@ -47,6 +47,11 @@ struct child_cell {
 void say_integer(const char *key, uint64_t value);
 void say_real(const char *key, double value);
 void say_text(const char *key, const char *value);
+/* PREFIX.p50_UNIT and so on for each of the points (HIST_P50 | ...), PREFIX.max_UNIT; the whole histogram for the front, when
+ * several processes make the sample. Nothing of an empty one. */
+struct hist;
+void say_distribution(const char *prefix, const char *unit, const struct hist *h, unsigned points);
+void say_whole_distributions(void); /* from here on: there are several processes */
 /* Announces a phase and waits for the front's answer. */
 void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable);
 /* Reports why the sample is not ok and exits. status is one of the sample's. */
@@ -63,7 +68,6 @@ void probe_begin(void); /* main thread, all others waiting */
 void probe_end(void);
 uint64_t probe_report(const struct child_cell *cell); /* returns cpu_ns */
 
-struct hist;
 void say_latency(const char *op, const struct hist *h);
 
 /* child_metered.c: gives the sample its request(). */

@@ -130,13 +130,8 @@ static void object_say_reclaim(const struct workload_sample *s)
     }
     say_integer("gc.reclaim.count", hist_count(&ns));
     say_integer("gc.reclaim.waiting", waiting);
-    if (!hist_count(&ns))
-        return;
-    say_integer("gc.reclaim.p50_ns", hist_quantile_ns(&ns, 500000));
-    say_integer("gc.reclaim.p99_ns", hist_quantile_ns(&ns, 990000));
-    say_integer("gc.reclaim.max_ns", ns.max_ns);
-    say_integer("gc.reclaim.p50_objects", hist_quantile_ns(&objects, 500000));
-    say_integer("gc.reclaim.max_objects", objects.max_ns);
+    say_distribution("gc.reclaim", "ns", &ns, HIST_P50 | HIST_P99);
+    say_distribution("gc.reclaim", "objects", &objects, HIST_P50);
 }
 
 void object_end_measured(const struct workload_sample *s)

@@ -91,7 +91,7 @@ static bool pauses_is_waiting(unsigned cause)
 
 static void pauses_say_causes(const struct pause_log *all)
 {
-    char key[128];
+    char key[128], prefix[96];
     for (unsigned c = 0; c < PAUSE_CAUSES; c++) {
         const struct pause_log_cause *of = &all->cause[c];
         const char *name = pause_cause_names[c];
@@ -99,9 +99,7 @@ static void pauses_say_causes(const struct pause_log *all)
             continue;
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.count", name), hist_count(&of->ns));
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.total_ns", name), of->ns.sum_ns);
-        say_integer(SAY_KEY(key, "pauses.by_cause.%s.p50_ns", name), hist_quantile_ns(&of->ns, 500000));
-        say_integer(SAY_KEY(key, "pauses.by_cause.%s.p99_ns", name), hist_quantile_ns(&of->ns, 990000));
-        say_integer(SAY_KEY(key, "pauses.by_cause.%s.max_ns", name), of->ns.max_ns);
+        say_distribution(SAY_KEY(prefix, "pauses.by_cause.%s", name), "ns", &of->ns, HIST_P50 | HIST_P99);
         if (pauses_is_waiting(c))
             continue; /* no objects */
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.examined", name), of->examined);
@@ -235,12 +233,7 @@ void pauses_report(const struct pauses_run *run)
     say_integer("pauses.total_ns", all->all.sum_ns);
     if (all->dropped)
         say_integer("pauses.dropped", all->dropped);
-    if (hist_count(&all->all)) {
-        say_integer("pauses.p50_ns", hist_quantile_ns(&all->all, 500000));
-        say_integer("pauses.p99_ns", hist_quantile_ns(&all->all, 990000));
-        say_integer("pauses.p99_9_ns", hist_quantile_ns(&all->all, 999000));
-        say_integer("pauses.max_ns", all->all.max_ns);
-    }
+    say_distribution("pauses", "ns", &all->all, HIST_P50 | HIST_P99 | HIST_P99_9);
     pauses_say_causes(all);
     pauses_say_cost(all, run);
     pauses_say_timeline();

@@ -109,21 +109,12 @@ void probe_end(void)
 
 void say_latency(const char *op, const struct hist *h)
 {
-    static const struct {
-        const char *name;
-        uint32_t ppm;
-    } points[] = {{"p50_ns", 500000},
-                  {"p90_ns", 900000},
-                  {"p99_ns", 990000},
-                  {"p99_9_ns", 999000},
-                  {"p99_99_ns", 999900}};
-    char key[128];
+    char prefix[96], key[128];
     if (hist_count(h) == 0)
         return;
     say_integer(SAY_KEY(key, "latency.%s.count", op), hist_count(h));
-    for (unsigned i = 0; i < sizeof points / sizeof *points; i++)
-        say_integer(SAY_KEY(key, "latency.%s.%s", op, points[i].name), hist_quantile_ns(h, points[i].ppm));
-    say_integer(SAY_KEY(key, "latency.%s.max_ns", op), h->max_ns);
+    say_distribution(SAY_KEY(prefix, "latency.%s", op), "ns", h,
+                     HIST_P50 | HIST_P90 | HIST_P99 | HIST_P99_9 | HIST_P99_99);
     say_integer(SAY_KEY(key, "latency.%s.control_p50_ns", op), probe.control_p50_ns);
 }
 

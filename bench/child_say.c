@@ -1,5 +1,6 @@
 /* child_say.c: a worker's half of protocol.h. */
 #include "child.h"
+#include "hist.h"
 #include "protocol.h"
 
 #include <errno.h>
@@ -41,6 +42,41 @@ void say_text(const char *key, const char *value)
         clean[n] = value[n] == '\n' || value[n] == '"' ? ' ' : value[n];
     clean[n] = '\0';
     say_line(line, snprintf(line, sizeof line, "set %s \"%s\"\n", key, clean));
+}
+
+static bool say_whole;
+
+void say_whole_distributions(void)
+{
+    say_whole = true;
+}
+
+static void say_histogram(const char *prefix, const char *unit, const struct hist *h)
+{
+    char line[PROTOCOL_LINE_MAX];
+    for (unsigned i = 0; i < HIST_COUNTS;) {
+        int n = snprintf(line, sizeof line, "hist %s %s %llu", prefix, unit, (unsigned long long)h->max_ns);
+        for (; i < HIST_COUNTS && n < PROTOCOL_LINE_MAX - 64; i++)
+            if (h->counts[i])
+                n += snprintf(line + n, sizeof line - (size_t)n, " %u:%llu", i,
+                              (unsigned long long)h->counts[i]);
+        line[n++] = '\n';
+        say_line(line, n);
+    }
+}
+
+void say_distribution(const char *prefix, const char *unit, const struct hist *h, unsigned points)
+{
+    char key[160];
+    if (!hist_count(h))
+        return;
+    for (unsigned i = 0; i < HIST_POINTS; i++)
+        if (points >> i & 1)
+            say_integer(SAY_KEY(key, "%s.%s_%s", prefix, hist_points[i].name, unit),
+                        hist_quantile_ns(h, hist_points[i].ppm));
+    say_integer(SAY_KEY(key, "%s.max_%s", prefix, unit), h->max_ns);
+    if (say_whole)
+        say_histogram(prefix, unit, h);
 }
 
 void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable)

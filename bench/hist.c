@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+const struct hist_point hist_points[HIST_POINTS] = {
+    {"p50", 500000}, {"p90", 900000}, {"p99", 990000}, {"p99_9", 999000}, {"p99_99", 999900}};
+
 void hist_clear(struct hist *h)
 {
     memset(h, 0, sizeof *h);

@@ -1,70 +1,28 @@
 /* spawn.c: see spawn.h. The loop is one poll over the workers' pipes with a time-out at the next reading of their
  * memory. With several processes a phase is reached when all have reached it; only then are they answered. */
-#include "spawn.h"
+#include "spawn_parts.h"
 
-#include "env.h"
 #include "library.h"
-#include "measure.h"
 #include "paths.h"
-#include "protocol.h"
 #include "sha256.h"
 
 #include "../alloc/os.h"
-#include "../workloads/gauge.h"
-#include "../workloads/rng.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SPAWN_STEP_NS    4000000u /* first step of the timeline; it doubles as a sample grows long */
-#define SPAWN_STDERR_MAX 2000     /* the last bytes of what a worker wrote there, for the reason */
-#define SPAWN_PAD_MAX    4096
+#define SPAWN_STEP_NS 4000000u /* first step of the timeline; it doubles as a sample grows long */
 
 volatile sig_atomic_t spawn_interrupted;
 
-enum spawn_phase { PHASE_START, PHASE_BASELINE, PHASE_BEGIN, PHASE_PEAK, PHASE_DRAINED, PHASE_EXIT, PHASES };
 static const char *const spawn_phase_names[PHASES] = {"start", "baseline", "begin",
                                                       "peak",  "drained",  "exit"};
-
-struct spawn_child {
-    pid_t pid;
-    int say, go, errors, statm, page;
-    struct gauge *gauge;
-    enum spawn_phase phase;
-    uint64_t live_requested, live_usable;
-    bool ended;
-    int wait_status;
-    unsigned lines;
-    char line[PROTOCOL_LINE_MAX + 1];
-    size_t line_bytes;
-    char tail[SPAWN_STDERR_MAX + 1];
-    size_t tail_bytes;
-    struct record *said; /* of the second and further processes; the first writes into the sample itself */
-};
-
-struct spawn {
-    const struct cell *cell;
-    const struct spawn_limits *limits;
-    struct record *sample;
-    struct spawn_child child[CELL_PROCESSES_MAX];
-    unsigned children;
-    struct measure measure;
-    enum spawn_phase phase;
-    uint64_t started_ns, drained_ns;
-    struct env_state before; /* of the machine, when the measured phase began */
-    bool settling;           /* watching memory go back after the drain */
-    char status[32], reason[4096];
-    char library[PATH_MAX];
-};
 
 /* The first word wins: what comes after a failure is its consequence. */
 __attribute__((format(printf, 3, 4))) static void spawn_status(struct spawn *s, const char *status,
@@ -79,148 +37,9 @@ __attribute__((format(printf, 3, 4))) static void spawn_status(struct spawn *s, 
     va_end(args);
 }
 
-/* --- starting a worker ---------------------------------------------------------------------------------- */
-
-/* The environment of ours without LD_PRELOAD, with the library of the cell and padding of a random length: the size of the
- * environment shifts the stack (Mytkowicz et al., ASPLOS'09). */
-static char **spawn_environment(const struct spawn *s, uint64_t seed)
-{
-    extern char **environ;
-    static char pad[SPAWN_PAD_MAX + 32], preload[PATH_MAX + 16];
-    size_t n = 0, out = 0;
-    while (environ[n])
-        n++;
-    char **env = calloc(n + 3, sizeof *env);
-    if (!env)
-        return NULL;
-    for (size_t i = 0; i < n; i++)
-        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0)
-            env[out++] = environ[i];
-    if (s->library[0]) {
-        snprintf(preload, sizeof preload, "LD_PRELOAD=%s", s->library);
-        env[out++] = preload;
-    }
-    int length = snprintf(pad, sizeof pad, "HEAPGAUGE_PAD=");
-    memset(pad + length, 'x', rng_mix(seed) % SPAWN_PAD_MAX);
-    pad[(size_t)length + rng_mix(seed) % SPAWN_PAD_MAX] = '\0';
-    env[out] = pad;
-    return env;
-}
-
-struct spawn_words {
-    char text[20][8192];
-    char *argv[22];
-    unsigned n;
-};
-
-static __attribute__((format(printf, 2, 3))) void spawn_word(struct spawn_words *w, const char *format, ...)
-{
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(w->text[w->n], sizeof w->text[w->n], format, ap);
-    va_end(ap);
-    w->argv[w->n] = w->text[w->n];
-    w->argv[++w->n] = NULL;
-}
-
-static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
-{
-    static struct spawn_words words;
-    struct spawn_words *w = &words;
-    const struct cell *c = s->cell;
-    const struct spawn_limits *l = s->limits;
-    struct place_plan plan = c->plan;
-    char cpus[sizeof w->text[0] - 8];
-    if (plan.count) { /* this process's share of the plan */
-        memmove(plan.cpu, plan.cpu + (size_t)index * c->threads, c->threads * sizeof *plan.cpu);
-        plan.count = c->threads;
-    }
-    w->n = 0;
-    spawn_word(w, "%s", worker);
-    spawn_word(w, "workload=%s", c->workload_text);
-    spawn_word(w, "level=%s", c->workload->level == LEVEL_OBJECT ? "object" : "alloc");
-    spawn_word(w, "alloc=%s", c->alloc.text);
-    spawn_word(w, "threads=%u", c->threads);
-    spawn_word(w, "process=%u/%u", index, c->processes);
-    spawn_word(w, "seed=%llu", (unsigned long long)seed);
-    spawn_word(w, "latency=%u", l->latency_every);
-    if (c->gc) {
-        spawn_word(w, "gc=%s", c->gc_text);
-        spawn_word(w, "rc=%s", c->rc_text);
-    }
-    if (plan.count && place_format(&plan, cpus, sizeof cpus) == 0)
-        spawn_word(w, "cpus=%s", cpus);
-    if (plan.memory_node >= 0)
-        spawn_word(w, "node=%d", plan.memory_node);
-    if (s->library[0])
-        spawn_word(w, "library=%s", s->library);
-    if (l->heapmap)
-        spawn_word(w, "heapmap=%s", l->heapmap);
-    if (l->pauses)
-        spawn_word(w, "pauses=%s", l->pauses);
-    if (l->oracle)
-        spawn_word(w, "oracle=%llu", (unsigned long long)l->oracle);
-    if (l->heap_snapshot)
-        spawn_word(w, "heap_snapshot=%s", l->heap_snapshot);
-    if (c->census)
-        spawn_word(w, "census=1");
-    return w->argv;
-}
-
-/* In the child of fork: moves the descriptors to their places and becomes the worker. */
-static _Noreturn void spawn_become(char **argv, char **env, int say, int go, int page, int errors)
-{
-    /* First out of the way of the places themselves. */
-    int from[] = {fcntl(say, F_DUPFD, 64), fcntl(go, F_DUPFD, 64), fcntl(page, F_DUPFD, 64),
-                  fcntl(errors, F_DUPFD, 64)};
-    int null = open("/dev/null", O_RDWR);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(from[3], 2) < 0 ||
-        dup2(from[0], HG_FD_SAY) < 0 || dup2(from[1], HG_FD_GO) < 0 || dup2(from[2], HG_FD_PAGE) < 0)
-        _exit(126);
-    close_range(HG_FD_PAGE + 1, ~0u, 0);
-    execve(argv[0], argv, env);
-    dprintf(2, "cannot start %s: %s\n", argv[0], strerror(errno));
-    _exit(127);
-}
-
-static int spawn_start(struct spawn *s, unsigned index, const char *worker, uint64_t seed, struct message *m)
-{
-    struct spawn_child *c = &s->child[index];
-    int say[2] = {-1, -1}, go[2] = {-1, -1}, errors[2] = {-1, -1};
-    memset(c, 0, sizeof *c);
-    c->page = memfd_create("heapgauge", MFD_CLOEXEC);
-    if (c->page < 0 || ftruncate(c->page, sizeof(struct gauge)) != 0 || pipe2(say, O_CLOEXEC) != 0 ||
-        pipe2(go, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0 ||
-        !(c->gauge = os_map_file(c->page, sizeof(struct gauge), true)))
-        return message_set(m, -errno, "cannot make a worker's pipes: %s", strerror(errno));
-    char **env = spawn_environment(s, seed);
-    char **argv = spawn_arguments(s, worker, index, seed);
-    if (!env)
-        return message_set(m, -ENOMEM, "no memory for a worker's environment");
-    c->pid = fork();
-    if (c->pid == 0)
-        spawn_become(argv, env, say[1], go[0], c->page, errors[1]);
-    int err = errno;
-    free(env);
-    close(say[1]);
-    close(go[0]);
-    close(errors[1]);
-    c->say = say[0];
-    c->go = go[1];
-    c->errors = errors[0];
-    if (c->pid < 0)
-        return message_set(m, -err, "cannot start a worker: %s", strerror(err));
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)c->pid);
-    c->statm = open(path, O_RDONLY | O_CLOEXEC);
-    fcntl(c->say, F_SETFL, O_NONBLOCK);
-    fcntl(c->errors, F_SETFL, O_NONBLOCK);
-    return 0;
-}
-
 /* --- what a worker says --------------------------------------------------------------------------------- */
 
-static void spawn_set(struct spawn_child *c, struct record *into, char *text)
+static void spawn_set(struct record *into, char *text)
 {
     char *value = strchr(text, ' ');
     if (!value)
@@ -239,7 +58,6 @@ static void spawn_set(struct spawn_child *c, struct record *into, char *text)
         record_set_integer(into, text, (int64_t)u);
     else
         record_set_real(into, text, strtod(value, &end));
-    (void)c;
 }
 
 static void spawn_line(struct spawn *s, struct spawn_child *c, char *line)
@@ -249,7 +67,10 @@ static void spawn_line(struct spawn *s, struct spawn_child *c, char *line)
         return;
     }
     if (strncmp(line, "set ", 4) == 0) {
-        spawn_set(c, c->said ? c->said : s->sample, line + 4);
+        spawn_set(c->said ? c->said : s->sample, line + 4);
+    } else if (strncmp(line, "hist ", 5) == 0) {
+        if (!combine_hist(&s->combine, line + 5))
+            spawn_status(s, "crash", "the worker said a histogram that is none");
     } else if (strncmp(line, "phase ", 6) == 0) {
         char name[16];
         unsigned long long requested, usable;
@@ -535,64 +356,14 @@ static void spawn_loop(struct spawn *s)
 
 /* --- the sample ------------------------------------------------------------------------------------------ */
 
-/* The processes' parts of a figure, added up; one that is missing in any stays as it is in the first. */
-static void spawn_add_up(struct spawn *s, const char *key)
-{
-    int64_t sum, part;
-    bool all = record_integer(s->sample, key, &sum);
-    for (unsigned i = 1; i < s->children && all; i++, sum += part)
-        all = record_integer(s->child[i].said, key, &part);
-    if (all)
-        record_set_integer(s->sample, key, sum);
-}
-
-/* Of a process's record: its checksum, or false. */
-static bool spawn_checksum(const struct record *said, uint64_t *sum)
-{
-    const char *text = record_text(said, "checksum");
-    char *end;
-    *sum = text ? strtoull(text, &end, 16) : 0;
-    return text && *text && *end == '\0';
-}
-
-/* Several processes make one sample: work, checksums, faults and switches add up; it lasts from the first that begins to the last
- * that ends. What else a process says (latency, pauses, gc ...) is the first one's. */
 static void spawn_combine(struct spawn *s)
 {
-    static const char *const sums[] = {"ops",
-                                       "cpu_ns",
-                                       "os.minor_faults",
-                                       "os.major_faults",
-                                       "os.voluntary_switches",
-                                       "os.involuntary_switches"};
-    int64_t start, end, a, b;
-    uint64_t checksum, part;
-    double ops;
-    char text[32];
-    if (s->children < 2)
-        return;
-    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
-        spawn_add_up(s, sums[i]);
-    bool timed = record_integer(s->sample, "probe.start_ns", &start) &&
-                 record_integer(s->sample, "probe.end_ns", &end),
-         summed = spawn_checksum(s->sample, &checksum);
-    for (unsigned i = 1; i < s->children; i++) {
-        const struct record *said = s->child[i].said;
-        timed =
-            timed && record_integer(said, "probe.start_ns", &a) && record_integer(said, "probe.end_ns", &b);
-        start = timed && a < start ? a : start;
-        end = timed && b > end ? b : end;
-        summed = summed && spawn_checksum(said, &part);
-        checksum += summed ? part : 0;
-    }
-    if (summed) {
-        snprintf(text, sizeof text, "%016llx", (unsigned long long)checksum);
-        record_set_text(s->sample, "checksum", text);
-    }
-    if (!timed || end <= start || !record_number(s->sample, "ops", &ops))
-        return;
-    record_set_integer(s->sample, "wall_ns", end - start);
-    record_set_real(s->sample, "ops_per_s", ops * 1e9 / (double)(end - start));
+    struct record *said[CELL_PROCESSES_MAX];
+    for (unsigned i = 1; i < s->children; i++)
+        said[i - 1] = s->child[i].said;
+    if (s->children > 1)
+        combine_records(&s->combine, s->sample, said, s->children - 1);
+    combine_free(&s->combine);
 }
 
 /* A census is said as far as there is something to say: nothing that grew is an empty list, no leak a null. */

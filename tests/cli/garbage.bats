@@ -190,6 +190,23 @@ assert s["pauses"]["by_cause"]["reclaim"]["freed"] == freed > 1000, s["gc"]'
     done
 }
 
+@test "processes side by side: what the collectors of all did is in one record" {
+    sample cycles:ops=40k,length=5,live=100 gil generational --parallel 1x1,1x2
+    python3 - <<'PY'
+import json
+one, two = sorted((json.loads(line) for line in open("samples")), key=lambda s: s["cell"]["processes"])
+assert one["status"] == two["status"] == "ok" and two["cell"]["processes"] == 2
+for key in ("allocated", "freed_by_gc"):
+    a, b = one["gc"][key], two["gc"][key]
+    assert 0.9 < b / a < 1.1, (key, a, b) # the same work, dealt out
+pauses, gc = two["pauses"], two["gc"]
+assert pauses["by_cause"]["young"]["count"] == gc["generations"][0]["collections"] > 0, (pauses["by_cause"], gc["generations"])
+assert sum(c["count"] for c in pauses["by_cause"].values()) == pauses["count"]
+assert pauses["p50_ns"] <= pauses["p99_ns"] <= pauses["max_ns"] == max(c["max_ns"] for c in pauses["by_cause"].values())
+assert abs(gc["references_per_object"] - gc["references"] / gc["allocated"]) < 1e-9
+PY
+}
+
 @test "--pauses writes every pause of the measured phase" {
     "$hg" run --workload cycles:ops=10k,length=5,live=100 --rc gil --gc generational --settle 0s --json --pauses p.csv >samples
     python3 - <<'PY'

@@ -54,6 +54,24 @@ s = json.loads(open("samples").read())
 assert s["status"] == "ok" and s["ops"] == 60000 and s["cell"]["processes"] == 3, s'
 }
 
+@test "processes side by side: counts and bytes add up, ratios stay" {
+    for n in 1 2; do
+        "$hg" run --workload churn:ops=200k,live=20k --alloc pools --processes $n --latency 7 --settle 0s --json
+    done >samples
+    python3 -c '
+import json
+one, two = (json.loads(line) for line in open("samples"))
+for key in ("count",):
+    a, b = (s["latency"]["malloc"][key] for s in (one, two))
+    assert 1.9 < b / a < 2.1, (key, a, b)
+for key in ("held_bytes", "peak_live_requested_bytes", "peak_live_usable_bytes"):
+    a, b = (s["memory"][key] for s in (one, two))
+    assert 1.8 < b / a < 2.2, (key, a, b)
+for key in ("internal", "external", "residency"):
+    a, b = (s["fragmentation"][key] for s in (one, two))
+    assert abs(b - a) < 0.1 * max(a, 0.1), (key, a, b)'
+}
+
 @test "unknown workload: the nearest is named" {
     refused run --workload chrun
     [[ "$stderr" == *"'chrun'"*"'churn'"* ]]

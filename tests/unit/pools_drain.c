@@ -109,6 +109,26 @@ static void test_drain_of_breathing(void **state)
         fail_msg("%zu KiB stay resident", kept >> 10);
 }
 
+/* What goes over the budget is given back, and little more: the rest may be asked for again. */
+static void test_drain_in_steps(void **state)
+{
+    (void)state;
+    static char *p[2 * TURN_BLOCKS];
+    for (unsigned i = 0; i < 2 * TURN_BLOCKS; i++)
+        memset(p[i] = get(16000), 1, 16000);
+    uint64_t calls = figure("heap.purge_calls"), most = 0;
+    for (unsigned i = 0; i < 2 * TURN_BLOCKS; i++) {
+        uint64_t purged = figure("heap.purged_bytes");
+        put(p[i]);
+        purged = figure("heap.purged_bytes") - purged;
+        if (i < TURN_BLOCKS && purged > most)
+            most = purged;
+    }
+    assert_true(figure("heap.purge_calls") > calls + 20);
+    if (most > (size_t)3 << 20) /* half a MiB, and the runs that one call may bring back */
+        fail_msg("%zu KiB are given back at once", (size_t)most >> 10);
+}
+
 /* --- huge blocks ------------------------------------------------------------------------------------------ */
 
 #define HUGE_BLOCKS 12u
@@ -139,6 +159,18 @@ static void test_drain_of_huge(void **state)
     assert_true(figure("heap.huge_cached_bytes") <= (size_t)14 << 20);
 }
 
+/* A block of 10 MiB that comes and goes is faulted in once. */
+static void test_huge_kept(void **state)
+{
+    (void)state;
+    put(get((size_t)10 << 20));
+    uint64_t maps = figure("heap.map_calls"), unmaps = figure("heap.unmap_calls");
+    for (unsigned i = 0; i < 10; i++)
+        put(get((size_t)10 << 20));
+    assert_int_equal(figure("heap.map_calls"), maps);
+    assert_int_equal(figure("heap.unmap_calls"), unmaps);
+}
+
 /* A kept mapping serves smaller requests whole, and what is spare in it is there to grow into. */
 static void test_huge_spare(void **state)
 {
@@ -165,8 +197,8 @@ static void test_huge_spare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_drain),         T(test_drain_of_idle), T(test_drain_of_dead), T(test_drain_of_breathing),
-        T(test_drain_of_huge), T(test_huge_spare),
+        T(test_drain),          T(test_drain_of_idle), T(test_drain_of_dead), T(test_drain_of_breathing),
+        T(test_drain_in_steps), T(test_drain_of_huge), T(test_huge_kept),     T(test_huge_spare),
     };
     return cmocka_run_group_tests_name("pools_drain", tests, NULL, NULL);
 }

@@ -305,7 +305,7 @@ const struct workload workload_message_buffer = {.name = "message-buffer",
 #define COLLECT_NODES 21
 
 /* So many full collections, each behind what `before` makes of it and timed alone. */
-static void collections_run(struct workload_thread *t, uint64_t ops, bool before(struct workload_thread *t))
+static void collections_run(struct workload_thread *t, uint64_t ops, bool before(struct workload_thread *))
 {
     struct object_thread *own = t->state;
     uint64_t done = 0;

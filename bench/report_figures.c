@@ -250,9 +250,14 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
     plot_number(p, "SPAN", span);
     plot_array(p, "ROW", rows);
     plot_array(p, "COLUMN", columns);
-    for (size_t i = 0; i < columns; i++)
-        plot_array_text(p, "COLUMN", i + 1, figure_short_label(column[i]));
     size_t longest = 8;
+    for (size_t i = 0; i < columns; i++) {
+        const char *label = figure_short_label(column[i]);
+        plot_array_text(p, "COLUMN", i + 1, label);
+        longest = strlen(label) > longest ? strlen(label) : longest;
+    }
+    plot_number(p, "COLUMN_CHARS", (double)longest);
+    longest = 8;
     for (size_t w = 0; w < d->works; w++) {
         char label[80];
         if (!row_of_work[w])

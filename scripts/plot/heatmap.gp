@@ -1,8 +1,9 @@
 # heatmap: throughput over the baseline's, every workload and allocator; in brackets where it is not sure
-# Settings: NAME TITLE0 COLUMNS ROWS CHARS SPAN ROW[] COLUMN[]; data: column row log2-ratio label
+# Settings: NAME TITLE0 COLUMNS ROWS CHARS COLUMN_CHARS SPAN ROW[] COLUMN[]; data: column row log2-ratio label
 do for [T in "svg pngcairo"] {
     W = 60 + 9 * CHARS + 74 * COLUMNS
-    H = 150 + 30 * ROWS
+    BOTTOM = 40 + 6 * COLUMN_CHARS # the labels lean
+    H = 52 + BOTTOM + 30 * ROWS
     if (T eq "svg") { set terminal svg size W,H font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 2*W,2*H font "sans,13" fontscale 2 linewidth 2 background rgb "white" noenhanced; set output NAME.".png" }
     set title TITLE0
@@ -13,8 +14,8 @@ do for [T in "svg pngcairo"] {
     set cbrange [-SPAN:SPAN]
     set lmargin at screen (30.0 + 9 * CHARS) / W
     set rmargin at screen 1 - 20.0 / W
-    set tmargin at screen 1 - 36.0 / H
-    set bmargin at screen 100.0 / H
+    set tmargin at screen 1 - 52.0 / H
+    set bmargin at screen 1.0 * BOTTOM / H
     set xrange [0.5:COLUMNS+0.5]
     set yrange [ROWS+0.5:0.5]
     set xtics scale 0 rotate by 35 right ("" 0)

@@ -25,7 +25,7 @@ do for [T in "svg pngcairo"] {
     set xtics nice(XMAX / 5)
     plot for [i=1:N] NAME.".data" index i-1 using ($2/2):1:($2/2):(0.34) with boxxyerror lc rgb COLOUR[i] notitle, \
          for [i=1:N] NAME.".data" index i-1 using ($3/2):1:($3/2):(0.12) with boxxyerror fs solid 1 noborder lc rgb "#F0E442" notitle, \
-         for [i=1:N] NAME.".data" index i-1 using (label_at($2, $3)):1:(" ".VALUE[i]) with labels left font ",11" textcolor rgb "#000000" notitle
+         for [i=1:N] NAME.".data" index i-1 using (label_at($2, $3)):1:(VALUE[i]) with labels left offset 0.5,0 font ",11" textcolor rgb "#000000" notitle
     set lmargin at screen (360.0 + 9 * CHARS) / W
     set rmargin at screen (580.0 + 9 * CHARS) / W
     do for [i=1:N] { set ytics add ("" i) }
@@ -35,7 +35,7 @@ do for [T in "svg pngcairo"] {
     set arrow 1 from first 1, graph 0 to first 1, graph 1 nohead lc rgb "#888888" dt 2
     plot for [i=1:N] NAME.".data" index i-1 using (shown($4)):1 with points pt 7 ps 0.9 lc rgb COLOUR[i] notitle, \
          for [i=1:N] NAME.".data" index i-1 using (shown($5)):1 with points pt 6 ps 1.3 lw 2 lc rgb COLOUR[i] notitle, \
-         for [i=1:N] NAME.".data" index i-1 using (FMIN + 0.64*(FMAX - FMIN)):1:(FVALUE[i]) with labels left font ",11" notitle
+         for [i=1:N] NAME.".data" index i-1 using (FMIN + 0.6*(FMAX - FMIN)):1:(FVALUE[i]) with labels left font ",11" notitle
     unset arrow 1
     unset multiplot
     set output

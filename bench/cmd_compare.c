@@ -98,6 +98,27 @@ static int compare_prepare_lbo(struct compare *c, int dirs, char **dir, struct m
     return err;
 }
 
+/* The configurations of a run, each once, as far as there is room. */
+static const char *compare_labels(const struct report_data *d, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < d->cells; i++) {
+        const char *label = d->cell[i].label;
+        bool known = false;
+        for (size_t k = 0; k < i && !known; k++)
+            known = strcmp(d->cell[k].label, label) == 0;
+        if (known)
+            continue;
+        if (n + strlen(label) + 6 > size) {
+            snprintf(out + n, size - n, " ...");
+            break;
+        }
+        n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", label);
+    }
+    return out;
+}
+
 static int compare_prepare(struct compare *c, int dirs, char **dir, struct message *m)
 {
     c->fail_above = NAN;
@@ -127,10 +148,18 @@ static int compare_prepare(struct compare *c, int dirs, char **dir, struct messa
     size_t rows = 0;
     for (size_t i = 0; i < c->found.rows; i++)
         rows += !c->found.row[i].control && c->found.row[i].n > 0;
+    if (rows == 0 && c->baseline.chosen) {
+        char there[300];
+        return message_set(
+            m, -EINVAL,
+            "compare: nothing to compare with that baseline: no workload has it beside another "
+            "configuration with %s; there are: %s",
+            c->metric->key, compare_labels(&c->data[0], there, sizeof there));
+    }
     if (rows == 0)
         return message_set(m, -EINVAL,
-                           "compare: nothing to compare: no two configurations of one workload have %s%s",
-                           c->metric->key, c->baseline.chosen ? " and that baseline" : "");
+                           "compare: nothing to compare: no two configurations of one workload have %s",
+                           c->metric->key);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "cmd.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,9 +29,16 @@ int main(int argc, char **argv)
         main_help(stderr);
         return EXIT_BAD_INPUT;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    static char help[] = "--help";
+    bool asks = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;
+    if (asks && argc < 3) {
         main_help(stdout);
         return EXIT_DONE;
+    }
+    if (asks) { /* help VERB is VERB --help */
+        argv[1] = argv[2];
+        argv[2] = help;
+        argv[argc = 3] = NULL;
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("heapgauge %s (%s build)\n", HG_VERSION, HG_MODE);

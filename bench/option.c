@@ -95,7 +95,9 @@ int option_parse(const struct command *command, const struct param *table, void 
         }
         if (row->type == PARAM_FLAG && !value)
             value = set;
-        if (!value && (value = argv[++i]) == NULL)
+        if (!value)
+            value = argv[++i];
+        if (!value || !*value) /* an empty one is a shell variable that is not set */
             return message_set(m, -EINVAL, "%s: --%s needs a value", command->name, name);
         snprintf(owner, sizeof owner, "--%s", name);
         int err = param_set(table, out, owner, row->name, value, m);

@@ -2,6 +2,8 @@
 # shellcheck disable=SC2154 # stderr and its lines are set by run --separate-stderr
 # compare: known truths are found, noise is not; exit statuses; hostile and broken folders.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     hg="$HEAPGAUGE_BUILD/heapgauge"
     dir="$BATS_TEST_TMPDIR/run"
@@ -93,6 +95,13 @@ made() {
     ! grep -Eq '^  system .* (slower|faster)' <<< "$output" || false
     run "$hg" compare "$dir" "$dir.2" --baseline alloc=system
     [ "$status" -eq 2 ]
+}
+
+@test "a baseline that is not there: those that are, are named" {
+    made "$dir" blocks=6 noise=0.01 configs="system=1 pools=1"
+    run --separate-stderr "$hg" compare "$dir" --baseline alloc=pymalloc
+    [ "$status" -eq 2 ] && [ -z "$output" ]
+    [[ "$stderr" == *"there are: "*"system"* && "$stderr" == *pools* ]]
 }
 
 @test "--json: one object and nothing else on standard output" {

@@ -72,6 +72,24 @@ for key in ("internal", "external", "residency"):
     assert abs(b - a) < 0.1 * max(a, 0.1), (key, a, b)'
 }
 
+@test "an empty value is refused: a shell variable that is not set does not become the default" {
+    for option in --alloc --rc --out --threads; do
+        refused run --workload churn "$option" ""
+        [[ "$stderr" == *"$option needs a value"* ]]
+        refused run --workload churn "$option="
+        [[ "$stderr" == *"$option needs a value"* ]]
+    done
+}
+
+@test "help VERB is VERB --help" {
+    refused help rnu
+    [[ "$stderr" == *"'rnu'"*"'run'"* ]]
+    "$hg" help run >one
+    "$hg" run --help >other
+    cmp one other
+    "$hg" help | grep -q 'heapgauge suite'
+}
+
 @test "unknown workload: the nearest is named" {
     refused run --workload chrun
     [[ "$stderr" == *"'chrun'"*"'churn'"* ]]

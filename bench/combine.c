@@ -144,41 +144,36 @@ static enum combine_rule combine_rule(const char *key)
     return RULE_FIRST;
 }
 
-/* The nth other process has this one figure; it goes into what is there of those before it. */
+/* Workers are not trusted: a sum may wrap, but stays defined. */
+static int64_t combine_sum(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+/* A figure of the nth other process goes into what is there of those before it. */
 static void combine_figure(struct record *into, const struct record *said, const char *key, unsigned nth)
 {
     enum combine_rule rule = combine_rule(key);
-    double there, more;
-    int64_t a, b;
+    double there = 0, more;
+    int64_t a = 0, b = 0;
     if (rule == RULE_FIRST || !record_number(said, key, &more))
         return;
-    bool whole = record_integer(said, key, &b);
-    if (!record_number(
-            into, key,
-            &there)) { /* no process before had it: a cause of pauses, a counter of what it did not do */
-        if (whole)
-            record_set_integer(into, key, b);
-        else
-            record_set_real(into, key, more);
-        return;
+    bool known = record_number(into, key, &there); /* else it is of what none before did: a cause of pauses */
+    bool whole = record_integer(said, key, &b) && (!known || record_integer(into, key, &a));
+    if (!known || (rule == RULE_LEAST && more < there) || (rule == RULE_MOST && more > there)) {
+        a = b;
+        there = more;
+    } else if (rule == RULE_SUM) {
+        a = combine_sum(a, b);
+        there += more;
+    } else if (rule == RULE_MEAN) {
+        a += (b - a) / (int64_t)(nth + 1);
+        there += (more - there) / (nth + 1);
     }
-    if (rule == RULE_LEAST || rule == RULE_MOST) {
-        if ((rule == RULE_LEAST) == (more < there) && more != there) {
-            if (whole)
-                record_set_integer(into, key, b);
-            else
-                record_set_real(into, key, more);
-        }
-        return;
-    }
-    if (rule == RULE_SUM && whole && record_integer(into, key, &a))
-        record_set_integer(into, key, a + b);
-    else if (rule == RULE_SUM)
-        record_set_real(into, key, there + more);
-    else if (whole && record_integer(into, key, &a))
-        record_set_integer(into, key, a + (b - a) / (int64_t)(nth + 1));
+    if (whole)
+        record_set_integer(into, key, a);
     else
-        record_set_real(into, key, there + (more - there) / (nth + 1));
+        record_set_real(into, key, there);
 }
 
 /* Of a key of the record itself: it, or what is below it, has any. */
@@ -216,10 +211,10 @@ static void combine_counters(struct record *into, struct record *const *said, un
     const char **names = record_keys(into, "counters");
     for (size_t i = 0; names && names[i]; i++) {
         char key[160];
-        int64_t sum, part;
+        int64_t sum, part = 0;
         snprintf(key, sizeof key, "counters.%s", names[i]);
         bool all = record_integer(into, key, &sum);
-        for (unsigned k = 0; k < count && all; k++, sum += part)
+        for (unsigned k = 0; k < count && all; k++, sum = combine_sum(sum, part))
             all = record_integer(said[k], key, &part);
         if (all)
             record_set_integer(into, key, sum);
@@ -240,7 +235,7 @@ static bool combine_checksum(const struct record *said, uint64_t *sum)
 
 static void combine_checksums(struct record *into, struct record *const *said, unsigned count)
 {
-    uint64_t sum, part;
+    uint64_t sum, part = 0;
     char text[32];
     bool all = combine_checksum(into, &sum);
     for (unsigned i = 0; i < count && all; i++, sum += part)

@@ -5,7 +5,7 @@
 do for [T in "svg pngcairo"] {
     W = 900
     BAND = 46 + 14 * ROWS
-    H = 90 + 3 * BAND + 178
+    H = 90 + 3 * BAND + 192
     if (T eq "svg") { set terminal svg size W,H font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 2*W,2*H font "sans,13" fontscale 2 linewidth 2 background rgb "white" noenhanced; set output NAME.".png" }
     set multiplot title TITLE0." (blue: full; white to blue: partial; grey: empty; black: lost to alignment)" font ",13"
@@ -18,6 +18,7 @@ do for [T in "svg pngcairo"] {
     set xrange [0:64]
     set yrange [ROWS-0.5:-0.5]
     set ylabel "arena"
+    unset xlabel # of the terminal before
     unset xtics
     do for [P=1:3] {
         set tmargin at screen 1 - (46.0 + (P-1) * BAND + 24) / H
@@ -32,7 +33,7 @@ do for [T in "svg pngcairo"] {
              NAME.".data" using (only($1 == P-1 && $5 >= -1, $3)):2:(only($1 == P-1 && $5 >= -1, $3)):(only($1 == P-1 && $5 >= -1, $4)):($2-0.42):($2+0.42) with boxxyerror fs empty lc rgb "#FFFFFF" lw 0.3
     }
     set tmargin at screen 1 - (46.0 + 3 * BAND + 58) / H
-    set bmargin at screen 48.0 / H
+    set bmargin at screen 62.0 / H
     set lmargin at screen 150.0 / W
     unset title
     set key at graph 0.44,1.12 center bottom horizontal samplen 0.8 spacing 1 font ",11"

@@ -1,7 +1,7 @@
 # pareto: two figures of which less is better, a point with its intervals a configuration; grey: the bound of what can be had
 # Settings: NAME TITLE0 N CHARS XLABEL YLABEL LOGX LOGY XMIN XMAX YMIN YMAX TITLE[] COLOUR[] MARK[]; data, a block
 # a configuration: x y x-low x-high y-low y-high; then a block of the bound: x y
-W = 580 + 8 * CHARS
+W = 620 + 9 * CHARS
 if (W < 140 + 9 * strlen(TITLE0)) { W = 140 + 9 * strlen(TITLE0) }
 do for [T in "svg pngcairo"] {
     if (T eq "svg") { set terminal svg size W,400 font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }

@@ -1,11 +1,12 @@
 # percentiles: pauses or latencies by percentile, a line a configuration
 # Settings: NAME TITLE0 YLABEL N CHARS TAIL (decades) TITLE[] COLOUR[] MARK[] DASH[]; data, a block a series: 1/(1-p) seconds
-W = 580 + 8 * CHARS
+W = 620 + 9 * CHARS
 if (W < 140 + 9 * strlen(TITLE0)) { W = 140 + 9 * strlen(TITLE0) }
 do for [T in "svg pngcairo"] {
     if (T eq "svg") { set terminal svg size W,400 font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 2*W,800 font "sans,13" fontscale 2 linewidth 2 pointscale 2 background rgb "white" noenhanced; set output NAME.".png" }
-    set title TITLE0
+    set label 1 TITLE0 at screen 0.5, 1 - 20.0 / 400.0 center # over labels and key too, which may be as wide as the graph
+    set tmargin 3
     set xlabel "percentile"
     set ylabel YLABEL
     set logscale xy

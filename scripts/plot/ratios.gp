@@ -6,7 +6,8 @@ do for [T in "svg pngcairo"] {
     if (W < 140 + 9 * strlen(TITLE0)) { W = 140 + 9 * strlen(TITLE0) }
     if (T eq "svg") { set terminal svg size W,H font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 2*W,2*H font "sans,13" fontscale 2 linewidth 2 pointscale 2 background rgb "white" noenhanced; set output NAME.".png" }
-    set title TITLE0
+    set label 1 TITLE0 at screen 0.5, 1 - 20.0 / H center # over labels and key too, which may be as wide as the graph
+    set tmargin 3
     set xlabel XLABEL
     set border 1
     set tics nomirror

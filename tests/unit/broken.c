@@ -41,6 +41,7 @@ enum fault {
     SOUND,
     MISALIGNED,        /* a block at 8 modulo 16 */
     ALIGNED_WRONGLY,   /* aligned() gives what malloc gives */
+    ALIGNED_BY_SIZE,   /* the same for powers of two: as if blocks of such a size were aligned to it */
     OVERLAPPING,       /* one block begins inside another */
     SCRIBBLING,        /* writes into a live block now and then */
     NOT_ZEROING,       /* calloc of used memory */
@@ -264,7 +265,8 @@ static void *broken_realloc(void *ctx, void *old, size_t size)
 
 static void *broken_aligned(void *ctx, size_t align, size_t size)
 {
-    if (align <= 16 || fault == ALIGNED_WRONGLY)
+    if (align <= 16 || fault == ALIGNED_WRONGLY ||
+        (fault == ALIGNED_BY_SIZE && size >= align && !(size & (size - 1))))
         return broken_malloc(ctx, size);
     void *p;
     if (size > PTRDIFF_MAX - align - 4096 || posix_memalign(&p, align, size + SPARE)) {
@@ -368,6 +370,7 @@ static void each_check_catches_what_it_is_for(void **state)
     } cases[] = {
         {MISALIGNED, "alignment", "not aligned to 16"},
         {ALIGNED_WRONGLY, "alignment", "aligned("},
+        {ALIGNED_BY_SIZE, "alignment", "live blocks"},
         {OVERLAPPING, "overlap", "overlap"},
         {SCRIBBLING, "contents", "was changed"},
         {NOT_ZEROING, "calloc", "in memory used before"},

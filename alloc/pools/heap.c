@@ -214,10 +214,9 @@ void pools_heap_drain(struct pools_heap *h)
 }
 
 /* A thread that takes its turn only now and then looks idle between two. When it misses what was purged, others
- * wait for twice as much before they do it again, for a second. */
+ * wait for twice as much before they do it again, for POOLS_REGRET_NS. */
 #define HEAP_ASLEEP     (4 * POOLS_KEEP)
 #define HEAP_ASLEEP_MAX (1024 * POOLS_KEEP)
-#define HEAP_MISSED_NS  ((uint64_t)1000000000)
 
 static void heap_missed(struct pools_heap *h)
 {
@@ -234,7 +233,7 @@ bool pools_heap_asleep(struct pools_heap *owner)
         atomic_load_explicit(&owner->state, memory_order_relaxed) != POOLS_HEAP_LIVE)
         return false;
     return whole > atomic_load_explicit(&owner->asleep, memory_order_relaxed) ||
-           os_now_ns() - atomic_load_explicit(&owner->missed_ns, memory_order_relaxed) > HEAP_MISSED_NS;
+           os_now_ns() - atomic_load_explicit(&owner->missed_ns, memory_order_relaxed) > POOLS_REGRET_NS;
 }
 
 void pools_heap_whole(struct pools *in, struct pools_heap *owner, size_t bytes)

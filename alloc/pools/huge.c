@@ -110,8 +110,8 @@ void pools_aligned_free(struct pools *in, void *p)
 }
 
 /* What may be kept. Memory that was let go and asked for again within POOLS_REGRET_NS was let go too soon: the budget
- * grows by as much, up to a quarter of what is live and 2 MiB, and falls by half in each such time (as
- * span.c does it). With huge_lock. */
+ * grows by as much, up to a quarter of what is live, and falls by half in each such time (as span.c does it).
+ * With huge_lock. */
 static uint64_t huge_budget(struct pools *in)
 {
     if (in->huge_regret || in->huge_gone_lately) {
@@ -122,7 +122,7 @@ static uint64_t huge_budget(struct pools *in)
             in->huge_regret_ns = now;
         }
     }
-    uint64_t most = 2 * (uint64_t)POOLS_KEEP + in->huge_bytes / 4;
+    uint64_t most = in->huge_bytes / 4;
     if (in->huge_regret > most)
         in->huge_regret = most;
     return 12 * (uint64_t)POOLS_KEEP + in->huge_bytes / 8 + in->huge_regret;
@@ -222,8 +222,8 @@ void pools_huge_free(struct pools *in, void *p)
     } gone[HUGE_CACHE + 1];
     size_t n = 0, bytes = s->huge_bytes;
     pthread_mutex_lock(&in->huge_lock);
-    uint64_t budget = huge_budget(in);
     huge_unlink(in, s);
+    uint64_t budget = huge_budget(in); /* of what is still live */
     size_t place = HUGE_CACHE;
     for (size_t i = 0; i < HUGE_CACHE; i++) {
         if (in->huge_cache[i].bytes && huge_kept(in) > budget) {

@@ -7,7 +7,7 @@
 #   make lint            clang-format, clang-tidy, cppcheck, shellcheck, direction of includes
 #   make install PREFIX=/usr/local
 #
-# V=1 shows commands. A new .c file in alloc/, gc/, workloads/ or bench/ needs no line here.
+# V=1 shows commands. WERROR=1 makes an error of every warning (.ci/run does). A new .c file in alloc/, gc/, workloads/ or bench/ needs no line here.
 
 MAKEFLAGS += -rR
 .DELETE_ON_ERROR:
@@ -25,7 +25,7 @@ Q       := $(if $(V),,@)
 parallel = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-WARN := -Wall -Wextra -Werror
+WARN := -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror)
 WARN += -Wshadow               # a name that hides another has hidden bugs before
 WARN += -Wstrict-prototypes    # f() is not f(void)
 WARN += -Wmissing-prototypes   # a function is static or stands in a header

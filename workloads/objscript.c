@@ -352,7 +352,7 @@ static int read_whole(const char *path, char **out, size_t *bytes, size_t *room,
 
 int objscript_read(struct objscript *s, const char *path, struct message *m)
 {
-    char *text;
+    char *text = NULL;
     size_t bytes = 0, room = 0;
     *s = (struct objscript){.name = path};
     int err = read_whole(path, &text, &bytes, &room, m);

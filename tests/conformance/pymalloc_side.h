@@ -119,7 +119,10 @@ struct side_arena_allocator { /* PyObjectArenaAllocator */
 static inline void side_key(void *arg, const char *name, uint64_t value)
 {
     struct side_key **at = arg;
-    snprintf((*at)->name, sizeof(*at)->name, "%s", name);
+    size_t bytes = strlen(name) + 1;
+    if (bytes > sizeof(*at)->name)
+        abort();
+    memcpy((*at)->name, name, bytes);
     (*at)++->value = value;
 }
 

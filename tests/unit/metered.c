@@ -1,6 +1,7 @@
 /* metered.c: metered latencies of streams that can be told by hand. */
 // links: bench/metered.c bench/hist.c
 #include "../../bench/metered.h"
+#include "between.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,9 +67,9 @@ static void test_window(void **state)
     record(r, 1000, 100000);
     assert_int_equal(hist_quantile_ns(&simple, 998000), 1000);
     /* Request 501 is the 31st of 81 in its window: due 12.5 us before it began. */
-    assert_in_range(hist_quantile_ns(&metered, 998000), 13000, 14500);
+    assert_between(hist_quantile_ns(&metered, 998000), 13000, 14500);
     assert_int_equal(metered.max_ns, 21000);
-    assert_in_range(hist_quantile_ns(&metered, 890000), 1000, 1100); /* of 1000 no more than 100 or so wait */
+    assert_between(hist_quantile_ns(&metered, 890000), 1000, 1100); /* of 1000 no more than 100 or so wait */
 }
 
 /* One request, none, and two at once. */

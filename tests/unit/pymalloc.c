@@ -5,6 +5,7 @@
 #include "../../alloc/pymalloc/pymalloc.h"
 #include "../../alloc/spec.h"
 #include "../../workloads/rng.h"
+#include "between.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -254,7 +255,7 @@ static void test_owns(void **state)
         struct region r;
         struct alloc *a = open_heap(l);
         region_open(&r, a, l, l->arena_bytes + places[k].gap, places[k].shift);
-        char *local = malloc(100), on_stack;
+        char *local = malloc(100), on_stack = 0;
         assert_false(owns(a, local) || owns(a, &on_stack) || owns(a, NULL) || owns(a, r.base));
         while (r.maps < 3)
             assert_non_null(a->malloc(a->ctx, 512));
@@ -399,7 +400,7 @@ static void test_populate(void **state)
         }
         /* All arenas from there on, but an end that is too short. */
         size_t all = r.places * l->arena_bytes - (4 << 20) + l->arena_bytes;
-        assert_in_range(r.populated_bytes, all - r.places * 16384, all);
+        assert_between(r.populated_bytes, all - r.places * 16384, all);
         alloc_close(&stack);
         region_close(&r);
 
@@ -656,7 +657,7 @@ static void test_close_gives_all_back(void **state)
             if (i == 0)
                 before = address_space_pages();
         }
-        assert_in_range(address_space_pages(), before - 64, before + 32); /* less than one mapping a round */
+        assert_between(address_space_pages(), before - 64, before + 32); /* less than one mapping a round */
     }
 }
 

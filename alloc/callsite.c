@@ -5,6 +5,7 @@
 #include "alloc.h"
 #include "os.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #define CALLSITE_CHUNK_BYTES ((size_t)256 << 10)
 #define CALLSITE_STEP_MAX \
     ((uintptr_t)1 << 20) /* no frame of sane code is larger: beyond, the chain is not one */
+#define CALLSITE_PAGE_BYTES  ((uintptr_t)4096)    /* the smallest of any machine */
+#define CALLSITE_REACH_BYTES ((uintptr_t)8 << 20) /* a frame further below all others is on another stack */
 
 _Thread_local struct callsite_cached callsite_cache[CALLSITE_CACHE_SLOTS];
 
@@ -35,41 +38,67 @@ static struct {
 
 /* --- the walk ------------------------------------------------------------------------------------------- */
 
-/* The calling thread's stack. high == 0: not known yet; low > high: being found out, or not to be known. */
+/* The calling thread's stack as far as it is known: [low, high) can be read, and it does not go below end.
+ * high == 0: nothing is known. A signal's handler may come between any two stores: each leaves what is true. */
 static _Thread_local struct {
-    uintptr_t low, high;
+    uintptr_t low, high, end;
 } stack_bounds;
 
 extern void *__libc_stack_end; /* where the main thread's stack began; exported by the dynamic loader */
 
-static __attribute__((noinline)) void callsite_find_bounds(void)
+/* The kernel copies the set before it looks at what to do with it, and refuses that: nothing changes. A look at
+ * /proc/self/maps would cost more and say less: guard regions (MADV_GUARD_INSTALL) do not stand there. */
+static bool callsite_can_read(uintptr_t address)
 {
-    stack_bounds.low =
-        UINTPTR_MAX; /* what follows may allocate, and come here again: that walk is one frame long */
-    stack_bounds.high = 1;
-    uintptr_t low = UINTPTR_MAX, high = 1;
+    enum { NO_SUCH_WAY = -1, SET_BYTES = 8 };
+    int saved = errno;
+    bool can = syscall(SYS_rt_sigprocmask, NO_SUCH_WAY, address, NULL, SET_BYTES) < 0 && errno == EINVAL;
+    errno = saved;
+    return can;
+}
+
+/* Asks no function that may allocate or lock: not pthread_getattr_np, which does both, and inside which the
+ * program's thread may be. A thread's own descriptor stands at the upper end of its stack, whoever gave that. */
+static __attribute__((noinline)) void callsite_begin_bounds(void)
+{
+    uintptr_t high = (uintptr_t)pthread_self(), low = high;
     if (syscall(SYS_gettid) == getpid()) {
-        /* pthread_getattr_np would read /proc/self/maps with stdio here. */
         struct rlimit limit;
         size_t bytes = (size_t)8 << 20;
         if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < (rlim_t)1 << 30)
             bytes = (size_t)limit.rlim_cur;
         high = (uintptr_t)__libc_stack_end & ~(uintptr_t)15;
         low = high > bytes ? high - bytes : 0;
-    } else {
-        pthread_attr_t attributes;
-        void *address;
-        size_t bytes;
-        if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-            if (pthread_attr_getstack(&attributes, &address, &bytes) == 0) {
-                low = (uintptr_t)address;
-                high = low + bytes;
-            }
-            pthread_attr_destroy(&attributes);
-        }
+        stack_bounds.end = low; /* to read below it could make it grow */
     }
     stack_bounds.low = low;
     stack_bounds.high = high;
+}
+
+/* Lowers low to the page of at if all between can be read, and returns whether it could: a guard lies between
+ * a thread's stack and others. (Where a program lays its own stacks side by side without, all are as one.) */
+static __attribute__((noinline)) bool callsite_lower_bounds(uintptr_t at)
+{
+    while (stack_bounds.low > at) {
+        uintptr_t page = (stack_bounds.low - 1) & ~(CALLSITE_PAGE_BYTES - 1);
+        if (!callsite_can_read(page)) {
+            stack_bounds.end = page + CALLSITE_PAGE_BYTES;
+            return false;
+        }
+        stack_bounds.low = page;
+    }
+    return true;
+}
+
+/* Is this frame on the calling thread's own stack? */
+static inline bool callsite_on_stack(uintptr_t at)
+{
+    if (!stack_bounds.high)
+        callsite_begin_bounds();
+    if (at + 2 * sizeof(void *) > stack_bounds.high || at < stack_bounds.end)
+        return false;
+    return at >= stack_bounds.low ||
+           (stack_bounds.low - at <= CALLSITE_REACH_BYTES && callsite_lower_bounds(at));
 }
 
 static inline bool callsite_in_wrappers(const void *address)
@@ -88,10 +117,9 @@ callsite_walk(void **out, unsigned count, const void *frame, void *return_addres
         if (n >= count)
             return n;
     }
-    if (!stack_bounds.high)
-        callsite_find_bounds();
-    uintptr_t at = (uintptr_t)frame, low = stack_bounds.low, high = stack_bounds.high;
-    if (at >= low && at + 2 * sizeof(void *) <= high)
+    uintptr_t at = (uintptr_t)frame;
+    if (callsite_on_stack(at)) {
+        uintptr_t high = stack_bounds.high;
         while (n < count) {
             uintptr_t next = *(const uintptr_t *)at;
             if (next <= at || next - at > CALLSITE_STEP_MAX || next % sizeof(void *) ||
@@ -104,6 +132,7 @@ callsite_walk(void **out, unsigned count, const void *frame, void *return_addres
             if (!callsite_in_wrappers(address))
                 out[n++] = __builtin_extract_return_addr(address);
         }
+    }
     if (n == 0)
         out[n++] = return_address;
     return n;

@@ -7,7 +7,7 @@ setup_file() {
     bats_require_minimum_version 1.5.0
     export hg="$HEAPGAUGE_BUILD/heapgauge" programs="$BATS_FILE_TMPDIR"
     local p
-    for p in family holds damages; do
+    for p in family holds damages stacks; do
         "${CC:-cc}" -std=gnu17 -g -O1 -fno-builtin -fno-omit-frame-pointer -pthread \
             -o "$programs/$p" "$BATS_TEST_DIRNAME/../programs/$p.c"
     done
@@ -54,6 +54,41 @@ same_on_all() {
         [ "$status" -eq 0 ] || { echo "$a: $output"; return 1; }
         [ "$output" = "0 failures" ]
     done
+}
+
+@test "threads that ask for their stack, on stacks of every kind" {
+    needs_shim
+    "$programs/stacks" > bare
+    grep -q '^done$' bare
+    for a in "${backends[@]:0:2}" "trace(pools)" "debug(pools)" "trace(system)" "debug(system)" \
+        "trace:frames=64(pools)" "debug:frames=16(system)"; do
+        timeout 60 "$hg" preload "$a" -- "$programs/stacks" > out 2>&1 || { echo "$a: status $?"; cat out; return 1; }
+        cmp bare out || { echo "$a: other output"; return 1; }
+    done
+}
+
+@test "java, and threads of python3, run the same on trace() and debug()" {
+    needs_shim
+    backends=("trace(pools)" "debug(pools)" "trace:frames=16(system)" "debug:frames=16(system)")
+    local ran=
+    if command -v java >/dev/null; then
+        ran=yes
+        same_on_all java -Xmx64m -version
+        rm -r ./*
+    fi
+    if command -v python3 >/dev/null; then
+        ran=yes
+        same_on_all python3 -c '
+import threading, queue
+q = queue.Queue()
+def work(n):
+    q.put(sum(len(str(i) * 3) for i in range(n)))
+for _ in range(20):
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 200, 40)]
+    [t.start() for t in threads]; [t.join() for t in threads]
+print(sorted(q.get() for _ in range(100)))'
+    fi
+    [ -n "$ran" ] || skip "neither java nor python3 is installed"
 }
 
 @test "python3 runs the same" {

@@ -507,35 +507,6 @@ static void threads_that_end_leave_their_counters_to_others(void **state)
     alloc_close(&stack);
 }
 
-static void the_walk_stays_within_the_stack(void **state)
-{
-    (void)state;
-    /* Frames as foreign code may leave them: pointing down, far up, unaligned, out of the stack, at itself. */
-    uintptr_t frame[8] = {0};
-    void *out[CALLSITE_FRAMES_MAX];
-    const uintptr_t wild[] = {0,
-                              1,
-                              (uintptr_t)frame - 64,
-                              (uintptr_t)frame,
-                              (uintptr_t)frame + 3,
-                              UINTPTR_MAX - 7,
-                              (uintptr_t)&stack,
-                              (uintptr_t)frame + ((uintptr_t)64 << 20)};
-    for (size_t i = 0; i < sizeof wild / sizeof *wild; i++) {
-        frame[0] = wild[i];
-        assert_int_equal(callsite_walk(out, 64, frame, (void *)0x12345), 1);
-        assert_ptr_equal(out[0], (void *)0x12345);
-    }
-    frame[0] = (uintptr_t)&frame[4]; /* a good one, and then a return address that is none */
-    frame[4] = (uintptr_t)&frame[6];
-    frame[5] = 0x777777;
-    frame[7] = 1;
-    assert_int_equal(callsite_walk(out, 64, frame, (void *)0x12345), 2);
-    assert_ptr_equal(out[1], (void *)0x777777);
-    static uintptr_t elsewhere[4]; /* a frame that is not on this thread's stack is not read */
-    assert_int_equal(callsite_walk(out, 64, elsewhere, (void *)0x12345), 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -551,7 +522,6 @@ int main(void)
         cmocka_unit_test(a_foreign_free_is_not_followed),
         cmocka_unit_test(threads_free_each_others_blocks),
         cmocka_unit_test(threads_that_end_leave_their_counters_to_others),
-        cmocka_unit_test(the_walk_stays_within_the_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

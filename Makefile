@@ -7,7 +7,8 @@
 #   make lint            clang-format, clang-tidy, cppcheck, shellcheck, direction of includes
 #   make install PREFIX=/usr/local
 #
-# V=1 shows commands. WERROR=1 makes an error of every warning (.ci/run does). A new .c file in alloc/, gc/, workloads/ or bench/ needs no line here.
+# V=1 shows commands. WERROR=1 makes an error of every warning (.ci/run does). A new .c file in a room that is there
+# needs no line here.
 
 MAKEFLAGS += -rR
 .DELETE_ON_ERROR:
@@ -35,7 +36,7 @@ WARN += -Wundef                # a macro that is misspelt is not 0
 WARN += -Wformat=2             # formats are checked, and constant
 WARN += -Wwrite-strings        # string literals are const
 
-BASE := -std=gnu17 -D_GNU_SOURCE -g -fno-strict-aliasing -fno-omit-frame-pointer -pthread $(WARN)
+BASE := -std=gnu17 -D_GNU_SOURCE -iquote . -g -fno-strict-aliasing -fno-omit-frame-pointer -pthread $(WARN)
 FLAGS_release := -O3 -DNDEBUG
 FLAGS_debug   := -O1 -DHG_DEBUG=1
 FLAGS_strict  := -O1 -DHG_DEBUG=1 -DHG_STRICT=1
@@ -55,55 +56,59 @@ LDFLAGS := -pthread $(FLAGS_$(MODE)) $(EXTRA_LDFLAGS)
 VERSION := 0.1.0
 BUILD_DEFS := -DHG_VERSION='"$(VERSION)"' -DHG_MODE='"$(MODE)"' -DHG_CFLAGS='"$(BASE) $(FLAGS_$(MODE))"'
 
-# --- what is built from what -----------------------------------------------------------------------------
-# One worker a refcount policy: gc/, the object-level workloads and bench/child*.c are compiled once for each.
+# --- what is built from what: a program is the sources of its folders --------------------------------------
+# One worker a refcount policy: what stands in the rooms of WORKER_RC is compiled once for each.
 POLICIES := gil gil312 gil314 objlock atomic biased tracing
 
-ALLOC_C  := $(filter-out alloc/shim%,$(wildcard alloc/*.c alloc/*/*.c))
-GC_C     := $(wildcard gc/*.c gc/*/*.c)
-OBJECT_C := $(wildcard workloads/object_*.c)
-LEVEL_C  := $(filter-out $(OBJECT_C),$(wildcard workloads/*.c)) $(wildcard workloads/trace/replay*.c)
-HGT_C    := $(wildcard workloads/trace/hgt*.c)
-RECORD_C := $(wildcard workloads/trace/record*.c)
-CHILD_C  := $(wildcard bench/child*.c)
-SHARED_C := $(wildcard bench/hist.c bench/metered.c bench/mmu.c bench/sha256.c)
-FRONT_C  := $(filter-out $(CHILD_C) $(SHARED_C),$(wildcard bench/*.c)) $(wildcard workloads/trace/tool*.c) workloads/list.c workloads/objscript.c workloads/objmodel.c \
-            gc/list.c gc/graph.c gc/snapshot.c
-SHIM_C   := $(wildcard alloc/shim*.c)
+in = $(sort $(wildcard $(1:%=%/*.c)))
+
+ALLOC_C   := $(call in,alloc alloc/base alloc/backend alloc/pymalloc alloc/pools alloc/wrap alloc/tracer)
+FORMAT_C  := $(call in,workloads/trace/format)
+STAT_C    := $(call in,bench/stat)
+FRONT_C   := $(call in,bench/cmd bench/plan bench/sample bench/result bench/host bench/report bench/report/figures bench/report/html \
+                       workloads/trace/tool) \
+             gc/list.c gc/heap/graph.c gc/heap/snapshot.c workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c
+GC_C      := $(call in,gc gc/rc gc/runtime gc/types gc/collect gc/heap)
+OBJECT_C  := $(call in,workloads/object) workloads/script/objrun.c workloads/script/objtrace.c
+LEVEL_C   := $(call in,workloads workloads/alloc workloads/trace/replay) workloads/script/objscript.c workloads/script/objmodel.c
+WORKER_C  := $(call in,bench/worker bench/worker/check)
+WORKER_RC := $(GC_C) $(OBJECT_C) $(WORKER_C)
+RECORD_C  := $(call in,workloads/trace/record) alloc/base/os.c
+SHIM_C    := $(call in,alloc/shim)
 
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 obj_rc   = $(patsubst %.c,$(OUT)/obj-$(1)/%.o,$(2))
 obj_pic  = $(patsubst %.c,$(OUT)/obj-pic/%.o,$(1))
 
 WORKERS := $(POLICIES:%=$(OUT)/heapgauge-worker-%)
-LIBS    := $(if $(RECORD_C),$(OUT)/libheapgauge-record.so) $(if $(SHIM_C),$(OUT)/libheapgauge-shim.so)
+LIBS    := $(OUT)/libheapgauge-record.so $(OUT)/libheapgauge-shim.so
 SANITIZED := $(filter asan tsan fuzz,$(MODE))
 
-all: $(if $(wildcard bench/main.c),$(OUT)/heapgauge) $(if $(wildcard bench/child.c),$(WORKERS)) $(if $(SANITIZED),,$(LIBS))
+all: $(OUT)/heapgauge $(WORKERS) $(if $(SANITIZED),,$(LIBS))
 
 FRONT_LIBS  := -ldw -lhwloc -ljansson -linih -lzstd -ldl -lm
 WORKER_LIBS := -ldw -lzstd -ldl -lm
 
-ALL_OBJ := $(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C) $(FRONT_C)) \
-           $(foreach p,$(POLICIES),$(call obj_rc,$(p),$(GC_C) $(OBJECT_C) $(CHILD_C))) \
+ALL_OBJ := $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C) $(FRONT_C)) \
+           $(foreach p,$(POLICIES),$(call obj_rc,$(p),$(WORKER_RC))) \
            $(call obj_pic,$(ALLOC_C) $(RECORD_C) $(SHIM_C))
 
-$(OUT)/heapgauge: $(call obj,$(FRONT_C) $(SHARED_C) $(HGT_C) $(ALLOC_C))
+$(OUT)/heapgauge: $(call obj,$(FRONT_C) $(STAT_C) $(FORMAT_C) $(ALLOC_C))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS)
 
 define worker_rules
-$(OUT)/heapgauge-worker-$(1): $(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C)) $(call obj_rc,$(1),$(GC_C) $(OBJECT_C) $(CHILD_C))
+$(OUT)/heapgauge-worker-$(1): $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C)) $(call obj_rc,$(1),$(WORKER_RC))
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(LDFLAGS) -rdynamic -o $$@ $$^ $(WORKER_LIBS)
-$(call obj_rc,$(1),$(GC_C) $(OBJECT_C) $(CHILD_C)): $(OUT)/obj-$(1)/%.o: %.c Makefile
+$(call obj_rc,$(1),$(WORKER_RC)): $(OUT)/obj-$(1)/%.o: %.c Makefile
 	$$(call say,CC,$$(@:$(OUT)/%=%))
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(CFLAGS) $(BUILD_DEFS) -DHG_RC=HG_RC_$(shell echo $(1) | tr a-z A-Z) -DHG_RC_NAME='"$(1)"' -MMD -MP -c -o $$@ $$<
 endef
 $(foreach p,$(POLICIES),$(eval $(call worker_rules,$(p))))
 
-$(sort $(call obj,$(ALLOC_C) $(LEVEL_C) $(HGT_C) $(SHARED_C) $(FRONT_C))): $(OUT)/obj/%.o: %.c Makefile
+$(sort $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C) $(FRONT_C))): $(OUT)/obj/%.o: %.c Makefile
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BUILD_DEFS) -MMD -MP -c -o $@ $<
@@ -114,7 +119,7 @@ $(sort $(call obj_pic,$(ALLOC_C) $(RECORD_C) $(SHIM_C))): $(OUT)/obj-pic/%.o: %.
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -DHG_PIC=1 -fPIC -ftls-model=initial-exec -fvisibility=hidden -MMD -MP -c -o $@ $<
 
-$(OUT)/libheapgauge-record.so: $(call obj_pic,$(RECORD_C) alloc/os.c)
+$(OUT)/libheapgauge-record.so: $(call obj_pic,$(RECORD_C))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^ -ldl
 

@@ -14,8 +14,8 @@
 #ifndef HG_ALLOC_ALLOC_H
 #define HG_ALLOC_ALLOC_H
 
-#include "message.h"
-#include "param.h"
+#include "alloc/base/message.h"
+#include "alloc/base/param.h"
 
 #include <stdbool.h>
 #include <stddef.h>

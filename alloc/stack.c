@@ -1,6 +1,6 @@
 /* stack.c: opens the stack of backends that a spec names, innermost first. */
 #include "alloc.h"
-#include "callsite.h"
+#include "alloc/tracer/callsite.h"
 #include "spec.h"
 
 #include <errno.h>

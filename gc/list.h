@@ -5,7 +5,7 @@
 #ifndef HG_GC_LIST_H
 #define HG_GC_LIST_H
 
-#include "../alloc/param.h"
+#include "alloc/base/param.h"
 
 enum {
     RC_GIL = 1 << 0, /* one thread at a time runs: list-based collectors and allocators without a lock work */

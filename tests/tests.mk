@@ -14,7 +14,7 @@ MANY    := $(foreach u,$(MANY_C:tests/unit/%.c=%),$(foreach p,$(call unit_polici
 UNITS   := $(patsubst %,$(OUT)/tests/unit/%,$(patsubst tests/unit/%.c,%,$(filter-out $(MANY_C),$(UNIT_C))) $(MANY))
 unit_links  = $(eval unit_words := $(shell sed -n 's,^// links: ,,p' tests/unit/$(1).c))$(unit_words)
 unit_policy = $(shell sed -n 's,^// policy: ,,p' tests/unit/$(1).c)
-policy_objs = $(call obj_rc,$(1),$(GC_C) $(OBJECT_C)) $(call obj,$(ALLOC_C) workloads/objscript.c)
+policy_objs = $(call obj_rc,$(1),$(GC_C) $(OBJECT_C)) $(call obj,$(ALLOC_C) workloads/script/objscript.c)
 policy_defs = -DHG_RC=HG_RC_$(shell echo $(1) | tr a-z A-Z)
 unit_objs   = $(if $(call unit_policy,$(1)),$(call policy_objs,$(call unit_policy,$(1))),$(call obj,$(or $(call unit_links,$(1)),$(ALLOC_C))))
 unit_defs   = $(if $(call unit_policy,$(1)),$(call policy_defs,$(call unit_policy,$(1))))
@@ -51,7 +51,7 @@ $(PRELOADS): $(OUT)/tests/%.so: tests/preload/%.c
 PYTHON_H    := $(wildcard /usr/include/python3.11/Python.h)
 CONFORM_C   := $(wildcard tests/conformance/hgo_*.c)
 CONFORM     := $(if $(PYTHON_H),$(OUT)/tests/conformance/hgo-conform)
-CONFORM_OBJ := $(call obj_rc,gil,$(GC_C) workloads/object_objrun.c) $(call obj,$(ALLOC_C) workloads/objscript.c)
+CONFORM_OBJ := $(call obj_rc,gil,$(GC_C) workloads/script/objrun.c) $(call obj,$(ALLOC_C) workloads/script/objscript.c)
 
 $(OUT)/tests/conformance/hgo-conform: $(CONFORM_C) $(wildcard tests/conformance/*.h) $(CONFORM_OBJ)
 	$(call say,CC,$(@:$(OUT)/%=%))
@@ -63,7 +63,7 @@ $(OUT)/tests/conformance/hgo-conform: $(CONFORM_C) $(wildcard tests/conformance/
 ORACLES := $(POLICIES:%=$(OUT)/tests/conformance/oracle-%)
 define oracle_rule
 $(OUT)/tests/conformance/oracle-$(1): tests/conformance/oracle.c tests/conformance/hgo_generate.c $(wildcard tests/conformance/*.h) \
-    $(call obj_rc,$(1),$(GC_C) workloads/object_objrun.c) $(call obj,$(ALLOC_C) workloads/objscript.c)
+    $(call obj_rc,$(1),$(GC_C) workloads/script/objrun.c) $(call obj,$(ALLOC_C) workloads/script/objscript.c)
 	$$(call say,CC,$$(@:$(OUT)/%=%))
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_$(shell echo $(1) | tr a-z A-Z) $(LDFLAGS) -o $$@ $$(filter %.c %.o,$$^) -ldw -lzstd -ldl -lm
@@ -86,7 +86,7 @@ PERF_POLICY := $(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/p
     $(foreach p,$(POLICIES),$(OUT)/tests/perf/policy/$(u)-$(p)))
 define perf_policy_rule
 $(OUT)/tests/perf/policy/$(1)-$(2): tests/perf/policy/$(1).c $(call policy_objs,$(2)) \
-    $(call obj_rc,$(2),$(OBJECT_C)) $(call obj,$(LEVEL_C) $(HGT_C))
+    $(call obj_rc,$(2),$(OBJECT_C)) $(call obj,$(LEVEL_C) $(FORMAT_C))
 	$$(call say,CC,$$(@:$(OUT)/%=%))
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(CFLAGS) $(call policy_defs,$(2)) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -ldw -lzstd -ldl -lm
@@ -96,7 +96,7 @@ $(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/perf/policy/*.c)
 -include $(PERF_POLICY:%=%.d)
 # cpython_NAME.c: the object runtime beside libpython's.
 PERF_PYTHON   := $(if $(PYTHON_H),$(patsubst %.c,$(OUT)/%,$(wildcard tests/perf/cpython_*.c)))
-$(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ) $(call obj,bench/stats.c)
+$(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ) $(call obj,bench/stat/stats.c)
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) -MMD -MP $(LDFLAGS) -o $@ $< $(filter %.o,$^) \
@@ -121,7 +121,7 @@ fuzz: $(CONFORM)
 check-unit: units
 	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE)
 
-# Of MODE=strict (gc/strict.h): what runs on objects.
+# Of MODE=strict (gc/runtime/strict.h): what runs on objects.
 STRICT_UNITS := $(filter $(foreach u,strict heap objects threads stw generational,$(OUT)/tests/unit/$(u) $(OUT)/tests/unit/$(u)-%),$(UNITS))
 check-strict: all $(STRICT_UNITS)
 	@$(PROVE) --exec tests/run-one $(STRICT_UNITS) tests/cli/strict.bats

@@ -1,7 +1,7 @@
 /* list.c: the table of list.h; of workloads/ the front links this file and what reads input files alone. */
 #include "list.h"
-#include "objscript.h"
-#include "trace/hgt.h"
+#include "workloads/script/objscript.h"
+#include "workloads/trace/format/hgt.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef HG_WORKLOADS_LIST_H
 #define HG_WORKLOADS_LIST_H
 
-#include "../alloc/param.h"
+#include "alloc/base/param.h"
 
 enum workload_level { LEVEL_ALLOC, LEVEL_OBJECT };
 enum {

@@ -15,8 +15,8 @@
 #ifndef HG_WORKLOADS_WORKLOAD_H
 #define HG_WORKLOADS_WORKLOAD_H
 
-#include "../alloc/alloc.h"
-#include "../alloc/os.h"
+#include "alloc/alloc.h"
+#include "alloc/base/os.h"
 #include "gauge.h"
 
 #include <pthread.h>

@@ -57,8 +57,8 @@
 #ifndef HG_ALLOC_POOLS_POOLS_H
 #define HG_ALLOC_POOLS_POOLS_H
 
-#include "../alloc.h"
-#include "../os.h"
+#include "alloc/alloc.h"
+#include "alloc/base/os.h"
 #include "size_class.h"
 
 #include <assert.h>

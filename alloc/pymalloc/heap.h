@@ -27,7 +27,7 @@
 #include "map.h"
 #include "pymalloc.h"
 
-#include "../os.h"
+#include "alloc/base/os.h"
 
 #define PYMALLOC_CLASSES     32
 #define PYMALLOC_SMALL_MAX   512u /* the largest request that is not raw */

@@ -1,7 +1,7 @@
 /* map.c: see map.h. */
 #include "map.h"
 
-#include "../os.h"
+#include "alloc/base/os.h"
 
 #define MAP_TOP_BYTES (sizeof(struct map_mid *) << 15)
 

@@ -2,8 +2,8 @@
  * is told of a heap is look.c's. */
 #include "heap.h"
 
-#include "../libc.h"
-#include "../list.h"
+#include "alloc/backend/libc.h"
+#include "alloc/list.h"
 
 #include <errno.h>
 #include <string.h>

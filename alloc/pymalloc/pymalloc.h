@@ -3,7 +3,7 @@
 #ifndef HG_ALLOC_PYMALLOC_PYMALLOC_H
 #define HG_ALLOC_PYMALLOC_PYMALLOC_H
 
-#include "../alloc.h"
+#include "alloc/alloc.h"
 
 /* Where arenas come from; map returns NULL when there is none. The address need not be aligned. */
 struct pymalloc_arena_source {

@@ -5,7 +5,7 @@
  * the dict; what they drop is dropped after it. Keys compare by identity, ints and strs by value, which runs
  * nothing, so a lookup cannot change the dict. Lock-free reads under biased: as list.c, in dict_get. */
 #include "dict.h"
-#include "../lock.h"
+#include "gc/runtime/lock.h"
 
 static struct dict_object *dict_of(struct object *o)
 {

@@ -6,7 +6,7 @@
  * resurrect: stays tracked), untrack, weakrefs with callbacks, legacy finaliser in the same way, weakrefs made by
  * either without, slots from the first to the last, memory, class. */
 #include "types.h"
-#include "../lock.h"
+#include "gc/runtime/lock.h"
 
 static struct instance_object *instance_of(struct object *o)
 {

@@ -6,7 +6,7 @@
  * leave are marked, so that their memory does too. A reader takes the array, the item, a reference, and looks again
  * whether both are still there. */
 #include "types.h"
-#include "../lock.h"
+#include "gc/runtime/lock.h"
 
 static struct list_object *list_of(struct object *o)
 {

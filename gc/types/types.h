@@ -2,7 +2,7 @@
 #ifndef HG_GC_TYPES_H
 #define HG_GC_TYPES_H
 
-#include "../trash.h"
+#include "gc/runtime/trash.h"
 
 int int_open(struct runtime *r);
 void int_close(struct runtime *r);
@@ -25,7 +25,7 @@ void intern_forget(struct str_object *s); /* a dying interned string */
  *   container_has_readers(c)  c is shared: old arrays of it go through qsbr
  *   container_drops(c, o)     in c's lock: o is about to leave c */
 #if HG_RC == HG_RC_BIASED
-#include "../qsbr.h"
+#include "gc/runtime/qsbr.h"
 #define field_load(p)            __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define field_store(p, v)        __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define container_touch(c)       rc_touch_container(c)

@@ -2,7 +2,7 @@
 #ifndef HG_TESTS_HGO_EMIT_H
 #define HG_TESTS_HGO_EMIT_H
 
-#include "../../workloads/objscript.h"
+#include "workloads/script/objscript.h"
 
 typedef void hgo_emit(void *arg, const char *stat_line);
 

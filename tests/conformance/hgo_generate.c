@@ -7,7 +7,7 @@
  * limit, several weak references to one node, free lists that fill and overflow, tuples and dicts that
  * are untracked and tracked again, objects that come back to life, frozen heaps. */
 #include "hgo_generate.h"
-#include "../../workloads/rng.h"
+#include "alloc/base/rng.h"
 
 #include <stdarg.h>
 #include <stdio.h>

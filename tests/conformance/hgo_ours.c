@@ -1,8 +1,8 @@
 /* hgo_ours.c: see hgo_ours.h. After the script everything is dropped and collected: closing the runtime then
  * finds what leaked. */
 #include "hgo_ours.h"
-#include "../../alloc/spec.h"
-#include "../../workloads/objrun.h"
+#include "alloc/spec.h"
+#include "workloads/script/objrun.h"
 
 #include <string.h>
 

@@ -8,9 +8,9 @@
  *
  *   oracle [FIRST COUNT OPERATIONS]      default 1 20 3000 */
 #include "hgo_generate.h"
-#include "../../alloc/os.h"
-#include "../../alloc/spec.h"
-#include "../../workloads/objrun.h"
+#include "alloc/base/os.h"
+#include "alloc/spec.h"
+#include "workloads/script/objrun.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #ifndef HG_TESTS_CONFORMANCE_PYMALLOC_MODEL_H
 #define HG_TESTS_CONFORMANCE_PYMALLOC_MODEL_H
 
-#include "../../alloc/alloc.h"
-#include "../../alloc/pymalloc/pymalloc.h"
+#include "alloc/alloc.h"
+#include "alloc/pymalloc/pymalloc.h"
 
 #include <malloc.h>
 #include <stdbool.h>

@@ -12,11 +12,11 @@
 #include "pymalloc_model.h"
 #include "pymalloc_trace.h"
 
-#include "../../alloc/alloc.h"
-#include "../../alloc/cpython.h"
-#include "../../alloc/os.h"
-#include "../../alloc/pymalloc/pymalloc.h"
-#include "../../alloc/spec.h"
+#include "alloc/alloc.h"
+#include "alloc/backend/cpython.h"
+#include "alloc/base/os.h"
+#include "alloc/pymalloc/pymalloc.h"
+#include "alloc/spec.h"
 
 #include <signal.h>
 #include <sys/mman.h>

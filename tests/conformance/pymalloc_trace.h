@@ -3,7 +3,7 @@
 #ifndef HG_TESTS_CONFORMANCE_PYMALLOC_TRACE_H
 #define HG_TESTS_CONFORMANCE_PYMALLOC_TRACE_H
 
-#include "../../workloads/rng.h"
+#include "alloc/base/rng.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* biased.pml: biased reference counting (gc/rc_biased.h, gc/biased.c): one object, its owner and one other thread. Each may add a
+/* biased.pml: biased reference counting (gc/rc/rc_biased.h, gc/runtime/biased.c): one object, its owner and one other thread. Each may add a
  * reference, drop one, and hand one to the other; the owner merges its queue, drops what it has and leaves. Each step is
  * one atomic operation of the C code. Checked: the object is taken apart exactly once, when nobody holds a reference and the
  * queue does not know it, and nobody touches it after that; at the end it has been taken apart.

@@ -1,4 +1,4 @@
-/* biased_merge.pml: the counts of one object under biased counting (gc/rc_biased.h, gc/biased.c): the owner, another thread that
+/* biased_merge.pml: the counts of one object under biased counting (gc/rc/rc_biased.h, gc/runtime/biased.c): the owner, another thread that
  * was given references, the queue to the owner, the owner's leaving.
  *
  * Every reference is in somebody's hands: `hand[t]`. Checked: the object is freed exactly once, when no reference is

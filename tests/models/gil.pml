@@ -1,4 +1,4 @@
-/* gil.pml: the hand-over of the GIL (gc/gil.c) with two threads that each hold it ROUNDS times. Checked: one holder at
+/* gil.pml: the hand-over of the GIL (gc/runtime/gil.c) with two threads that each hold it ROUNDS times. Checked: one holder at
  * a time; a thread that drops the lock because it was asked to does not take it again before another thread had it; nobody
  * waits for ever (spin's invalid end states). The timed wait may time out at any moment.
  *

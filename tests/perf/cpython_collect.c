@@ -13,10 +13,10 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "../../alloc/spec.h"
-#include "../../bench/stats.h"
-#include "../../gc/state.h"
-#include "../../workloads/rng.h"
+#include "alloc/spec.h"
+#include "bench/stat/stats.h"
+#include "gc/runtime/state.h"
+#include "alloc/base/rng.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -9,8 +9,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "../../alloc/spec.h"
-#include "../../gc/state.h"
+#include "alloc/spec.h"
+#include "gc/runtime/state.h"
 #include "clock.h"
 #include "interval.h"
 

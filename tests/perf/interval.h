@@ -1,8 +1,8 @@
-/* interval.h: medians and ratios of rounds that took turns, with their exact 95 % intervals (bench/stats.h). */
+/* interval.h: medians and ratios of rounds that took turns, with their exact 95 % intervals (bench/stat/stats.h). */
 #ifndef HG_TESTS_PERF_INTERVAL_H
 #define HG_TESTS_PERF_INTERVAL_H
 
-#include "../../bench/stats.h"
+#include "bench/stat/stats.h"
 
 #include <math.h>
 #include <stdio.h>

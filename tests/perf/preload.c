@@ -1,4 +1,4 @@
-// links: bench/stats.c bench/library.c
+// links: bench/stat/stats.c bench/host/library.c
 
 /* preload.c: pools in malloc's place in programs that are not ours, beside the installed allocators in theirs. Each round runs a
  * program once on every allocator, each time in another order; the figures are paired by round: the Hodges-Lehmann estimate of the
@@ -8,10 +8,10 @@
  *
  *   CPython on a JSON round trip, every object from malloc; a C compiler (cc1 -O2) on a file of our own; SQLite in memory;
  *   zstd and xz with two threads on a binary of ours. A program that is not installed is left out. */
-#include "../../alloc/os.h"
-#include "../../alloc/param.h"
-#include "../../bench/library.h"
-#include "../../bench/stats.h"
+#include "alloc/base/os.h"
+#include "alloc/base/param.h"
+#include "bench/host/library.h"
+#include "bench/stat/stats.h"
 
 #include <errno.h>
 #include <fcntl.h>

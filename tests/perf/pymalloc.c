@@ -1,4 +1,4 @@
-// links: bench/stats.c
+// links: bench/stat/stats.c
 /* pymalloc.c: our pymalloc against the real one: both behind struct alloc, in one process, turn by turn. A row is
  * the processor time of one operation on each and the ratio ours/real: the Hodges-Lehmann estimate over ROUNDS paired
  * log ratios with its exact 95 % interval.
@@ -8,14 +8,14 @@
  *
  * The second column of ratios is against the allocator that PyObject_Malloc forwards to, called directly
  * (PyMem_GetAllocator): what is left when forwarding costs nothing. Exit status 77 when there is no libpython. */
-#include "../conformance/pymalloc_trace.h"
+#include "tests/conformance/pymalloc_trace.h"
 
-#include "../../alloc/alloc.h"
-#include "../../alloc/cpython.h"
-#include "../../alloc/os.h"
-#include "../../alloc/pymalloc/pymalloc.h"
-#include "../../alloc/spec.h"
-#include "../../bench/stats.h"
+#include "alloc/alloc.h"
+#include "alloc/backend/cpython.h"
+#include "alloc/base/os.h"
+#include "alloc/pymalloc/pymalloc.h"
+#include "alloc/spec.h"
+#include "bench/stat/stats.h"
 
 #include <math.h>
 #include <time.h>

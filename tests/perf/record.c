@@ -1,12 +1,12 @@
-// links: bench/stats.c
+// links: bench/stat/stats.c
 
 /* record.c: what recording costs a program: its own time bare and recorded, in turn, as a ratio with the Hodges-Lehmann
  * estimate and its exact 95 % interval; and the same for `heapgauge record` as a whole, which sorts and packs the trace
  * when the program has ended. The goal is 2 at most for the program. Run from the top of the source:
  *
  *   CPython on a JSON round trip, every object from malloc; a C compiler (cc1 -O2) on a file of our own. */
-#include "../../alloc/os.h"
-#include "../../bench/stats.h"
+#include "alloc/base/os.h"
+#include "bench/stat/stats.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -132,7 +132,7 @@ int main(void)
         good = compare("CPython, JSON", (char *[]){python, (char[]){"scripts/programs/json_roundtrip.py"},
                                                    (char[]){"6"}, NULL});
     snprintf(command, sizeof command,
-             "gcc -D_GNU_SOURCE -E -o %s workloads/trace/tool_spool.c && gcc -print-prog-name=cc1", source);
+             "gcc -D_GNU_SOURCE -E -o %s workloads/trace/tool/spool.c && gcc -print-prog-name=cc1", source);
     if (first_line(command, compiler, sizeof compiler))
         good &= compare("cc1 -O2", (char *[]){compiler, (char[]){"-quiet"}, (char[]){"-O2"}, source,
                                               (char[]){"-o"}, (char[]){"/dev/null"}, NULL});

@@ -1,17 +1,17 @@
-// links: bench/stats.c workloads/list.c workloads/objscript.c workloads/objmodel.c
-// links: workloads/trace/hgt.c workloads/trace/hgt_check.c workloads/trace/hgt_read.c
-// links: workloads/trace/hgt_write.c workloads/trace/replay.c workloads/trace/replay_load.c
+// links: bench/stat/stats.c workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c
+// links: workloads/trace/format/hgt.c workloads/trace/format/hgt_check.c workloads/trace/format/hgt_read.c
+// links: workloads/trace/format/hgt_write.c workloads/trace/replay/replay.c workloads/trace/replay/load.c
 
 /* replay.c: what replaying adds to the calls that it makes: the same calls on the same backend from a hand-written loop and
  * from a trace, in one process, turn by turn. A row is the time of one operation on each side and their difference: the
  * Hodges-Lehmann estimate over ROUNDS paired differences with its exact 95 % interval. The goal is 3 ns at most. */
-#include "../../alloc/os.h"
-#include "../../alloc/spec.h"
-#include "../../bench/stats.h"
-#include "../../workloads/list.h"
-#include "../../workloads/rng.h"
-#include "../../workloads/trace/hgt.h"
-#include "../../workloads/workload.h"
+#include "alloc/base/os.h"
+#include "alloc/spec.h"
+#include "bench/stat/stats.h"
+#include "workloads/list.h"
+#include "alloc/base/rng.h"
+#include "workloads/trace/format/hgt.h"
+#include "workloads/workload.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// links: gc/list.c bench/stats.c
+// links: gc/list.c bench/stat/stats.c
 /* scaling.c: how `private` scales from one thread to two under each policy: runs policy/scaling of every policy and tells, with exact
  * 95 % intervals over its rounds,
  *
@@ -8,7 +8,7 @@
  *   cpu        without a GIL: 2 x processor time an operation with one thread over that with two, which is what it would gain with both
  *              processors to itself
  *   of ideal   the same over the loop's */
-#include "../../gc/list.h"
+#include "gc/list.h"
 #include "interval.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* Each check of `heapgauge check` can fail: for each there is an allocator here that is wrong in that one way, and is
  * caught by it; a sound one passes all. Built for this test alone. */
 // links: $(ALLOC_C)
-#include "../../bench/child_check.c"
-#include "../../bench/child_checks.c"
-#include "../../bench/child_checks_threads.c"
+#include "bench/worker/check/check.c"
+#include "bench/worker/check/checks.c"
+#include "bench/worker/check/threads.c"
 
 #include <fcntl.h>
 #include <malloc.h>

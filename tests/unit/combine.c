@@ -1,7 +1,7 @@
-// links: bench/combine.c bench/hist.c bench/store.c
+// links: bench/sample/combine.c bench/stat/hist.c bench/result/store.c
 /* combine.c: what several processes said, as one record. */
-#include "../../bench/combine.h"
-#include "../../bench/hist.h"
+#include "bench/sample/combine.h"
+#include "bench/stat/hist.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

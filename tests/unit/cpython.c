@@ -1,8 +1,8 @@
 /* cpython.c: the real PyObject_Malloc behind our table: the contract that the library itself does not keep, and what it
  * may say of itself. Skipped where no libpython 3.9 to 3.11 is installed. */
-#include "../../alloc/alloc.h"
-#include "../../alloc/cpython.h"
-#include "../../alloc/spec.h"
+#include "alloc/alloc.h"
+#include "alloc/backend/cpython.h"
+#include "alloc/spec.h"
 
 #include <errno.h>
 #include <stdio.h>

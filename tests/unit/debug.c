@@ -1,8 +1,8 @@
 /* debug(X): the layout is CPython's; every kind of damage is found, in a child of ours that must die by SIGABRT with
  * the right words; and a program without damage runs as on X. */
-#include "../../alloc/alloc.h"
-#include "../../alloc/spec.h"
-#include "../../alloc/os.h"
+#include "alloc/alloc.h"
+#include "alloc/spec.h"
+#include "alloc/base/os.h"
 
 #include <errno.h>
 #include <pthread.h>

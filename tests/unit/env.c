@@ -1,6 +1,6 @@
 /* env.c: the environment block of made-up machines, and what one sample's delta says. */
-// links: bench/env.c bench/cgroup.c bench/place.c bench/paths.c bench/sha256.c bench/store.c alloc/param.c
-#include "../../bench/env.h"
+// links: bench/host/env.c bench/host/cgroup.c bench/host/place.c bench/host/paths.c bench/stat/sha256.c bench/result/store.c alloc/base/param.c
+#include "bench/host/env.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

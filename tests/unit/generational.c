@@ -1,8 +1,8 @@
 /* generational.c: the number of collections of each generation while a heap of live objects grows, measured on
  * CPython 3.9-3.12 and 3.13; thresholds as text; collections that are not due; legacy finalisers. */
 // policy: gil
-#include "../../alloc/spec.h"
-#include "../../gc/state.h"
+#include "alloc/spec.h"
+#include "gc/runtime/state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 // policies: gil atomic biased
 #include "runtime.h"
 
-#include "../../gc/snapshot.h"
+#include "gc/heap/snapshot.h"
 
 static struct object *table[4];
 

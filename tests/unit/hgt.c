@@ -1,9 +1,9 @@
 /* The .hgt format: what is written is read back; any damage, at any byte, is an error or (asked for in part) leaves a true
  * prefix; and what a forger can write with right checksums stays within bounds. */
-// links: workloads/trace/hgt.c workloads/trace/hgt_read.c workloads/trace/hgt_write.c alloc/os.c
-#include "../../alloc/os.h"
-#include "../../workloads/rng.h"
-#include "../../workloads/trace/hgt.h"
+// links: workloads/trace/format/hgt.c workloads/trace/format/hgt_read.c workloads/trace/format/hgt_write.c alloc/base/os.c
+#include "alloc/base/os.h"
+#include "alloc/base/rng.h"
+#include "workloads/trace/format/hgt.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* hist: every value lands in a counter that is within 0.1 % of it; quantiles against a sorted array. */
-// links: bench/hist.c
-#include "../../bench/hist.h"
+// links: bench/stat/hist.c
+#include "bench/stat/hist.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../workloads/rng.h"
+#include "alloc/base/rng.h"
 
 static void test_layout(void **state)
 {

@@ -1,7 +1,7 @@
 /* library: short names, paths, and files that are no allocator. The ELF files are made here, byte by byte, so
  * that every refusal has its own cause. */
-// links: bench/library.c alloc/param.c
-#include "../../bench/library.h"
+// links: bench/host/library.c alloc/base/param.c
+#include "bench/host/library.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* metered.c: metered latencies of streams that can be told by hand. */
-// links: bench/metered.c bench/hist.c
-#include "../../bench/metered.h"
+// links: bench/stat/metered.c bench/stat/hist.c
+#include "bench/stat/metered.h"
 #include "between.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* mmu: against an oracle that tries every window of whole nanoseconds. */
-// links: bench/mmu.c
-#include "../../bench/mmu.h"
+// links: bench/stat/mmu.c
+#include "bench/stat/mmu.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../workloads/rng.h"
+#include "alloc/base/rng.h"
 
 enum { RUN_MAX = 160 };
 

@@ -2,12 +2,12 @@
  * its life. It stops, says so, gives back what it holds, and the runtime closes with nothing left in the allocator.
  * Without a failure it keeps what it says and its checksum is that of its parts, however many threads do them. */
 // policies: gil objlock atomic biased
-// links: $(LEVEL_C) $(HGT_C)
-#include "../../gc/heap.h"
-#include "../../gc/state.h"
-#include "../../workloads/list.h"
-#include "../../workloads/registry.h"
-#include "../../workloads/workload.h"
+// links: $(LEVEL_C) $(FORMAT_C)
+#include "gc/heap/heap.h"
+#include "gc/runtime/state.h"
+#include "workloads/list.h"
+#include "workloads/registry.h"
+#include "workloads/workload.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* pep848.c: the collections of PEP 848, one after the other, against its arithmetic, in each reading of what the draft
  * leaves open: on a heap of objects that lead to nothing and stay, which a root reaches or of which no root knows. */
 // policy: gil
-#include "../../alloc/spec.h"
-#include "../../gc/heap.h"
+#include "alloc/spec.h"
+#include "gc/heap/heap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

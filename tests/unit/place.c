@@ -1,8 +1,8 @@
 /* place.c: the orders of every policy on made-up topologies, the limits of a process and its control groups.
  */
-// links: bench/place.c bench/cgroup.c alloc/param.c
-#include "../../bench/cgroup.h"
-#include "../../bench/place.h"
+// links: bench/host/place.c bench/host/cgroup.c alloc/base/param.c
+#include "bench/host/cgroup.h"
+#include "bench/host/place.h"
 
 #include <errno.h>
 #include <sched.h>

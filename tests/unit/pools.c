@@ -1,6 +1,6 @@
 /* pools.c: what `pools` promises a single thread, one promise a test; what it does with several, with memory to give back and with
  * none to get is in pools_*.c. */
-#include "../../alloc/pools/size_class.h"
+#include "alloc/pools/size_class.h"
 #include "pools_heap.h"
 
 /* --- size classes ---------------------------------------------------------------------------------------- */

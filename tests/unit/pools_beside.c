@@ -1,9 +1,9 @@
 /* pools_beside.c: a second heap beside the first: its walk finds each of its live blocks and nothing else, whatever
  * lies in bins and outboxes, whoever made it, and while threads end; the first tells of both. */
-#include "../../alloc/alloc.h"
-#include "../../alloc/os.h"
-#include "../../alloc/spec.h"
-#include "../../workloads/rng.h"
+#include "alloc/alloc.h"
+#include "alloc/base/os.h"
+#include "alloc/spec.h"
+#include "alloc/base/rng.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -2,9 +2,9 @@
 #ifndef HG_TESTS_POOLS_HEAP_H
 #define HG_TESTS_POOLS_HEAP_H
 
-#include "../../alloc/alloc.h"
-#include "../../alloc/os.h"
-#include "../../alloc/spec.h"
+#include "alloc/alloc.h"
+#include "alloc/base/os.h"
+#include "alloc/spec.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -5,9 +5,9 @@
  * round everything is freed and the backend's own count must say that nothing lives.
  *
  * HEAPGAUGE_STRESS_SECONDS=600 runs longer, HEAPGAUGE_STRESS_SEED=N from a given seed (printed at the start). */
-#include "../../alloc/alloc.h"
-#include "../../alloc/os.h"
-#include "../../alloc/spec.h"
+#include "alloc/alloc.h"
+#include "alloc/base/os.h"
+#include "alloc/spec.h"
 
 #include <pthread.h>
 #include <setjmp.h>

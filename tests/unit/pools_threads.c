@@ -1,5 +1,5 @@
 /* pools_threads.c: what threads of `pools` leave to each other: by dying, by freeing what others made, by fork. */
-#include "../../alloc/pools/pools.h"
+#include "alloc/pools/pools.h"
 #include "pools_heap.h"
 
 #include <sys/wait.h>

@@ -1,10 +1,10 @@
 /* pymalloc.c: the rules of pymalloc that a caller sees, in each layout. What the conformance test compares with the
  * real one is here said in words; what that cannot reach (failing maps, foreign pointers, the walk) is here alone. */
-#include "../../alloc/alloc.h"
-#include "../../alloc/os.h"
-#include "../../alloc/pymalloc/pymalloc.h"
-#include "../../alloc/spec.h"
-#include "../../workloads/rng.h"
+#include "alloc/alloc.h"
+#include "alloc/base/os.h"
+#include "alloc/pymalloc/pymalloc.h"
+#include "alloc/spec.h"
+#include "alloc/base/rng.h"
 #include "between.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
  * the protocol's front played here, and with a malloc that makes a system call each time (tests/preload/loud_malloc.c).
  * The measured phase lies between the two readings of the process's CPU time; between them only the futex calls of the
  * threads' barriers are allowed. The backend is null, so that every call that is seen is the harness's own. */
-// links: alloc/os.c
+// links: alloc/base/os.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../bench/protocol.h"
-#include "../../workloads/gauge.h"
+#include "bench/worker/protocol.h"
+#include "workloads/gauge.h"
 
 #include <errno.h>
 #include <fcntl.h>

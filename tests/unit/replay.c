@@ -1,13 +1,13 @@
 /* The replayer: every call of the trace reaches the backend, on the block that it was about and with its arguments, in an
  * order that could have been, with any number of workers; contents are checked; what is left is told and then freed. */
-// links: workloads/trace/hgt.c workloads/trace/hgt_check.c workloads/trace/hgt_read.c
-// links: workloads/trace/hgt_write.c workloads/trace/replay.c workloads/trace/replay_load.c
-// links: workloads/list.c workloads/objscript.c workloads/objmodel.c alloc/param.c alloc/os.c
+// links: workloads/trace/format/hgt.c workloads/trace/format/hgt_check.c workloads/trace/format/hgt_read.c
+// links: workloads/trace/format/hgt_write.c workloads/trace/replay/replay.c workloads/trace/replay/load.c
+// links: workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c alloc/base/param.c alloc/base/os.c
 
-#include "../../workloads/list.h"
-#include "../../workloads/rng.h"
-#include "../../workloads/trace/hgt.h"
-#include "../../workloads/workload.h"
+#include "workloads/list.h"
+#include "alloc/base/rng.h"
+#include "workloads/trace/format/hgt.h"
+#include "workloads/workload.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,10 +2,10 @@
 #ifndef HG_TESTS_RUNTIME_H
 #define HG_TESTS_RUNTIME_H
 
-#include "../../alloc/spec.h"
-#include "../../gc/heap.h"
-#include "../../alloc/os.h"
-#include "../../gc/lock.h"
+#include "alloc/spec.h"
+#include "gc/heap/heap.h"
+#include "alloc/base/os.h"
+#include "gc/runtime/lock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

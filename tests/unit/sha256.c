@@ -1,6 +1,6 @@
 /* sha256: the test vectors of FIPS 180-4 and NIST's CAVP, in one piece and in all splits. */
-// links: bench/sha256.c
-#include "../../bench/sha256.h"
+// links: bench/stat/sha256.c
+#include "bench/stat/sha256.h"
 
 #include <errno.h>
 #include <setjmp.h>

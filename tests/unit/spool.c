@@ -1,11 +1,11 @@
 /* From a recording to a trace: threads' words come into an order that could have been, addresses become ids, and whatever
  * a kill, a full disk or a damaged file left is taken for what it is. */
-// links: workloads/trace/hgt.c workloads/trace/hgt_read.c workloads/trace/hgt_write.c
-// links: workloads/trace/tool_spool.c workloads/trace/tool_map.c workloads/trace/tool_place.c workloads/trace/tool_file.c alloc/os.c
+// links: workloads/trace/format/hgt.c workloads/trace/format/hgt_read.c workloads/trace/format/hgt_write.c
+// links: workloads/trace/tool/spool.c workloads/trace/tool/map.c workloads/trace/tool/place.c workloads/trace/tool/file.c alloc/base/os.c
 
-#include "../../workloads/rng.h"
-#include "../../workloads/trace/spool.h"
-#include "../../workloads/trace/tool.h"
+#include "alloc/base/rng.h"
+#include "workloads/trace/format/spool.h"
+#include "workloads/trace/tool/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>

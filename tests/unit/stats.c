@@ -1,6 +1,6 @@
 /* stats: published tables, brute force over all signs, and simulations with known truth (seeded: the same draws each time). */
-// links: bench/stats.c
-#include "../../bench/stats.h"
+// links: bench/stat/stats.c
+#include "bench/stat/stats.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../workloads/rng.h"
+#include "alloc/base/rng.h"
 #include "between.h"
 
 static double gauss(struct rng *r) /* Box & Muller */

@@ -1,6 +1,6 @@
 /* store: dotted keys and their bounds; run folders that are never half-written; files from elsewhere. */
-// links: bench/store.c bench/store_run.c
-#include "../../bench/store.h"
+// links: bench/result/store.c bench/result/store_run.c
+#include "bench/result/store.h"
 
 #include <errno.h>
 #include <math.h>

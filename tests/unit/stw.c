@@ -3,9 +3,9 @@
  * collections that collide; objects found by registry and by a walk over the heap, threads that end meanwhile. At the
  * end every object is gone and each finaliser ran once. */
 // policy: atomic
-#include "../../alloc/spec.h"
-#include "../../gc/heap.h"
-#include "../../workloads/rng.h"
+#include "alloc/spec.h"
+#include "gc/heap/heap.h"
+#include "alloc/base/rng.h"
 
 #include <pthread.h>
 #include <setjmp.h>

@@ -5,7 +5,7 @@
 // policies: gil gil314 objlock atomic biased
 #include "runtime.h"
 
-#include "../../workloads/rng.h"
+#include "alloc/base/rng.h"
 
 #include <time.h>
 #include <unistd.h>

@@ -1,9 +1,9 @@
 /* trace(X): blocks and bytes by call site, current and peak, statistics, differences, snapshot files; threads; and no
  * memory for its own tables. */
-#include "../../alloc/trace.h"
-#include "../../alloc/callsite.h"
-#include "../../alloc/os.h"
-#include "../../alloc/spec.h"
+#include "alloc/tracer/tracer.h"
+#include "alloc/tracer/callsite.h"
+#include "alloc/base/os.h"
+#include "alloc/spec.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,11 +1,11 @@
 /* workloads.c: every allocator-level workload, run in this process on an auditing allocator and on the floors: the same checksum
  * everywhere, contents and bounds respected, live bytes and the gauge told truly, everything given back, failed allocations
  * survived, no allocation of its own in the measured phase. */
-// links: $(ALLOC_C) $(filter-out workloads/registry.c,$(LEVEL_C)) $(HGT_C)
-#include "../../workloads/list.h"
-#include "../../workloads/rng.h"
-#include "../../workloads/workload.h"
-#include "../../alloc/spec.h"
+// links: $(ALLOC_C) $(filter-out workloads/registry.c,$(LEVEL_C)) $(FORMAT_C)
+#include "workloads/list.h"
+#include "alloc/base/rng.h"
+#include "workloads/workload.h"
+#include "alloc/spec.h"
 
 #include <errno.h>
 #include <setjmp.h>

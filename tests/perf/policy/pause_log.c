@@ -1,13 +1,13 @@
 /* pause_log.c: a worker's own workloads on gil with the generational collector, piece by piece, with the log of pauses and
  * without it in turn, on one heap: a line "WORKLOAD PAUSES ON_NS OFF_NS" a pair, in processor time of the thread. The pauses of a
  * piece are logged, or nobody is told of them. */
-#include "../../../bench/pause_log.h"
-#include "../../../gc/state.h"
-#include "../../../workloads/list.h"
-#include "../../../workloads/registry.h"
-#include "../../../workloads/workload.h"
+#include "bench/worker/pause_log.h"
+#include "gc/runtime/state.h"
+#include "workloads/list.h"
+#include "workloads/registry.h"
+#include "workloads/workload.h"
 
-#include "../../../alloc/spec.h"
+#include "alloc/spec.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,10 +8,10 @@
  *                   owns and, for containers, the collector's head
  *
  *   refcount [owner|other|contended|tuple|bytes]...   these alone */
-#include "../../../alloc/os.h"
-#include "../../../alloc/spec.h"
-#include "../../../gc/state.h"
-#include "../clock.h"
+#include "alloc/base/os.h"
+#include "alloc/spec.h"
+#include "gc/runtime/state.h"
+#include "tests/perf/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>

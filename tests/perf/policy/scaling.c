@@ -6,12 +6,12 @@
  *
  * ns an operation of wall time, from the first thread's begin to the last one's end, and of processor time of all threads. On a
  * machine that others use, too, wall time says little; processor time still tells whether the threads slow each other down. */
-#include "../../../alloc/os.h"
-#include "../../../alloc/spec.h"
-#include "../../../gc/state.h"
-#include "../../../workloads/object.h"
-#include "../../../workloads/registry.h"
-#include "../clock.h"
+#include "alloc/base/os.h"
+#include "alloc/spec.h"
+#include "gc/runtime/state.h"
+#include "workloads/object/object.h"
+#include "workloads/registry.h"
+#include "tests/perf/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,16 @@
+/* shim.h: what shim.c (the calls) and process.c (environment, snapshots) share, and the front's question. */
+#ifndef HG_ALLOC_SHIM_SHIM_H
+#define HG_ALLOC_SHIM_SHIM_H
+
+#include "alloc/spec.h"
+
+/* The value of a variable, also before the C library has set up environ; empty when there is none, or it is too long. */
+void shim_environment(const char *name, char *out, size_t size);
+
+/* After opening: reads where snapshots go. */
+void shim_snapshot_open(const struct alloc_stack *stack);
+void shim_snapshot_last(void);     /* at exit */
+void shim_snapshot_numbered(void); /* after the signal, in a thread that allocates */
+void shim_want_snapshot(void);     /* from the signal's handler */
+
+#endif

@@ -1,0 +1,30 @@
+/* option.h: a verb's options, from the same rows that describe parameters (alloc/base/param.h). A field `fail_above` is
+ * the option --fail-above; a FLAG takes no value; "--name value" and "--name=value" are the same; "--" ends options. */
+#ifndef HG_BENCH_CMD_OPTION_H
+#define HG_BENCH_CMD_OPTION_H
+
+#include "alloc/base/param.h"
+
+struct command {
+    const char *name, *usage, *summary;
+    int (*run)(const struct command *self, int argc,
+               char **argv); /* argv[0] is the verb; returns the exit status */
+};
+
+enum {
+    EXIT_DONE = 0,
+    EXIT_CHECK_FAILED = 1,
+    EXIT_BAD_INPUT = 2,
+    EXIT_SOME_CELLS = 3,
+    EXIT_INTERRUPTED = 130
+};
+
+/* Defaults, then argv[1..]. What is not an option is left, in order, in argv[0 .. *positional_count - 1].
+ * 0; -EINVAL with a message; 1 when --help was asked for and printed. */
+int option_parse(const struct command *command, const struct param *table, void *out, int argc, char **argv,
+                 int *positional_count, struct message *m);
+
+/* Prints "heapgauge: MESSAGE" on standard error and returns EXIT_BAD_INPUT. */
+int option_refuse(const struct message *m);
+
+#endif

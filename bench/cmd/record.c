@@ -1,0 +1,336 @@
+/* record.c: heapgauge record -o F.hgt -- PROGRAM ARGS...: runs a program of the user's with the recorder before its
+ * malloc, and makes a trace of what it wrote.
+ *
+ * The program has its own standard input and output, its own group and terminal; Ctrl-C reaches it as ever, and we wait
+ * for it. The recorder writes F.hgt.part.PID.IMAGE beside F while the program runs (an exec begins a new image); from those
+ * F.hgt is made when it has ended, under a temporary name that is renamed when it is whole. If heapgauge itself is killed,
+ * the parts stay, and `heapgauge trace import F.hgt.part.PID.IMAGE -o F.hgt` makes a trace of them. */
+#include "cmd.h"
+#include "bench/host/paths.h"
+
+#include "workloads/trace/format/spool.h"
+#include "workloads/trace/tool/tool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define RECORD_OPTIONS(P, S)                                           \
+    P(S, TEXT, output, "", "", "the trace to write (also written -o)") \
+    P(S, FLAG, children, "0", "", "record descendants too, each to a file F.PID.hgt")
+PARAM_STRUCT(record_options, RECORD_OPTIONS)
+
+struct recording {
+    struct record_options o;
+    char **program;
+    char library[PATH_MAX];
+    char base[PATH_MAX]; /* of the parts: absolute, for the program may go elsewhere */
+    char how[64];        /* how it ended */
+    pid_t pid;
+};
+
+struct image {
+    char path[PATH_MAX];
+    long pid;
+    unsigned image;
+};
+
+static volatile sig_atomic_t record_child;
+
+static void record_forward(int sig)
+{
+    if (record_child > 0)
+        kill((pid_t)record_child, sig);
+}
+
+static int record_find_library(struct recording *r, struct message *m)
+{
+    int err = paths_program("libheapgauge-record.so", r->library, sizeof r->library, m);
+    if (!err && strpbrk(r->library, " :"))
+        return message_set(m, -EINVAL, "LD_PRELOAD takes no path with a blank or a colon: %s", r->library);
+    return err;
+}
+
+static int record_set_base(struct recording *r, struct message *m)
+{
+    char dir[PATH_MAX], real[PATH_MAX];
+    const char *slash = strrchr(r->o.output, '/'), *name = slash ? slash + 1 : r->o.output;
+    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - r->o.output + 1) : 1, slash ? r->o.output : ".");
+    if (!realpath(dir, real))
+        return message_set(m, -errno, "cannot write %s: %s", r->o.output, strerror(errno));
+    int n = snprintf(r->base, sizeof r->base, "%s/%s.part", strcmp(real, "/") == 0 ? "" : real, name);
+    return (size_t)n < sizeof r->base - 64
+               ? 0
+               : message_set(m, -ENAMETOOLONG, "%s: the path is too long", r->o.output);
+}
+
+static int record_exec(struct recording *r)
+{
+    char pid[32];
+    const char *others = getenv("LD_PRELOAD");
+    /* Ours comes first: symbols are found in this order, and ours passes every call on to the next. */
+    size_t size = strlen(r->library) + (others ? strlen(others) : 0) + 2;
+    char *preload = malloc(size);
+    if (!preload)
+        return ENOMEM;
+    snprintf(preload, size, "%s%s%s", r->library, others && *others ? ":" : "", others ? others : "");
+    snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    if (setenv("LD_PRELOAD", preload, 1) || setenv(SPOOL_ENV_BASE, r->base, 1) ||
+        setenv(SPOOL_ENV_PID, pid, 1) ||
+        (r->o.children ? setenv(SPOOL_ENV_CHILDREN, "1", 1) : unsetenv(SPOOL_ENV_CHILDREN)))
+        return ENOMEM;
+    execvp(r->program[0], r->program);
+    return errno;
+}
+
+static int record_run(struct recording *r, struct message *m)
+{
+    static const int forwarded[] = {SIGTERM, SIGHUP};
+    int pipe_fd[2], err = 0, status;
+    if (pipe2(pipe_fd, O_CLOEXEC) != 0)
+        return message_set(m, -errno, "cannot start %s: %s", r->program[0], strerror(errno));
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, forward = {.sa_handler = record_forward}, old_int,
+                     old_quit;
+    sigaction(SIGINT, &ignore, &old_int);
+    sigaction(SIGQUIT, &ignore, &old_quit);
+    fflush(NULL);
+    r->pid = fork();
+    if (r->pid == 0) {
+        sigaction(SIGINT, &old_int, NULL);
+        sigaction(SIGQUIT, &old_quit, NULL);
+        signal(SIGPIPE, SIG_DFL);
+        err = record_exec(r);
+        ssize_t n = write(pipe_fd[1], &err, sizeof err);
+        _exit(n > 0 ? 127 : 126);
+    }
+    if (r->pid < 0) {
+        err = errno;
+        close(pipe_fd[0]);
+        close(pipe_fd[1]);
+        return message_set(m, -err, "cannot start %s: %s", r->program[0], strerror(err));
+    }
+    record_child = r->pid;
+    for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
+        sigaction(forwarded[i], &forward, NULL);
+    close(pipe_fd[1]);
+    ssize_t n;
+    while ((n = read(pipe_fd[0], &err, sizeof err)) < 0 && errno == EINTR)
+        ;
+    close(pipe_fd[0]);
+    while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    record_child = 0;
+    if (n == sizeof err)
+        return message_set(m, -err, "cannot run %s: %s", r->program[0], strerror(err));
+    if (WIFSIGNALED(status))
+        snprintf(r->how, sizeof r->how, "signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        snprintf(r->how, sizeof r->how, "exit %d", WEXITSTATUS(status));
+    return 0;
+}
+
+static int image_order(const void *a, const void *b)
+{
+    const struct image *x = a, *y = b;
+    if (x->pid != y->pid)
+        return x->pid < y->pid ? -1 : 1;
+    return x->image < y->image ? -1 : x->image > y->image;
+}
+
+/* The parts that were left beside F, in order. */
+static int record_images(const struct recording *r, struct image **out, size_t *count)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(r->base, '/');
+    size_t n = strlen(slash + 1), room = 0;
+    snprintf(dir, sizeof dir, "%.*s", (int)(slash - r->base + 1), r->base);
+    *out = NULL;
+    *count = 0;
+    DIR *d = opendir(dir);
+    if (!d)
+        return -errno;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        struct image image;
+        int used = 0;
+        if (strncmp(e->d_name, slash + 1, n) != 0 ||
+            sscanf(e->d_name + n, ".%ld.%u%n", &image.pid, &image.image, &used) != 2 ||
+            e->d_name[n + (size_t)used])
+            continue;
+        if ((size_t)snprintf(image.path, sizeof image.path, "%s%s", dir, e->d_name) >= sizeof image.path)
+            continue;
+        if (*count == room) {
+            room = room ? room * 2 : 16;
+            struct image *more = realloc(*out, room * sizeof *more);
+            if (!more) {
+                closedir(d);
+                return -ENOMEM;
+            }
+            *out = more;
+        }
+        (*out)[(*count)++] = image;
+    }
+    closedir(d);
+    if (*count)
+        qsort(*out, *count, sizeof **out, image_order);
+    return 0;
+}
+
+/* F.hgt -> F.PID.hgt, F.PID.IMAGE.hgt */
+static void record_name(const struct recording *r, const struct image *image, char *out, size_t size)
+{
+    size_t n = strlen(r->o.output);
+    if (n > 4 && strcmp(r->o.output + n - 4, ".hgt") == 0)
+        n -= 4;
+    if (image->image)
+        snprintf(out, size, "%.*s.%ld.%u.hgt", (int)n, r->o.output, image->pid, image->image);
+    else
+        snprintf(out, size, "%.*s.%ld.hgt", (int)n, r->o.output, image->pid);
+}
+
+static void record_tell(const struct recording *r, const struct tool_spool *s, const char *file)
+{
+    struct stat st = {0};
+    stat(file, &st);
+    fprintf(stderr,
+            "heapgauge: recorded %llu calls of %s in %u thread%s to %s (%lld bytes); it ended with %s\n",
+            (unsigned long long)s->ops, s->program, s->threads, s->threads == 1 ? "" : "s", file,
+            (long long)st.st_size, r->how);
+    if (s->stop_errno)
+        fprintf(stderr,
+                "heapgauge: recording stopped before the program did: %s; %llu calls are not in the trace\n",
+                strerror((int)s->stop_errno), (unsigned long long)s->dropped);
+    else if (s->dropped)
+        fprintf(stderr,
+                "heapgauge: %llu calls that signal handlers made inside the recorder are not in the trace\n",
+                (unsigned long long)s->dropped);
+    if (s->unmatched && !s->forked)
+        fprintf(stderr,
+                "heapgauge: %llu frees of blocks whose allocation was not seen are not in the trace\n",
+                (unsigned long long)s->unmatched);
+}
+
+static int record_convert(const struct recording *r, const struct image *image, const char *how,
+                          struct tool_file *f, struct tool_spool *spool, struct message *m)
+{
+    struct message why;
+    int err = tool_spool_convert(image->path, how, f, spool, &why);
+    if (!err && spool->ops == 0) {
+        tool_file_drop(f);
+        unlink(image->path);
+        return 0;
+    }
+    if (!err)
+        err = tool_file_done(f, &why);
+    else
+        tool_file_drop(f);
+    if (err)
+        return message_set(m, err,
+                           "%.600s; the recording stays in %s: heapgauge trace import makes a trace of it",
+                           why.text, image->path);
+    unlink(image->path);
+    record_tell(r, spool, f->path);
+    return 0;
+}
+
+static int record_finish(struct recording *r, struct tool_file *f, struct message *m)
+{
+    struct image *images;
+    struct tool_spool spool = {0};
+    size_t count, last = SIZE_MAX;
+    uint64_t lost = 0;
+    int result = EXIT_DONE, err = record_images(r, &images, &count);
+    for (size_t i = 0; i < count; i++)
+        if (images[i].pid == r->pid)
+            last = i;
+    if (err || last == SIZE_MAX) {
+        tool_file_drop(f);
+        free(images);
+        message_set(
+            m, -ENOENT,
+            "%s made no call that could be recorded: it is statically linked, set-user-ID, or not allowed to "
+            "write %s (it ended with %s)",
+            r->program[0], r->base, r->how);
+        return option_refuse(m);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i == last)
+            continue;
+        struct tool_file g;
+        char name[PATH_MAX];
+        if (!r->o.children) { /* what the process was before it became another program by exec */
+            lost++;
+            unlink(images[i].path);
+            continue;
+        }
+        record_name(r, &images[i], name, sizeof name);
+        err = tool_file_open(&g, name, m);
+        if (!err)
+            err = record_convert(r, &images[i], "not known", &g, &spool, m);
+        if (err)
+            result = option_refuse(m);
+    }
+    err = record_convert(r, &images[last], r->how, f, &spool, m);
+    free(images);
+    if (err)
+        return option_refuse(m);
+    if (spool.ops == 0) {
+        message_set(
+            m, -ENOENT,
+            "%s made no call that could be recorded: it brings its own malloc, or allocates nothing (it "
+            "ended with %s)",
+            r->program[0], r->how);
+        return option_refuse(m);
+    }
+    if (lost)
+        fprintf(stderr,
+                "heapgauge: the process was another program before (exec); calls of that one are left out\n");
+    return spool.stop_errno ? EXIT_SOME_CELLS : result;
+}
+
+static char output_option[] = "--output"; /* what -o stands for */
+
+#define RECORD_ROOM (1 << 20) /* bytes: a header, two segments and a small trace */
+
+/* A disk that is full already is told before the program starts. */
+static int record_room(const struct recording *r, const struct tool_file *f, struct message *m)
+{
+    int err = posix_fallocate(f->fd, 0, RECORD_ROOM);
+    if (!err && ftruncate(f->fd, 0) != 0)
+        err = errno;
+    return err ? message_set(m, -err, "cannot write %s: %s", r->o.output, strerror(err)) : 0;
+}
+
+int cmd_record(const struct command *self, int argc, char **argv)
+{
+    static struct recording r;
+    struct tool_file f;
+    struct message m;
+    int words;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "-o") == 0)
+            argv[i] = output_option;
+    int err = option_parse(self, PARAM_TABLE(record_options, RECORD_OPTIONS), &r.o, argc, argv, &words, &m);
+    if (err)
+        return err > 0 ? EXIT_DONE : option_refuse(&m);
+    r.program = argv;
+    if (!words || !r.o.output[0]) {
+        message_set(&m, -EINVAL,
+                    !words ? "record: which program? record -o F.hgt -- PROGRAM ARGS..."
+                           : "record: say where to write: -o F.hgt");
+        return option_refuse(&m);
+    }
+    if ((err = record_find_library(&r, &m)) || (err = tool_file_open(&f, r.o.output, &m)))
+        return option_refuse(&m);
+    if ((err = record_room(&r, &f, &m)) || (err = record_set_base(&r, &m)) || (err = record_run(&r, &m))) {
+        tool_file_drop(&f);
+        return option_refuse(&m);
+    }
+    return record_finish(&r, &f, &m);
+}

@@ -1,0 +1,86 @@
+/* report.c: heapgauge report: from a run folder to a table on the terminal, report.html, summary.csv and plots/. */
+#include "cmd.h"
+#include "bench/report/html/page.h"
+#include "bench/report/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPORT_OPTIONS(P, S)                                                              \
+    P(S, TEXT, baseline, "", "",                                                          \
+      "what ratios are against: alloc=system, rc=gil, gc=none, parallel=1x1, or several") \
+    P(S, FLAG, quiet, "0", "", "no table on standard output")
+PARAM_STRUCT(report_options, REPORT_OPTIONS)
+static const struct param *const report_option_table = PARAM_TABLE(report_options, REPORT_OPTIONS);
+
+/* Everything but the table, into dir. */
+static int report_make(const struct report_page *page, struct plots *plots, const char *dir,
+                       struct message *m)
+{
+    int err = plots_open(plots, dir, m);
+    if (!err)
+        err = report_figures(plots, page->data, page->found, m);
+    if (!err)
+        err = plots_finish(plots, m);
+    if (!err)
+        err = report_summary(page, dir, m);
+    return err ? err : report_html(page, dir, m);
+}
+
+int cmd_report(const struct command *self, int argc, char **argv)
+{
+    static struct report_options o;
+    static struct store_run run;
+    static struct report_baseline baseline;
+    static struct plots plots;
+    struct report_data data = {0};
+    struct report_comparisons found = {0};
+    struct report_lbo *lbo = NULL;
+    struct message m;
+    int dirs, err = option_parse(self, report_option_table, &o, argc, argv, &dirs, &m);
+    if (err)
+        return err > 0 ? EXIT_DONE : option_refuse(&m);
+    if (dirs != 1) {
+        message_set(&m, -EINVAL, "report: one folder of results");
+        return option_refuse(&m);
+    }
+    const char *dir = argv[0], *against = o.baseline;
+    err = report_baseline_parse(&baseline, o.baseline, &m);
+    if (!err)
+        err = store_load(&run, dir, &m);
+    if (!err && !o.baseline[0]) {
+        const char *of_run = record_text(run.run, "baseline");
+        against = of_run ? of_run : "";
+        if (report_baseline_parse(&baseline, against, NULL))
+            memset(&baseline, 0, sizeof baseline);
+    }
+    baseline.chosen = o.baseline[0] != 0;
+    if (!err && run.samples == 0)
+        err = message_set(&m, -ENODATA, "%s holds no samples", dir);
+    if (!err && (report_data_make(&data, run.sample, run.samples) ||
+                 report_compare(&found, &data, &baseline, report_metric_find("throughput", NULL, NULL))))
+        err = message_set(&m, -ENOMEM, "out of memory");
+    if (!err && report_lbo_make(&lbo, &data))
+        err = message_set(&m, -ENOMEM, "out of memory");
+    struct report_page page = {&run, &data, &found, &baseline, lbo, &plots};
+    if (!err)
+        err = report_make(&page, &plots, dir, &m);
+    int status = err ? option_refuse(&m) : EXIT_DONE;
+    if (!err) {
+        if (run.torn)
+            fprintf(stderr, "heapgauge: %s: a torn last line was left out\n", dir);
+        if (plots.trouble[0])
+            fprintf(stderr, "heapgauge: %s\n", plots.trouble);
+        if (!o.quiet) {
+            report_table_of(stdout, &data, &found, &baseline);
+            printf("\n%s/report.html\n", dir);
+        }
+    }
+    plots_free(&plots);
+    free(lbo);
+    report_comparisons_free(&found);
+    report_data_free(&data);
+    store_unload(&run);
+    return status;
+}

@@ -1,0 +1,198 @@
+/* suite.c: heapgauge suite: a file of cells, in randomised blocks, into a run folder. */
+#include "cmd.h"
+#include "bench/host/paths.h"
+#include "bench/report/census.h"
+#include "bench/report/table.h"
+#include "bench/sample/session.h"
+#include "bench/plan/suite.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SUITE_VERB_OPTIONS(P, S)                                                                       \
+    P(S, TEXT, out, "", "", "folder for the run (default results/DATE-HOST)")                          \
+    P(S, FLAG, quick, "0", "", "two blocks: a look, no intervals")                                     \
+    P(S, COUNT, blocks, "0", "0-1000", "how often every cell is run; 0 takes the suite's own number")  \
+    P(S, TEXT, shard, "1/1", "", "i/n: the i-th of n parts of the groups, for n machines")             \
+    P(S, TEXT, resume, "", "", "a run folder of this suite that was interrupted: run what is missing") \
+    P(S, TEXT, trace, "", "", "the recorded program that the suite's trace cells replay")              \
+    P(S, COUNT, seed, "1", "0-4G", "same seed, same work in the same order")                           \
+    P(S, NS, timeout, "300s", "1ms-24000s", "limit of one sample")                                     \
+    P(S, BYTES, memory_limit, "0", "",                                                                 \
+      "resident memory of one sample; 0 takes three quarters of the machine's")                        \
+    P(S, COUNT, latency, "1009", "0-1G", "time one operation in so many; 0 times none")                \
+    P(S, FLAG, json, "0", "", "print the samples themselves, one object a line")                       \
+    P(S, FLAG, quiet, "0", "", "no progress on standard error")
+PARAM_STRUCT(suite_verb_options, SUITE_VERB_OPTIONS)
+static const struct param *const suite_verb_table = PARAM_TABLE(suite_verb_options, SUITE_VERB_OPTIONS);
+
+static int suite_shard(const char *text, unsigned *shard, unsigned *shards, struct message *m)
+{
+    char rest;
+    if (sscanf(text, "%u/%u%c", shard, shards, &rest) != 2 || *shard < 1 || *shard > *shards ||
+        *shards > 100000)
+        return message_set(m, -EINVAL, "--shard: '%.60s' is not i/n with i from 1 to n", text);
+    --*shard;
+    return 0;
+}
+
+/* results/2026-11-21-host, with -2, -3 ... behind it where that is taken. */
+static int suite_default_out(char *out, size_t size, struct message *m)
+{
+    char host[256] = "host", date[32];
+    time_t now = time(NULL);
+    struct tm t;
+    struct stat st;
+    gethostname(host, sizeof host - 1);
+    localtime_r(&now, &t);
+    strftime(date, sizeof date, "%Y-%m-%d", &t);
+    if (mkdir("results", 0777) != 0 && errno != EEXIST)
+        return message_set(m, -errno, "cannot make the folder results here: %s (give --out DIR)",
+                           strerror(errno));
+    for (unsigned i = 1; i < 10000; i++) {
+        if (i == 1)
+            snprintf(out, size, "results/%s-%s", date, host);
+        else
+            snprintf(out, size, "results/%s-%s-%u", date, host, i);
+        if (stat(out, &st) != 0)
+            return 0;
+    }
+    return message_set(m, -EEXIST, "results/%s-%s and its successors exist: give --out DIR", date, host);
+}
+
+static int suite_path(const char *name, char *path, size_t size, struct message *m)
+{
+    struct stat st;
+    size_t n = strlen(name);
+    if (strchr(name, '/') || (n > 4 && strcmp(name + n - 4, ".ini") == 0)) {
+        snprintf(path, size, "%s", name);
+        return stat(path, &st) == 0
+                   ? 0
+                   : message_set(m, -errno, "cannot read suite %s: %s", path, strerror(errno));
+    }
+    if (paths_suite(name, path, size, m) == 0)
+        return 0;
+    return message_set(
+        m, -ENOENT, "no suite '%.100s' (heapgauge list suites tells them; a file is named with .ini)", name);
+}
+
+/* Opens the folder to go on with, and refuses one that is of another suite, seed or number of blocks: its cells would not fit. */
+static int suite_resume(struct session *s, struct store_run *done, const char *dir, struct message *m)
+{
+    int64_t seed, cells;
+    int err = store_load(done, dir, m);
+    if (err)
+        return err;
+    const char *suite = record_text(done->run, "suite"), *id = record_text(done->run, "run_id");
+    if (!suite || strcmp(suite, s->plan->name) != 0 || !record_integer(done->run, "seed", &seed) ||
+        (uint64_t)seed != s->plan->seed || !record_integer(done->run, "cells", &cells) ||
+        cells != s->plan->cells)
+        return message_set(
+            m, -EINVAL,
+            "%s is not a run of suite %s with seed %llu and %u cells: it cannot be resumed with it", dir,
+            s->plan->name, (unsigned long long)s->plan->seed, s->plan->cells);
+    snprintf(s->run_id, sizeof s->run_id, "%s", id ? id : "");
+    s->done = done;
+    return store_open(&s->store, dir, m);
+}
+
+static int suite_table(const char *dir, const char *baseline, struct message *m)
+{
+    struct store_run run;
+    int err = store_load(&run, dir, m);
+    if (err)
+        return err;
+    report_table(stdout, run.sample, run.samples, baseline);
+    report_census(stdout, run.sample, run.samples);
+    store_unload(&run);
+    return 0;
+}
+
+static int suite_prepare(struct suite *suite, struct session *s, struct store_run *done,
+                         const struct suite_verb_options *o, const char *name, const struct place *places,
+                         char *out, size_t out_size, struct message *m)
+{
+    char path[PATH_MAX];
+    unsigned shard = 0, shards = 1;
+    int err = suite_shard(o->shard, &shard, &shards, m);
+    if (!err)
+        err = suite_path(name, path, sizeof path, m);
+    if (!err)
+        err = suite_read(suite, path, o->trace[0] ? o->trace : NULL, places, m);
+    if (err)
+        return err;
+    const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    snprintf(suite->plan.name, sizeof suite->plan.name, "%.*s", (int)strcspn(base, "."), base);
+    unsigned blocks = o->blocks ? (unsigned)o->blocks : o->quick ? 2 : suite->blocks;
+    if (plan_order(&suite->plan, blocks, o->seed, shard, shards) != 0)
+        return message_set(m, -ENOMEM, "no memory for the plan");
+    s->plan = &suite->plan;
+    s->settle_ns = suite->settle_ns;
+    if (o->resume[0]) {
+        snprintf(out, out_size, "%s", o->resume);
+        return suite_resume(s, done, out, m);
+    }
+    session_new_id(s->run_id, sizeof s->run_id);
+    snprintf(out, out_size, "%s", o->out);
+    if (!out[0] && (err = suite_default_out(out, out_size, m)))
+        return err;
+    struct record *run = session_describe(s, suite->plan.name, suite->baseline);
+    err = run ? store_create(&s->store, out, run, m) : message_set(m, -ENOMEM, "no memory");
+    record_free(run);
+    return err;
+}
+
+int cmd_suite(const struct command *self, int argc, char **argv)
+{
+    static struct suite_verb_options o;
+    static struct suite suite;
+    struct message m;
+    struct place *place = NULL;
+    struct store_run done = {0};
+    char out[PATH_MAX] = "";
+    int positional, err = option_parse(self, suite_verb_table, &o, argc, argv, &positional, &m);
+    if (err)
+        return err > 0 ? EXIT_DONE : option_refuse(&m);
+    if (positional != 1) {
+        message_set(&m, 0, "suite takes one NAME or FILE.ini (heapgauge list suites tells the names)");
+        return option_refuse(&m);
+    }
+    struct session s = {
+        .limits = {.timeout_ns = o.timeout,
+                   .memory_bytes = session_memory_limit(o.memory_limit),
+                   .latency_every = (uint32_t)o.latency},
+        .json = o.json,
+        .quiet = o.quiet,
+    };
+    err = place_open(&place, &m);
+    if (!err)
+        err = suite_prepare(&suite, &s, &done, &o, argv[0], place, out, sizeof out, &m);
+    int status = EXIT_DONE;
+    if (err) {
+        status = option_refuse(&m);
+    } else {
+        if (suite.left_out[0])
+            fprintf(stderr, "left out, for want of a recorded program (--trace FILE.hgt): %s\n",
+                    suite.left_out);
+        err = session_run(&s, &m);
+        store_close(s.store);
+        if (err) {
+            option_refuse(&m);
+            status = EXIT_SOME_CELLS;
+        } else {
+            status = s.interrupted ? EXIT_INTERRUPTED : s.failed ? EXIT_SOME_CELLS : EXIT_DONE;
+        }
+        if (!o.json && suite_table(out, suite.baseline, &m) != 0)
+            option_refuse(&m);
+        fprintf(stderr, s.interrupted ? "interrupted: go on with --resume %s\n" : "the run is in %s\n", out);
+    }
+    session_free(&s);
+    store_unload(&done);
+    plan_free(&suite.plan);
+    place_close(place);
+    return status;
+}

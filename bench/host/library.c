@@ -1,0 +1,234 @@
+/* library.c: see library.h. The file is read, never mapped or loaded: it may be anything, may change while it
+ * is looked at, and its constructors are not ours to run. Every offset and count in it is checked against the
+ * file's size before it is used. Format: System V ABI, chapters 4 and 5; <elf.h>. */
+#include "library.h"
+
+#include "alloc/base/param.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#if defined __x86_64__
+#define LIBRARY_TRIPLET "x86_64-linux-gnu"
+#define LIBRARY_MACHINE EM_X86_64
+#elif defined __aarch64__
+#define LIBRARY_TRIPLET "aarch64-linux-gnu"
+#define LIBRARY_MACHINE EM_AARCH64
+#elif defined __riscv
+#define LIBRARY_TRIPLET "riscv64-linux-gnu"
+#define LIBRARY_MACHINE EM_RISCV
+#else
+#error "library.c: name the Debian triplet and the ELF machine of this architecture"
+#endif
+#define LIBRARY_DATA (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB)
+
+static const struct library_known {
+    const char *name;
+    const char *files[3]; /* the first that is there */
+    const char *package;  /* of Debian 12 */
+} known_libraries[] = {
+    {"jemalloc", {"libjemalloc.so.2"}, "libjemalloc2"},
+    {"mimalloc", {"libmimalloc.so.2", "libmimalloc.so.2.0"}, "libmimalloc2.0"},
+    {"tcmalloc", {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"}, "libtcmalloc-minimal4"},
+    {"tbbmalloc", {"libtbbmalloc_proxy.so.2"}, "libtbbmalloc2"},
+};
+#define KNOWN_COUNT (sizeof known_libraries / sizeof *known_libraries)
+
+const char *const library_names[] = {"jemalloc", "mimalloc", "tcmalloc", "tbbmalloc", NULL};
+
+static const char *const system_directories[] = {
+    "/usr/local/lib/" LIBRARY_TRIPLET,
+    "/usr/local/lib",
+    "/usr/lib/" LIBRARY_TRIPLET,
+    "/lib/" LIBRARY_TRIPLET,
+    "/usr/lib64",
+    "/lib64",
+    "/usr/lib",
+    "/lib",
+};
+
+/* --- is it one? ----------------------------------------------------------------------------------------- */
+
+struct library_file {
+    int fd;
+    uint64_t bytes;
+};
+
+/* Reads all of it or fails: a file that ends early is not what its header says. */
+static bool library_read(const struct library_file *f, void *out, uint64_t offset, size_t bytes)
+{
+    if (offset > f->bytes || bytes > f->bytes - offset)
+        return false;
+    for (size_t done = 0; done < bytes;) {
+        ssize_t n = pread(f->fd, (char *)out + done, bytes - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        done += (size_t)n;
+    }
+    return true;
+}
+
+/* Counts the symbols of one dynamic symbol table that define malloc (bit 0) and free (bit 1). */
+static unsigned library_scan_symbols(const struct library_file *f, const ElfW(Shdr) * symbols,
+                                     const ElfW(Shdr) * strings)
+{
+    enum { BATCH = 256 };
+    ElfW(Sym) batch[BATCH] = {{0}};
+    unsigned found = 0;
+    uint64_t count = symbols->sh_size / sizeof *batch;
+    if (symbols->sh_offset > f->bytes || symbols->sh_size > f->bytes - symbols->sh_offset)
+        return 0;
+    for (uint64_t at = 0; at < count && found != 3; at += BATCH) {
+        size_t n = count - at < BATCH ? (size_t)(count - at) : BATCH;
+        if (!library_read(f, batch, symbols->sh_offset + at * sizeof *batch, n * sizeof *batch))
+            return 0;
+        for (size_t i = 0; i < n; i++) {
+            unsigned type = batch[i].st_info & 15, binding = batch[i].st_info >> 4;
+            if (batch[i].st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_GNU_IFUNC) ||
+                (binding != STB_GLOBAL && binding != STB_WEAK) || batch[i].st_name >= strings->sh_size)
+                continue;
+            char name[8] = "";
+            uint64_t room = strings->sh_size - batch[i].st_name;
+            if (room > sizeof name - 1)
+                room = sizeof name - 1;
+            if (strings->sh_offset > UINT64_MAX - batch[i].st_name ||
+                !library_read(f, name, strings->sh_offset + batch[i].st_name, (size_t)room))
+                continue;
+            found |= strcmp(name, "malloc") == 0 ? 1 : strcmp(name, "free") == 0 ? 2 : 0;
+        }
+    }
+    return found;
+}
+
+static int library_examine(const struct library_file *f, const char *path, struct message *m)
+{
+    ElfW(Ehdr) head;
+    if (!library_read(f, &head, 0, sizeof head) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+        return message_set(m, -ENOEXEC, "%s is not a shared library (no ELF header)", path);
+    if (head.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
+        head.e_ident[EI_DATA] != LIBRARY_DATA || head.e_machine != LIBRARY_MACHINE)
+        return message_set(m, -ENOEXEC, "%s is a library for another kind of machine", path);
+    if (head.e_type != ET_DYN)
+        return message_set(m, -ENOEXEC, "%s is an ELF file, but not a shared library", path);
+    unsigned found = 0;
+    if (head.e_shentsize == sizeof(ElfW(Shdr)))
+        for (unsigned i = 0; i < head.e_shnum && found != 3; i++) {
+            ElfW(Shdr) symbols, strings;
+            uint64_t each = sizeof symbols;
+            if (head.e_shoff > f->bytes || !library_read(f, &symbols, head.e_shoff + i * each, each))
+                return message_set(m, -ENOEXEC, "%s is damaged: its section table lies outside the file",
+                                   path);
+            if (symbols.sh_type != SHT_DYNSYM || symbols.sh_link >= head.e_shnum ||
+                !library_read(f, &strings, head.e_shoff + symbols.sh_link * each, each))
+                continue;
+            found |= library_scan_symbols(f, &symbols, &strings);
+        }
+    if (found != 3)
+        return message_set(m, -ENOEXEC, "%s does not define %s: it cannot take malloc's place", path,
+                           found == 0   ? "malloc and free"
+                           : found == 1 ? "free"
+                                        : "malloc");
+    return 0;
+}
+
+static int library_check(const char *path, struct message *m)
+{
+    struct library_file f = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    struct stat st;
+    if (f.fd < 0)
+        return message_set(m, -errno, "library %s: %s", path, strerror(errno));
+    int err;
+    if (fstat(f.fd, &st) != 0) {
+        err = message_set(m, -errno, "library %s: %s", path, strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        err = message_set(m, -ENOEXEC, "%s is not a file", path);
+    } else {
+        f.bytes = (uint64_t)st.st_size;
+        err = library_examine(&f, path, m);
+    }
+    close(f.fd);
+    return err;
+}
+
+/* --- where is it? --------------------------------------------------------------------------------------- */
+
+static bool library_in(const char *directory, size_t directory_length, const char *file, char *path,
+                       size_t size)
+{
+    int n = snprintf(path, size, "%.*s/%s", (int)directory_length, directory, file);
+    return n > 0 && (size_t)n < size && access(path, F_OK) == 0;
+}
+
+static bool library_search(const char *file, char *path, size_t size)
+{
+    const char *own = getenv("LD_LIBRARY_PATH");
+    while (own && *own) {
+        size_t n = strcspn(own, ":;"); /* the loader takes both */
+        if (n && library_in(own, n, file, path, size))
+            return true;
+        own += n + (own[n] != '\0');
+    }
+    for (size_t i = 0; i < sizeof system_directories / sizeof *system_directories; i++)
+        if (library_in(system_directories[i], strlen(system_directories[i]), file, path, size))
+            return true;
+    return false;
+}
+
+static int library_find(const char *name, char *path, size_t size, struct message *m)
+{
+    if (strchr(name, '/')) {
+        int n = snprintf(path, size, "%s", name);
+        if (n < 0 || (size_t)n >= size)
+            return message_set(m, -ENAMETOOLONG, "library %s: the path is too long", name);
+        return access(path, F_OK) == 0 ? 0 : message_set(m, -errno, "library %s: %s", name, strerror(errno));
+    }
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        const struct library_known *k = &known_libraries[i];
+        if (strcmp(name, k->name) != 0)
+            continue;
+        for (size_t j = 0; j < sizeof k->files / sizeof *k->files && k->files[j]; j++)
+            if (library_search(k->files[j], path, size))
+                return 0;
+        return message_set(m, -ENOENT,
+                           "%s is not installed: %s is in no library directory (Debian: apt install %s)",
+                           name, k->files[0], k->package);
+    }
+    if (strstr(name, ".so"))
+        return library_search(name, path, size)
+                   ? 0
+                   : message_set(m, -ENOENT, "library %s is in no library directory", name);
+    const char *near = param_nearest(name, library_names, KNOWN_COUNT);
+    return message_set(
+        m, -EINVAL,
+        "no library is known by the name '%s'%s%s%s (there are: jemalloc mimalloc tcmalloc tbbmalloc, or "
+        "write a path with a slash)",
+        name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+int library_resolve(const char *name_or_path, char *path, size_t size, struct message *m)
+{
+    char found[PATH_MAX], real[PATH_MAX];
+    int err = library_find(name_or_path, found, sizeof found, m);
+    if (err)
+        return err;
+    if (!realpath(found, real))
+        return message_set(m, -errno, "library %s: %s", found, strerror(errno));
+    if (strpbrk(real, ": \t\n")) /* the loader splits LD_PRELOAD at these, and knows no quotes */
+        return message_set(m, -EINVAL, "library '%s': LD_PRELOAD cannot take a path with a blank or a colon",
+                           real);
+    if (strlen(real) >= size)
+        return message_set(m, -ENAMETOOLONG, "library %s: the path is too long", real);
+    strcpy(path, real);
+    return library_check(real, m);
+}

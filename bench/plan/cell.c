@@ -1,0 +1,318 @@
+/* cell.c: see cell.h. */
+#include "cell.h"
+#include "bench/host/library.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int cell_unknown(const char *what, const char *word, const char *const *names, size_t n,
+                        struct message *m)
+{
+    char all[700] = "";
+    const char *near = param_nearest(word, names, n);
+    for (size_t i = 0; i < n && strlen(all) + strlen(names[i]) + 2 < sizeof all; i++)
+        strcat(strcat(all, i ? " " : ""), names[i]);
+    if (near)
+        return message_set(m, -EINVAL, "no %s '%s'; did you mean '%s'? (there are: %s)", what, word, near,
+                           all);
+    return message_set(m, -EINVAL, "no %s '%s' (there are: %s)", what, word, all);
+}
+
+/* Takes "NAME:PARAMS" apart; rest is what follows the colon, or NULL. */
+static int cell_name(const char *text, const char *what, char *name, size_t size, const char **rest,
+                     struct message *m)
+{
+    size_t n = strcspn(text, ":");
+    *rest = NULL;
+    if (n == 0 || n >= size)
+        return message_set(m, -EINVAL, "a %s's name is missing in '%.100s'", what, text);
+    memcpy(name, text, n);
+    name[n] = '\0';
+    *rest = text[n] ? text + n + 1 : NULL;
+    return 0;
+}
+
+/* NAME:k=v,... with every parameter of the table. */
+static int cell_canonical(char *out, size_t size, const char *name, const struct param *table,
+                          const void *params, struct message *m)
+{
+    size_t n = (size_t)snprintf(out, size, "%s", name);
+    for (const struct param *row = table; row->name; row++) {
+        char value[sizeof(param_c_TEXT) + 1];
+        param_print(row, params, value, sizeof value);
+        if (!value[0])
+            continue;
+        n += (size_t)snprintf(out + n, n < size ? size - n : 0, "%s%s=%s", strchr(out, ':') ? "," : ":",
+                              row->name, value);
+        if (n >= size)
+            return message_set(m, -EINVAL, "%s: its parameters are too long", name);
+    }
+    return 0;
+}
+
+static int cell_set_workload(struct cell *cell, const char *text, struct message *m)
+{
+    char name[128], owner[160];
+    const char *rest = NULL;
+    int err = cell_name(text, "workload", name, sizeof name, &rest, m);
+    if (err)
+        return err;
+    enum workload_level wanted = cell->rc ? LEVEL_OBJECT : LEVEL_ALLOC;
+    const struct workload_info *other = NULL;
+    const char *names[256];
+    size_t n = 0;
+    for (const struct workload_info *w = workload_list; w->name && n < 256; w++) {
+        names[n++] = w->name;
+        if (strcmp(w->name, name) != 0)
+            continue;
+        if (w->level == wanted)
+            cell->workload = w;
+        else
+            other = w;
+    }
+    if (!cell->workload && !other)
+        return cell_unknown("workload", name, names, n, m);
+    if (!cell->workload && cell->rc)
+        return message_set(m, -EINVAL, "workload %s works at allocator level: it takes --rc none, not %s",
+                           name, cell->rc->name);
+    if (!cell->workload)
+        return message_set(m, -EINVAL,
+                           "workload %s works on objects: give it a refcount policy, --rc gil for example",
+                           name);
+    snprintf(owner, sizeof owner, "workload %s", name);
+    if (rest && !*rest)
+        return message_set(m, -EINVAL, "%s: nothing follows the colon", owner);
+    err = param_parse(cell->workload->params, cell->workload_params, owner, rest, m);
+    if (!err)
+        err = workload_check(cell->workload, cell->workload_params, m);
+    return err ? err
+               : cell_canonical(cell->workload_text, sizeof cell->workload_text, name, cell->workload->params,
+                                cell->workload_params, m);
+}
+
+static bool cell_object_only(const char *text)
+{
+    bool object = false;
+    size_t n = strcspn(text, ":");
+    for (const struct workload_info *w = workload_list; w->name; w++)
+        if (strlen(w->name) == n && strncmp(w->name, text, n) == 0) {
+            if (w->level == LEVEL_ALLOC)
+                return false;
+            object = true;
+        }
+    return object;
+}
+
+/* The policy comes before the workload, as it tells the level. */
+static int cell_set_rc(struct cell *cell, const char *text, const char *workload, struct message *m)
+{
+    char name[128], owner[160];
+    const char *names[64] = {"none"}, *rest = NULL;
+    size_t n = 1;
+    if (!text || !*text) /* a workload that exists on objects alone takes the GIL, all others none */
+        text = cell_object_only(workload) ? "gil" : "none";
+    int err = cell_name(text, "refcount policy", name, sizeof name, &rest, m);
+    if (err)
+        return err;
+    for (const struct policy_info *p = policy_list; p->name && n < 64; p++) {
+        names[n++] = p->name;
+        if (strcmp(p->name, name) == 0)
+            cell->rc = p;
+    }
+    if (!cell->rc)
+        return strcmp(text, "none") == 0 ? 0 : cell_unknown("refcount policy", name, names, n, m);
+    snprintf(owner, sizeof owner, "refcount policy %s", name);
+    snprintf(cell->rc_words, sizeof cell->rc_words, "%s", text);
+    err = param_parse(cell->rc->params, cell->rc_params, owner, rest, m);
+    return err ? err
+               : cell_canonical(cell->rc_text, sizeof cell->rc_text, name, cell->rc->params, cell->rc_params,
+                                m);
+}
+
+static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
+{
+    char name[128], owner[160];
+    const char *names[64], *rest = NULL;
+    size_t n = 0;
+    if (!text || !*text) /* the collector that belongs to the policy, where there is one */
+        text = cell->rc && cell->rc->flags & RC_TRACING ? "tracing"
+               : cell->rc && cell->rc->flags & RC_GIL   ? "generational"
+               : cell->rc                               ? "stw"
+                                                        : "none";
+    int err = cell_name(text, "collector", name, sizeof name, &rest, m);
+    if (err)
+        return err;
+    for (const struct collector_info *c = collector_list; c->name && n < 64; c++) {
+        names[n++] = c->name;
+        if (strcmp(c->name, name) == 0)
+            cell->gc = c;
+    }
+    if (!cell->gc)
+        return cell_unknown("collector", name, names, n, m);
+    snprintf(owner, sizeof owner, "collector %s", name);
+    snprintf(cell->gc_words, sizeof cell->gc_words, "%s", text);
+    err = param_parse(cell->gc->params, cell->gc_params, owner, rest, m);
+    if (!err)
+        err = collector_check(cell->gc, cell->gc_params, m);
+    return err ? err
+               : cell_canonical(cell->gc_text, sizeof cell->gc_text, name, cell->gc->params, cell->gc_params,
+                                m);
+}
+
+/* A library's name that means nothing is refused; one that is only missing here becomes a wrong-library cell. */
+static int cell_check_library(const struct cell *cell, struct message *m)
+{
+    char path[4096];
+    if (!cell->alloc.library[0] || library_resolve(cell->alloc.library, path, sizeof path, m) != -EINVAL)
+        return 0;
+    return -EINVAL;
+}
+
+/* What cannot work together, with what would. */
+static int cell_check(const struct cell *cell, struct message *m)
+{
+    const char *alloc = cell->alloc.text, *rc = cell->rc ? cell->rc->name : "none";
+    bool gil = cell->rc && cell->rc->flags & RC_GIL;
+    if (cell->threads > 1 && cell->workload->flags & WORKLOAD_ONE_THREAD)
+        return message_set(m, -ENOTSUP, "workload %s works with one thread, not %u", cell->workload->name,
+                           cell->threads);
+    if (cell->threads > 1 && !gil && !(cell->alloc.flags & ALLOC_THREADS))
+        return message_set(m, -ENOTSUP, "%s has no lock, so %u threads need rc=gil or locked(%s)", alloc,
+                           cell->threads, alloc);
+    if (cell->workload->level == LEVEL_OBJECT && cell->alloc.flags & ALLOC_ALIASES)
+        return message_set(
+            m, -ENOTSUP,
+            "%s hands out the same memory again and again: no object can live in it; bump is the "
+            "floor for objects",
+            alloc);
+    bool tracing = cell->rc && cell->rc->flags & RC_TRACING;
+    if (cell->gc && cell->gc->flags & GC_NEEDS_TRACING && !tracing)
+        return message_set(m, -ENOTSUP,
+                           "collector %s works where nothing is counted: it needs rc=tracing, not %s",
+                           cell->gc->name, rc);
+    if (cell->gc && tracing && cell->gc->flags & ~(unsigned)GC_NEEDS_TRACING)
+        return message_set(m, -ENOTSUP,
+                           "collector %s works with counts: with rc=tracing take tracing or none",
+                           cell->gc->name);
+    if (cell->gc && cell->gc->flags & GC_NEEDS_GIL && !gil)
+        return message_set(m, -ENOTSUP,
+                           "collector %s keeps lists that need the GIL: with rc=%s take none or stw",
+                           cell->gc->name, rc);
+    if (cell->gc && cell->gc->flags & GC_NEEDS_NOGIL && gil)
+        return message_set(
+            m, -ENOTSUP, "collector %s stops threads that run at once: it needs rc=atomic, objlock or biased",
+            cell->gc->name);
+    return 0;
+}
+
+int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places,
+              struct message *m)
+{
+    memset(cell, 0, sizeof *cell);
+    if (!words->workload || !*words->workload)
+        return message_set(m, -EINVAL,
+                           "which workload? give --workload NAME (heapgauge list workloads tells them)");
+    cell->threads = words->threads ? words->threads : 1;
+    cell->processes = words->processes ? words->processes : 1;
+    if (cell->threads > CELL_THREADS_MAX || cell->processes > CELL_PROCESSES_MAX ||
+        cell->threads * cell->processes > CELL_THREADS_MAX)
+        return message_set(m, -EINVAL, "at most %d processes and %d threads in all", CELL_PROCESSES_MAX,
+                           CELL_THREADS_MAX);
+    snprintf(cell->place, sizeof cell->place, "%s", words->place && *words->place ? words->place : "none");
+    int err = place_plan(places, cell->place, cell->threads * cell->processes, &cell->plan, m);
+    if (!err)
+        err = cell_set_rc(cell, words->rc, words->workload, m);
+    if (!err)
+        err = cell_set_workload(cell, words->workload, m);
+    if (!err)
+        err = spec_parse(&cell->alloc, words->alloc && *words->alloc ? words->alloc : "system", m);
+    if (!err)
+        err = cell_check_library(cell, m);
+    if (!err && cell->rc)
+        err = cell_set_gc(cell, words->gc, m);
+    else if (!err && words->gc && *words->gc && strcmp(words->gc, "none") != 0)
+        err = message_set(
+            m, -EINVAL, "a collector works on objects: --gc %s needs a refcount policy, --rc gil for example",
+            words->gc);
+    if (err)
+        return err;
+    char text[8000];
+    snprintf(text, sizeof text, "%s|%s|%s|%s|%u|%u|%s", cell->workload_text, cell->alloc.text,
+             cell->rc ? cell->rc_text : "none", cell->gc ? cell->gc_text : "none", cell->threads,
+             cell->processes, cell->place);
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    for (const char *c = text; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
+    snprintf(cell->id, sizeof cell->id, "%016llx", (unsigned long long)hash);
+    return cell_check(cell, m);
+}
+
+bool cell_is_baseline(const struct cell *cell, const char *baseline)
+{
+    /* NAME alone, or "alloc=NAME rc=NAME gc=NAME parallel=NxM" where several axes vary. */
+    char words[512], parallel[32], *save = NULL;
+    bool all = true;
+    snprintf(words, sizeof words, "%s", baseline);
+    snprintf(parallel, sizeof parallel, "%ux%u", cell->threads, cell->processes);
+    for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+        if (strncmp(word, "rc=", 3) == 0)
+            all &= strcmp(word + 3, cell->rc ? cell->rc_words : "none") == 0;
+        else if (strncmp(word, "gc=", 3) == 0)
+            all &= strcmp(word + 3, cell->gc ? cell->gc_words : "none") ==
+                   0; /* with its parameters, as written */
+        else if (strncmp(word, "parallel=", 9) == 0)
+            all &= strcmp(word + 9, parallel) == 0;
+        else
+            all &= strcmp(strncmp(word, "alloc=", 6) == 0 ? word + 6 : word, cell->alloc.text) == 0;
+    }
+    return all && baseline[0];
+}
+
+static void cell_record_params(const struct param *table, const void *params, struct record *sample)
+{
+    char key[128], value[sizeof(param_c_TEXT) + 1];
+    for (const struct param *row = table; row->name; row++) {
+        snprintf(key, sizeof key, "cell.params.%s", row->name);
+        const char *field = (const char *)params + row->offset;
+        switch (row->type) {
+        case PARAM_COUNT:
+        case PARAM_BYTES:
+        case PARAM_NS:
+        case PARAM_FLAG:
+            record_set_integer(sample, key, (int64_t) * (const uint64_t *)field);
+            break;
+        case PARAM_REAL:
+            record_set_real(sample, key, *(const double *)field);
+            break;
+        case PARAM_RANGE:
+        case PARAM_CHOICE:
+        case PARAM_TEXT:
+            param_print(row, params, value, sizeof value);
+            record_set_text(sample, key, value);
+        }
+    }
+}
+
+void cell_record(const struct cell *cell, struct record *sample)
+{
+    record_set_text(sample, "cell_id", cell->id);
+    record_set_text(sample, "cell.workload", cell->workload->name);
+    cell_record_params(cell->workload->params, cell->workload_params, sample);
+    record_set_text(sample, "cell.alloc", cell->alloc.text);
+    record_set_text(sample, "cell.rc", cell->rc ? cell->rc_words : "none");
+    record_set_text(sample, "cell.gc", cell->gc ? cell->gc_words : "none");
+    record_set_integer(sample, "cell.threads", cell->threads);
+    record_set_integer(sample, "cell.processes", cell->processes);
+    record_set_text(sample, "cell.place", cell->place);
+}
+
+void cell_label(const struct cell *cell, char *out, size_t size)
+{
+    size_t n = (size_t)snprintf(out, size, "%s", cell->alloc.text);
+    if (cell->rc && n < size)
+        n += (size_t)snprintf(out + n, size - n, " %s %s", cell->rc_words, cell->gc_words);
+    if (n < size && cell->processes == 1)
+        snprintf(out + n, size - n, " x%u", cell->threads);
+    else if (n < size)
+        snprintf(out + n, size - n, " %ux%u", cell->threads, cell->processes);
+}

@@ -1,0 +1,53 @@
+/* cell.h: one point of the axes: workload, allocator, refcount policy, collector, threads, processes, placement. Made from
+ * words, checked whole: a combination that cannot work is refused with the reason and what would work. */
+#ifndef HG_BENCH_PLAN_CELL_H
+#define HG_BENCH_PLAN_CELL_H
+
+#include "alloc/spec.h"
+#include "gc/list.h"
+#include "workloads/list.h"
+#include "bench/host/place.h"
+#include "bench/result/store.h"
+
+#define CELL_THREADS_MAX   1024
+#define CELL_PROCESSES_MAX 64
+
+struct cell {
+    char id[17]; /* hex, from the canonical text of all axes: the same cell has the same id everywhere */
+    const struct workload_info *workload;
+    _Alignas(16) unsigned char workload_params[32768];
+    char workload_text[3000]; /* NAME:k=v,... with every parameter, as the worker gets it */
+    struct spec alloc;
+    const struct policy_info *rc;       /* NULL: none (allocator level) */
+    const struct collector_info *gc;    /* NULL at allocator level */
+    char rc_words[256], gc_words[1200]; /* as written, or the default's name: what results show */
+    _Alignas(16) unsigned char rc_params[PARAM_STRUCT_MAX];
+    char rc_text[1200];
+    _Alignas(16) unsigned char gc_params[PARAM_STRUCT_MAX];
+    char gc_text[1200];
+    unsigned threads, processes;
+    char place[64];
+    struct place_plan plan; /* which processor each thread is bound to */
+    bool census;            /* no axis: its samples tell what lay in their heap */
+};
+
+struct cell_words { /* as a user wrote them; NULL or empty takes the default */
+    const char *workload, *alloc, *rc, *gc, *place;
+    unsigned threads, processes;
+};
+
+/* 0; -EINVAL with a message when a word is wrong; -ENOTSUP with a message when every word is right but the combination
+ * cannot work. In the last case the cell is filled all the same, so that it can be recorded as not-applicable. */
+int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places,
+              struct message *m);
+
+/* Is this the configuration that a baseline's name means: an allocator's spec, a policy, a collector, threads x processes? */
+bool cell_is_baseline(const struct cell *cell, const char *baseline);
+
+/* cell{} and cell_id of a sample. */
+void cell_record(const struct cell *cell, struct record *sample);
+
+/* "pools" or "pools, biased, stw": what tells this cell from the others on the same workload. */
+void cell_label(const struct cell *cell, char *out, size_t size);
+
+#endif

@@ -1,0 +1,184 @@
+/* plan.c: see plan.h. */
+#include "plan.h"
+
+#include "alloc/base/rng.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int plan_add_cell(struct plan *p, const struct cell *cell, bool baseline, const char *refused)
+{
+    struct plan_cell *more = realloc(p->cell, (p->cells + 1) * sizeof *more);
+    if (!more)
+        return -ENOMEM;
+    p->cell = more;
+    struct plan_cell *c = &p->cell[p->cells++];
+    c->cell = *cell;
+    c->group = p->groups;
+    c->baseline = baseline;
+    snprintf(c->refused, sizeof c->refused, "%s", refused ? refused : "");
+    return 0;
+}
+
+/* The pairs of threads and processes, at most `room`; whether they make one group. */
+static int plan_pairs(const struct plan_axes *a, unsigned (*pair)[2], unsigned room, unsigned *count,
+                      bool *together, struct message *m)
+{
+    static const unsigned most[2] = {CELL_THREADS_MAX, CELL_PROCESSES_MAX};
+    unsigned threads[WORDS_MAX], processes[WORDS_MAX], thread_counts, process_counts;
+    char name[3][32];
+    snprintf(name[0], sizeof name[0], "%sthreads", a->dashes);
+    snprintf(name[1], sizeof name[1], "%sprocesses", a->dashes);
+    snprintf(name[2], sizeof name[2], "%sparallel", a->dashes);
+    *together = a->parallel[0] != 0;
+    *count = 0;
+    if (*together && (strcmp(a->threads, "1") != 0 || strcmp(a->processes, "1") != 0))
+        return message_set(m, -EINVAL, "%s says how many threads and processes: leave out %s and %s", name[2],
+                           name[0], name[1]);
+    if (*together)
+        return words_pairs(a->parallel, name[2], most, pair, count, m);
+    int err = words_numbers(a->threads, name[0], most[0], threads, &thread_counts, m);
+    if (!err)
+        err = words_numbers(a->processes, name[1], most[1], processes, &process_counts, m);
+    for (unsigned t = 0; !err && t < thread_counts; t++)
+        for (unsigned i = 0; i < process_counts && *count < room; i++, (*count)++) {
+            pair[*count][0] = threads[t];
+            pair[*count][1] = processes[i];
+        }
+    return err;
+}
+
+int plan_add(struct plan *p, const struct plan_axes *a, const struct place *places, struct message *m)
+{
+    static struct words alloc, rc, gc;
+    static struct cell cell;
+    static unsigned pair[WORDS_MAX * WORDS_MAX][2];
+    const struct {
+        struct words *words;
+        const char *text, *name;
+    } axis[] = {{&alloc, a->alloc, "alloc"}, {&rc, a->rc, "rc"}, {&gc, a->gc, "gc"}};
+    unsigned pairs;
+    bool together;
+    int err = plan_pairs(a, pair, WORDS_MAX * WORDS_MAX, &pairs, &together, m);
+    for (unsigned i = 0; i < 3 && !err; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s%s", a->dashes, axis[i].name);
+        err = words_split(axis[i].words, axis[i].text, name, m);
+    }
+    for (unsigned k = 0; k < pairs && !err; k++) {
+        for (unsigned i = 0; i < alloc.count * rc.count * gc.count && !err; i++) {
+            struct cell_words words = {a->workload,
+                                       alloc.word[i / rc.count / gc.count],
+                                       rc.word[i / gc.count % rc.count],
+                                       gc.word[i % gc.count],
+                                       a->place,
+                                       pair[k][0],
+                                       pair[k][1]};
+            err = cell_make(&cell, &words, places, m);
+            if (err && (err != -ENOTSUP || !a->keep_refused))
+                break;
+            cell.census = a->census && cell.rc;
+            const char *refused = err ? m->text : NULL;
+            if (together && cell.processes > 1 && cell.workload->level != LEVEL_OBJECT)
+                return message_set(
+                    m, -EINVAL,
+                    "%sparallel compares like with like, but several processes of workload %s do all of its "
+                    "work each: only object workloads divide it",
+                    a->dashes, cell.workload->name);
+            err = plan_add_cell(p, &cell, a->baseline && cell_is_baseline(&cell, a->baseline), refused);
+            if (err)
+                message_set(m, err, "no memory for the plan");
+        }
+        p->groups += !together;
+    }
+    p->groups += together;
+    return err;
+}
+
+static void plan_shuffle(unsigned *items, size_t count, struct rng *r)
+{
+    for (size_t i = count; i > 1; i--) {
+        size_t j = (size_t)rng_below(r, i);
+        unsigned swap = items[i - 1];
+        items[i - 1] = items[j];
+        items[j] = swap;
+    }
+}
+
+static uint64_t plan_seed(uint64_t seed, unsigned group, unsigned block)
+{
+    return rng_mix(seed + rng_mix(((uint64_t)group << 32) + block)) >> 16;
+}
+
+static void plan_oracles(struct plan *p, unsigned shard, unsigned shards)
+{
+    unsigned position = 0;
+    for (unsigned c = 0; c < p->cells; c++) {
+        const struct plan_cell *cell = &p->cell[c];
+        if (!cell->cell.gc || cell->refused[0])
+            continue;
+        if (shards <= 1 || cell->group % shards == shard)
+            p->sample[p->samples++] = (struct plan_sample){.cell = c,
+                                                           .block = p->blocks,
+                                                           .position = position,
+                                                           .seed = plan_seed(p->seed, cell->group, 0),
+                                                           .oracle = true};
+        position++;
+    }
+}
+
+int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, unsigned shards)
+{
+    struct rng r;
+    p->blocks = blocks;
+    p->seed = seed;
+    p->samples = 0;
+    size_t most = (2 * (size_t)blocks + 1) * p->cells;
+    p->sample = calloc(most ? most : 1, sizeof *p->sample);
+    unsigned *groups = calloc(p->groups + 1, sizeof *groups);
+    unsigned *members = calloc(2 * (size_t)p->cells + 1, sizeof *members);
+    if (!p->sample || !groups || !members) {
+        free(groups);
+        free(members);
+        return -ENOMEM;
+    }
+    rng_seed(&r, seed);
+    for (unsigned block = 0; block < blocks; block++) {
+        unsigned position = 0;
+        for (unsigned g = 0; g < p->groups; g++)
+            groups[g] = g;
+        plan_shuffle(groups, p->groups, &r);
+        for (unsigned g = 0; g < p->groups; g++) {
+            size_t count = 0;
+            for (unsigned c = 0; c < p->cells; c++)
+                if (p->cell[c].group == groups[g]) {
+                    members[count++] = c;
+                    if (p->cell[c].baseline && !p->cell[c].refused[0])
+                        members[count++] = c;
+                }
+            plan_shuffle(members, count, &r);
+            for (size_t i = 0; i < count; i++, position++)
+                if (shards <= 1 || groups[g] % shards == shard)
+                    p->sample[p->samples++] = (struct plan_sample){
+                        .cell = members[i],
+                        .block = block,
+                        .position = position,
+                        .seed = plan_seed(seed, groups[g], block),
+                    };
+        }
+    }
+    if (p->oracle)
+        plan_oracles(p, shard, shards);
+    free(groups);
+    free(members);
+    return 0;
+}
+
+void plan_free(struct plan *p)
+{
+    free(p->cell);
+    free(p->sample);
+    memset(p, 0, sizeof *p);
+}

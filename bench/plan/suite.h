@@ -1,0 +1,37 @@
+/* suite.h: reads a suite file (.ini) into a plan. Keys are those of the command line:
+ *
+ *   [suite]
+ *   title    = what it is for
+ *   blocks   = 6                       how often every cell is run
+ *   baseline = system                  the allocator that the others are compared with (runs twice a block)
+ *   settle   = 100ms                   how long memory is watched after the drain, in block 0
+ *
+ *   [any name]                         one or more groups of cells: every combination of the lists
+ *   workload = churn:live=100k
+ *   alloc    = system, pools, preload:jemalloc
+ *   threads  = 1, 2                    a group for each number of threads and of processes
+ *   rc, gc, place, processes           as on the command line
+ *   census   = 1                       with what lay in the heap, of object workloads
+ *   baseline = ...                     another one for this section: the label of a cell's alloc, rc or gc
+ *
+ * A word that is wrong is an error with file and line. A combination that cannot work is kept, to be recorded as
+ * not-applicable. */
+#ifndef HG_BENCH_PLAN_SUITE_H
+#define HG_BENCH_PLAN_SUITE_H
+
+#include "plan.h"
+
+struct suite {
+    char title[512], baseline[256];
+    char left_out[512]; /* sections that replay a recorded program when none was given */
+    unsigned blocks;
+    uint64_t settle_ns;
+    struct plan plan;
+};
+
+/* trace replaces "@trace@" in workload lines (the recorded program of `make bench`); NULL where none is given: sections that
+ * need it are left out. */
+int suite_read(struct suite *suite, const char *path, const char *trace, const struct place *places,
+               struct message *m);
+
+#endif

@@ -1,0 +1,444 @@
+/* compare.c: paired comparisons over blocks (declared in data.h). In a block the two samples of the baseline are
+ * the A/A arm; which of them counts as "first" is drawn by the block's number, since the one that ran earlier always would
+ * put a drift within blocks into the A/A ratio. Other configurations are compared with the geometric mean of both. */
+#include "data.h"
+#include "alloc/base/words.h"
+
+#include "alloc/base/rng.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int report_baseline_parse(struct report_baseline *b, const char *text, struct message *m)
+{
+    char words[2048], *save = NULL;
+    memset(b, 0, sizeof *b);
+    if (snprintf(words, sizeof words, "%s", text) >= (int)sizeof words)
+        return message_set(m, -EINVAL, "--baseline: too long");
+    /* A comma parts words only before another axis: "alloc=a:x=1,y=2,rc=gil" is two words. */
+    for (char *p = words; *p; p++)
+        if (*p == ',' && (strncmp(p + 1, "alloc=", 6) == 0 || strncmp(p + 1, "rc=", 3) == 0 ||
+                          strncmp(p + 1, "gc=", 3) == 0 || strncmp(p + 1, "parallel=", 9) == 0))
+            *p = ' ';
+    for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+        size_t axis = strcspn(word, "=:(");
+        if (strncmp(word, "rc=", 3) == 0)
+            snprintf(b->rc, sizeof b->rc, "%s", word + 3);
+        else if (strncmp(word, "gc=", 3) == 0)
+            snprintf(b->gc, sizeof b->gc, "%s", word + 3);
+        else if (strncmp(word, "alloc=", 6) == 0)
+            snprintf(b->alloc, sizeof b->alloc, "%s", word + 6);
+        else if (strncmp(word, "parallel=", 9) == 0) {
+            static const unsigned most[2] = {UINT_MAX, UINT_MAX};
+            unsigned pair[WORDS_MAX][2], count;
+            int err = words_pairs(word + 9, "--baseline: parallel", most, pair, &count, m);
+            if (err || count != 1)
+                return err ? err : message_set(m, -EINVAL, "--baseline: one parallel=THREADSxPROCESSES");
+            b->threads = pair[0][0];
+            b->processes = pair[0][1];
+        } else if (word[axis] == '=')
+            return message_set(m, -EINVAL, "--baseline: no axis '%.*s' (alloc rc gc parallel)", (int)axis,
+                               word);
+        else
+            snprintf(b->alloc, sizeof b->alloc, "%s", word);
+    }
+    return 0;
+}
+
+/* 0: no; 1: the collector's name alone is the same; 2: to the letter. */
+static int matches_baseline(const struct report_cell *c, const struct report_baseline *b)
+{
+    size_t name = strcspn(c->gc, ":");
+    bool gc_name = strlen(b->gc) == name && memcmp(b->gc, c->gc, name) == 0;
+    if ((b->alloc[0] && strcmp(b->alloc, c->alloc) != 0) || (b->rc[0] && strcmp(b->rc, c->rc) != 0) ||
+        (b->threads && (b->threads != c->threads || b->processes != c->processes)))
+        return 0;
+    return !b->gc[0] || strcmp(b->gc, c->gc) == 0 ? 2 : gc_name ? 1 : 0;
+}
+
+/* Whether the cell ran twice in some block. */
+static bool is_doubled(const struct report_cell *c)
+{
+    for (size_t i = 1; i < c->samples; i++)
+        if (c->sample[i].block == c->sample[i - 1].block)
+            return true;
+    return false;
+}
+
+enum base_rule { BASE_NAMED, BASE_DOUBLED, BASE_SYSTEM, BASE_FIRST, BASE_RULES };
+
+static bool base_allowed(const struct report_cell *c, const struct report_baseline *b, enum base_rule rule)
+{
+    switch (rule) {
+    case BASE_NAMED:
+        return b && (b->alloc[0] || b->rc[0] || b->gc[0] || b->threads) && matches_baseline(c, b) > 0;
+    case BASE_DOUBLED:
+        return is_doubled(c);
+    case BASE_SYSTEM:
+        return strcmp(c->alloc, "system") == 0;
+    default:
+        return true;
+    }
+}
+
+/* Of the work's cells that the rule allows, the one with most other axes equal to c's. */
+static const struct report_cell *base_by_rule(const struct report_data *d, const struct report_cell *c,
+                                              const struct report_baseline *b, enum base_rule rule)
+{
+    const struct report_work *w = &d->work[c->work];
+    const struct report_cell *best = NULL;
+    int best_score = -1;
+    for (size_t i = w->first; i < w->first + w->cells; i++) {
+        const struct report_cell *at = &d->cell[i];
+        if (!base_allowed(at, b, rule))
+            continue;
+        int score = 8 * (at->threads == c->threads && at->processes == c->processes) +
+                    4 * (strcmp(at->rc, c->rc) == 0) + 2 * (strcmp(at->gc, c->gc) == 0) +
+                    (strcmp(at->alloc, c->alloc) == 0);
+        if (rule == BASE_NAMED && matches_baseline(at, b) == 2)
+            score += 16;
+        if (score > best_score) {
+            best = at;
+            best_score = score;
+        }
+    }
+    return best;
+}
+
+/* Whether the rule looks at allocators alone, in a work of one allocator: every cell would be its own baseline, and the policies or
+ * collectors that were to be compared would not be. */
+static bool tells_nothing(const struct report_data *d, const struct report_work *w,
+                          const struct report_baseline *b, enum base_rule rule)
+{
+    if (rule == BASE_DOUBLED || (rule == BASE_NAMED && (b->rc[0] || b->gc[0] || b->threads)))
+        return false;
+    for (size_t i = w->first; i < w->first + w->cells; i++)
+        if (strcmp(d->cell[i].alloc, d->cell[w->first].alloc) != 0)
+            return false;
+    return true;
+}
+
+const struct report_cell *report_base_of(const struct report_data *d, const struct report_cell *c,
+                                         const struct report_baseline *b)
+{
+    static const enum base_rule user[] = {BASE_NAMED},
+                                own[] = {BASE_DOUBLED, BASE_NAMED, BASE_SYSTEM, BASE_FIRST};
+    bool chosen = b && b->chosen;
+    for (size_t i = 0; i < (chosen ? 1 : sizeof own / sizeof *own); i++) {
+        const struct report_cell *base = base_by_rule(d, c, b, chosen ? user[i] : own[i]);
+        if (base && !chosen && tells_nothing(d, &d->work[c->work], b, own[i]))
+            return &d->cell[d->work[c->work].first];
+        if (base)
+            return base;
+    }
+    return NULL;
+}
+
+/* --- values by block ------------------------------------------------------------------------------------- */
+
+/* The cell's next block from sample *at on: its number, the logs of the ok values above 0 (the first two apart, and their
+ * mean). False at the end. */
+struct block_value {
+    int64_t block;
+    unsigned n;
+    double first, second, mean; /* logs; NaN when there is none */
+};
+
+static bool next_block(const struct report_cell *c, const struct report_metric *metric, size_t *at,
+                       struct block_value *out)
+{
+    struct report_range range = report_range_of(c, metric);
+    if (*at < range.first)
+        *at = range.first;
+    if (*at >= range.end)
+        return false;
+    *out = (struct block_value){c->sample[*at].block, 0, NAN, NAN, NAN};
+    double sum = 0;
+    for (; *at < range.end && c->sample[*at].block == out->block; (*at)++) {
+        double v = report_value(&c->sample[*at], metric);
+        if (!(v > 0))
+            continue;
+        double log_v = log(v);
+        if (out->n == 0)
+            out->first = log_v;
+        else if (out->n == 1)
+            out->second = log_v;
+        out->n++;
+        sum += log_v;
+    }
+    if (out->n)
+        out->mean = sum / out->n;
+    return true;
+}
+
+static double *room_for(const struct report_cell *c)
+{
+    return calloc(c->samples + c->oracles + 1, sizeof(double));
+}
+
+/* The logs of the cell's values, one a block. */
+static size_t block_logs(const struct report_cell *c, const struct report_metric *metric, double *out)
+{
+    struct block_value v;
+    size_t n = 0;
+    for (size_t at = 0; next_block(c, metric, &at, &v);)
+        if (v.n)
+            out[n++] = v.mean;
+    return n > STATS_MAX ? STATS_MAX : n;
+}
+
+struct stats_interval report_level(const struct report_cell *c, const struct report_metric *metric, size_t *n)
+{
+    struct stats_interval ci = {NAN, NAN, NAN};
+    double *logs = room_for(c);
+    *n = 0;
+    if (logs) {
+        *n = block_logs(c, metric, logs);
+        ci = stats_hodges_lehmann(logs, *n);
+        ci.estimate = exp(ci.estimate);
+        ci.lo = exp(ci.lo);
+        ci.hi = exp(ci.hi);
+    }
+    free(logs);
+    return ci;
+}
+
+/* --- comparisons ----------------------------------------------------------------------------------------- */
+
+static void finish_row(struct report_comparison *row)
+{
+    row->log_ratio = stats_hodges_lehmann(row->d, row->n);
+    row->sign = stats_sign_interval(row->d, row->n);
+    row->p = row->p_adjusted = stats_signed_rank_p(row->d, row->n);
+    row->lag1 = stats_lag1(row->d, row->n);
+    row->drift = stats_theil_sen(row->d, row->n) * ((double)row->n - 1);
+    row->detectable = stats_detectable(row->log_ratio);
+}
+
+static void pair_blocks(struct report_comparison *row, const struct report_metric *metric)
+{
+    struct block_value c, b;
+    size_t at_c = 0, at_b = 0;
+    bool more_c = next_block(row->cell, metric, &at_c, &c), more_b = next_block(row->base, metric, &at_b, &b);
+    while (more_c && more_b) {
+        if (c.block == b.block) {
+            if (c.n && b.n && row->n < STATS_MAX)
+                row->d[row->n++] = c.mean - b.mean;
+            else
+                row->skipped++;
+        }
+        int64_t block_c = c.block, block_b = b.block;
+        if (block_c <= block_b)
+            more_c = next_block(row->cell, metric, &at_c, &c);
+        if (block_b <= block_c)
+            more_b = next_block(row->base, metric, &at_b, &b);
+    }
+}
+
+static void pair_control(struct report_comparison *row, const struct report_metric *metric)
+{
+    struct block_value v;
+    for (size_t at = 0; next_block(row->cell, metric, &at, &v);) {
+        if (v.n < 2 || row->n >= STATS_MAX)
+            continue;
+        bool swap = rng_mix((uint64_t)v.block) & 1;
+        row->d[row->n++] = swap ? v.first - v.second : v.second - v.first;
+    }
+}
+
+static int add_row(struct report_comparisons *out, const struct report_cell *cell,
+                   const struct report_cell *base, bool control)
+{
+    struct report_comparison *row = &out->row[out->rows];
+    *row = (struct report_comparison){.cell = cell, .base = base, .control = control};
+    row->d = room_for(cell);
+    if (!row->d)
+        return -ENOMEM;
+    out->rows++;
+    if (control)
+        pair_control(row, out->metric);
+    else
+        pair_blocks(row, out->metric);
+    finish_row(row);
+    return 0;
+}
+
+static double half_width(const struct report_comparisons *c, const struct report_cell *base)
+{
+    for (size_t i = 0; i < c->rows; i++)
+        if (c->row[i].control && c->row[i].cell == base)
+            return (c->row[i].log_ratio.hi - c->row[i].log_ratio.lo) / 2;
+    return NAN;
+}
+
+/* Holm over all rows that could be tested; then margins and verdicts. */
+static int judge_rows(struct report_comparisons *c)
+{
+    double *p = calloc(c->rows ? c->rows : 1, sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0; i < c->rows; i++)
+        if (!c->row[i].control && c->row[i].n >= STATS_MIN)
+            p[n++] = c->row[i].p;
+    stats_holm(p, n);
+    c->tested = n;
+    n = 0;
+    for (size_t i = 0; i < c->rows; i++) {
+        struct report_comparison *row = &c->row[i];
+        if (!row->control && row->n >= STATS_MIN)
+            row->p_adjusted = p[n++];
+        row->margin = stats_margin(half_width(c, row->base));
+        row->verdict = stats_judge(row->log_ratio, row->p_adjusted, row->margin);
+    }
+    free(p);
+    return 0;
+}
+
+int report_compare(struct report_comparisons *out, const struct report_data *d,
+                   const struct report_baseline *b, const struct report_metric *metric)
+{
+    *out = (struct report_comparisons){.metric = metric};
+    out->row = calloc(2 * d->cells + 1, sizeof *out->row);
+    int err = out->row ? 0 : -ENOMEM;
+    for (size_t w = 0; !err && w < d->works; w++) {
+        const struct report_work *work = &d->work[w];
+        for (size_t i = work->first; !err && i < work->first + work->cells; i++)
+            if (is_doubled(&d->cell[i]))
+                err = add_row(out, &d->cell[i], &d->cell[i], true);
+        for (size_t i = work->first; !err && i < work->first + work->cells; i++) {
+            const struct report_cell *base = report_base_of(d, &d->cell[i], b);
+            if (base && base != &d->cell[i])
+                err = add_row(out, &d->cell[i], base, false);
+        }
+    }
+    if (!err)
+        err = judge_rows(out);
+    if (err)
+        report_comparisons_free(out);
+    return err;
+}
+
+static const struct report_cell *same_cell(const struct report_data *d, const struct report_data *of,
+                                           const struct report_cell *c)
+{
+    const struct report_work *mine = &of->work[c->work];
+    for (size_t i = 0; i < d->cells; i++) {
+        const struct report_cell *at = &d->cell[i];
+        const struct report_work *w = &d->work[at->work];
+        if (strcmp(at->alloc, c->alloc) == 0 && strcmp(at->rc, c->rc) == 0 && strcmp(at->gc, c->gc) == 0 &&
+            strcmp(w->family, mine->family) == 0 && at->threads == c->threads &&
+            at->processes == c->processes)
+            return at;
+    }
+    return NULL;
+}
+
+int report_compare_runs(struct report_comparisons *out, const struct report_data *then,
+                        const struct report_data *now, const struct report_metric *metric)
+{
+    *out = (struct report_comparisons){.metric = metric};
+    out->row = calloc(now->cells + then->cells + 1, sizeof *out->row);
+    int err = out->row ? 0 : -ENOMEM;
+    for (size_t i = 0; !err && i < then->cells; i++)
+        if (is_doubled(&then->cell[i]))
+            err = add_row(out, &then->cell[i], &then->cell[i], true);
+    for (size_t i = 0; !err && i < now->cells; i++) {
+        const struct report_cell *base = same_cell(then, now, &now->cell[i]);
+        if (base)
+            err = add_row(out, &now->cell[i], base, false);
+    }
+    if (!err)
+        err = judge_rows(out);
+    if (err)
+        report_comparisons_free(out);
+    return err;
+}
+
+void report_comparisons_free(struct report_comparisons *c)
+{
+    for (size_t i = 0; i < c->rows; i++)
+        free(c->row[i].d);
+    free(c->row);
+    memset(c, 0, sizeof *c);
+}
+
+const struct report_comparison *report_row_of(const struct report_comparisons *c,
+                                              const struct report_cell *cell)
+{
+    for (size_t i = 0; i < c->rows; i++)
+        if (c->row[i].cell == cell && !c->row[i].control)
+            return &c->row[i];
+    return NULL;
+}
+
+const char *report_verdict(const struct report_comparisons *c, const struct report_comparison *row)
+{
+    static const char *const fixed[] = {
+        [STATS_NO_INTERVAL] = "no CI", [STATS_INCONCLUSIVE] = "inconclusive", [STATS_SAME] = "no difference"};
+    if (row->verdict == STATS_HIGHER)
+        return c->metric->higher;
+    if (row->verdict == STATS_LOWER)
+        return c->metric->lower;
+    return fixed[row->verdict];
+}
+
+/* --- noise ----------------------------------------------------------------------------------------------- */
+
+static void noise_of_samples(const struct report_data *d, const struct report_work *w,
+                             struct report_noise *noise)
+{
+    size_t n = 0, room = 1;
+    for (size_t c = w->first; c < w->first + w->cells; c++)
+        room += d->cell[c].samples;
+    double *rate = calloc(room, sizeof *rate);
+    for (size_t c = w->first; rate && c < w->first + w->cells; c++) {
+        for (size_t i = 0; i < d->cell[c].samples; i++) {
+            const struct record *r = d->cell[c].sample[i].record;
+            double wall, steal, switches;
+            if (!record_number(r, "wall_ns", &wall) || !(wall > 0))
+                continue;
+            if (record_number(r, "os.steal_ns", &steal))
+                noise->steal_share = fmax(noise->steal_share, steal / wall);
+            if (record_number(r, "os.involuntary_switches", &switches))
+                rate[n++] = switches / wall * 1e9;
+        }
+    }
+    if (rate)
+        noise->switches_per_s = stats_median(rate, n);
+    free(rate);
+}
+
+struct report_noise report_noise_of(const struct report_data *d, size_t work,
+                                    const struct report_comparisons *c)
+{
+    struct report_noise noise = {NULL, NAN, NAN, NAN, NAN, NAN, false, false, false, false};
+    const struct report_work *w = &d->work[work];
+    const struct report_cell *base = NULL;
+    for (size_t i = 0; i < c->rows && !base; i++) {
+        if (c->row[i].cell < &d->cell[w->first] || c->row[i].cell >= &d->cell[w->first] + w->cells)
+            continue;
+        if (c->row[i].control)
+            noise.control = &c->row[i];
+        base = c->row[i].base;
+    }
+    double *logs = base ? room_for(base) : NULL, trend = 0;
+    if (logs) {
+        size_t n = block_logs(base, c->metric, logs);
+        noise.lag1 = stats_lag1(logs, n);
+        noise.lag1_limit = stats_lag1_limit(n);
+        noise.drift = stats_theil_sen(logs, n) * ((double)n - 1);
+        trend = stats_trend_z(logs, n);
+    }
+    free(logs);
+    noise_of_samples(d, w, &noise);
+    const struct report_comparison *aa = noise.control;
+    noise.aa_excludes_1 = aa && (aa->log_ratio.lo > 0 || aa->log_ratio.hi < 0);
+    noise.correlated = fabs(noise.lag1) > noise.lag1_limit;
+    noise.drifting = fabs(noise.drift) > (aa ? aa->margin : stats_margin(NAN)) && fabs(trend) > 1.96;
+    noise.stolen = noise.steal_share > 0.01;
+    return noise;
+}

@@ -1,0 +1,541 @@
+/* data.c: see data.h. Grouping; comparisons are in compare.c. */
+#include "data.h"
+
+#include "style.h"
+#include "gc/list.h"
+#include "workloads/list.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct report_metric report_metrics[] = {
+    {"throughput", "ops_per_s", "throughput", UNIT_RATE, true, "faster", "slower"},
+    {"wall", "wall_ns", "wall time", UNIT_NS, false, "slower", "faster"},
+    {"cpu", "cpu_ns", "processor time", UNIT_NS, false, "slower", "faster"},
+    {"peak-rss", "memory.peak_rss_bytes", "peak resident memory", UNIT_BYTES, false, "larger", "smaller"},
+    {"held", "memory.held_bytes", "memory held by the allocator", UNIT_BYTES, false, "larger", "smaller"},
+    {"fragmentation", "fragmentation.jw2", "resident over live memory at the peak (JW2)", UNIT_RATIO, false,
+     "worse", "better"},
+    {"external", "fragmentation.external", "active pages over live blocks", UNIT_RATIO, false, "worse",
+     "better"},
+    {"max-pause", "pauses.max_ns", "longest pause", UNIT_NS, false, "longer", "shorter"},
+    {"p99-pause", "pauses.p99_ns", "99th percentile of pauses", UNIT_NS, false, "longer", "shorter"},
+    {"p99.9-pause", "pauses.p99_9_ns", "99.9th percentile of pauses", UNIT_NS, false, "longer", "shorter"},
+    {"total-pause", "pauses.total_ns", "time in pauses", UNIT_NS, false, "longer", "shorter"},
+    {"mmu-10ms", "pauses.mmu.10ms", "least utilisation of any 10 ms", UNIT_RATIO, true, "better", "worse"},
+    {"gc-share", "gc.share", "share of wall time in the collector", UNIT_RATIO, false, "more", "less"},
+    {"uncollected", "gc.uncollected_peak", "most uncollected garbage", UNIT_COUNT, false, "more", "less"},
+    {"uncollected-bytes", "gc.uncollected_peak_bytes", "most uncollected garbage", UNIT_BYTES, false, "more",
+     "less"},
+    {"references", "gc.references_per_object", "references followed for each container allocated", UNIT_RATIO,
+     false, "more", "fewer"},
+    {"reclaim", "gc.reclaim.p50_ns", "median time to reclaim a dead cycle", UNIT_NS, false, "longer",
+     "shorter"},
+    {"max-reclaim", "gc.reclaim.max_ns", "longest time to reclaim a dead cycle", UNIT_NS, false, "longer",
+     "shorter"},
+    {"malloc-p99", "latency.malloc.p99_ns", "99th percentile of malloc", UNIT_NS, false, "slower", "faster"},
+    {"free-p99", "latency.free.p99_ns", "99th percentile of free", UNIT_NS, false, "slower", "faster"},
+    {"faults", "os.minor_faults", "minor page faults", UNIT_COUNT, false, "more", "fewer"},
+    {"instructions", "counters.instructions", "instructions", UNIT_COUNT, false, "more", "fewer"},
+    {NULL, NULL, NULL, UNIT_COUNT, false, NULL, NULL},
+};
+
+const struct report_metric *report_metric_find(const char *word, struct report_metric *own, struct message *m)
+{
+    const char *names[32];
+    size_t n = 0;
+    for (const struct report_metric *at = report_metrics; at->name; at++) {
+        if (strcmp(at->name, word) == 0)
+            return at;
+        names[n++] = at->name;
+    }
+    struct record *known = record_new_sample();
+    bool dotted = known && record_has(known, word);
+    record_free(known);
+    if (dotted || strncmp(word, "latency.", 8) == 0 || strncmp(word, "counters.", 9) == 0 ||
+        strncmp(word, "pauses.by_cause.", 16) == 0) {
+        size_t size = strlen(word);
+        enum report_unit unit = size > 3 && strcmp(word + size - 3, "_ns") == 0      ? UNIT_NS
+                                : size > 6 && strcmp(word + size - 6, "_bytes") == 0 ? UNIT_BYTES
+                                                                                     : UNIT_COUNT;
+        *own = (struct report_metric){word, word, word, unit, false, "more", "less"};
+        return own;
+    }
+    const char *near = param_nearest(word, names, n);
+    message_set(m, -EINVAL, "--metric: no metric '%.100s'%s%s%s (a name of --metric help, or a sample's key)",
+                word, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return NULL;
+}
+
+/* --- names ----------------------------------------------------------------------------------------------- */
+
+static const char *text_or(const struct record *r, const char *key, const char *fallback)
+{
+    const char *text = record_text(r, key);
+    return text ? text : fallback;
+}
+
+/* A parameter of the record as text, "" when it is neither a number nor text. */
+static void param_text(const struct record *r, const char *name, char *out, size_t size)
+{
+    char key[256];
+    double number;
+    snprintf(key, sizeof key, "cell.params.%s", name);
+    const char *text = record_text(r, key);
+    if (text)
+        snprintf(out, size, "%s", text);
+    else if (record_number(r, key, &number))
+        snprintf(out, size, "%.15g", number);
+    else
+        snprintf(out, size, "%s", "");
+}
+
+static const struct param *params_of(const struct record *r)
+{
+    const char *workload = text_or(r, "cell.workload", ""), *rc = text_or(r, "cell.rc", "none");
+    enum workload_level level = strcmp(rc, "none") == 0 ? LEVEL_ALLOC : LEVEL_OBJECT;
+    for (const struct workload_info *w = workload_list; w->name; w++)
+        if (w->level == level && strcmp(w->name, workload) == 0)
+            return w->params;
+    return NULL;
+}
+
+/* Whether the value, as text, is what the parameter has when it is not given. */
+static bool is_default(const struct param *table, const char *name, const char *value)
+{
+    for (const struct param *row = table; row && row->name; row++) {
+        if (strcmp(row->name, name) != 0)
+            continue;
+        uint64_t n;
+        char number[32];
+        if (strcmp(row->fallback, value) == 0)
+            return true;
+        unsigned thousand = row->type == PARAM_BYTES ? 1024 : 1000;
+        if (row->type == PARAM_NS ? param_duration(row->fallback, &n)
+                                  : param_number(row->fallback, thousand, &n))
+            return false;
+        snprintf(number, sizeof number, "%llu", (unsigned long long)n);
+        return strcmp(number, value) == 0;
+    }
+    return false;
+}
+
+/* 50000 as "50k", as people write it. Only whole multiples: nothing is rounded. */
+static void shorten_number(const struct param *table, const char *name, char *value, size_t size)
+{
+    static const char suffix[] = " kMG";
+    const struct param *row = table;
+    while (row && row->name && strcmp(row->name, name) != 0)
+        row++;
+    if (!row || !row->name || (row->type != PARAM_COUNT && row->type != PARAM_BYTES))
+        return;
+    uint64_t thousand = row->type == PARAM_BYTES ? 1024 : 1000, n;
+    unsigned u = 0;
+    if (param_number(value, (unsigned)thousand, &n))
+        return;
+    for (; u < 3 && n && n % thousand == 0; u++)
+        n /= thousand;
+    if (u)
+        snprintf(value, size, "%llu%c", (unsigned long long)n, suffix[u]);
+}
+
+/* "churn:live=1k": with all parameters it tells works apart, with those that are not defaults people read it. A file
+ * is shown without its folder. */
+static char *work_text(const struct record *r, bool all)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    const char **names = record_keys(r, "cell.params");
+    const struct param *table = params_of(r);
+    if (!f) {
+        free(names);
+        return NULL;
+    }
+    fputs(text_or(r, "cell.workload", "?"), f);
+    char separator = ':';
+    for (size_t i = 0; names && names[i]; i++) {
+        char value[2048];
+        param_text(r, names[i], value, sizeof value);
+        if (!all && is_default(table, names[i], value))
+            continue;
+        if (!all)
+            shorten_number(table, names[i], value, sizeof value);
+        const char *slash = all ? NULL : strrchr(value, '/');
+        if (!all && strcmp(names[i], "file") == 0)
+            fprintf(f, "%c%s", separator, slash ? slash + 1 : value);
+        else
+            fprintf(f, "%c%s=%s", separator, names[i], value);
+        separator = ',';
+    }
+    if (!names || !names[0]) {
+        const char *params = record_text(r, "cell.params");
+        if (params && *params)
+            fprintf(f, ":%s", params);
+    }
+    if (all)
+        fprintf(f, "|%s|%s", text_or(r, "cell.place", ""),
+                text_or(r, "cell.rc", "none")[0] == 'n' ? "a" : "o");
+    free(names);
+    if (fclose(f)) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* "generational" of "generational:version=3.11": parameters that are the default are left out. */
+static void put_collector(FILE *f, const char *gc)
+{
+    size_t name = strcspn(gc, ":");
+    const struct collector_info *info = collector_list;
+    while (info->name && (strlen(info->name) != name || memcmp(info->name, gc, name) != 0))
+        info++;
+    fwrite(gc, 1, name, f);
+    char separator = ':';
+    for (const char *at = gc + name; *at;) {
+        const char *word = at + 1;
+        size_t size = strcspn(word, ","), key = strcspn(word, "=,");
+        char k[64] = "", v[256] = "";
+        if (key < size && key < sizeof k && size - key - 1 < sizeof v) {
+            memcpy(k, word, key);
+            memcpy(v, word + key + 1, size - key - 1);
+        }
+        if (!*k || !is_default(info->params, k, v)) {
+            fprintf(f, "%c%.*s", separator, (int)size, word);
+            separator = ',';
+        }
+        at = word + size;
+    }
+}
+
+/* Those of the axes that are not NULL, with blanks between; of: whose threads and processes are told, too, unless NULL. */
+static char *label_text(const char *alloc, const char *rc, const char *gc, const struct report_cell *of)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    bool alone = !alloc && !rc; /* "none" by itself would say nothing */
+    fprintf(f, "%s%s%s%s%s", alloc ? alloc : "", alloc && rc ? " " : "", rc ? rc : "",
+            gc && (alloc || rc) ? " " : "", gc && alone ? "gc " : "");
+    if (gc)
+        put_collector(f, gc);
+    if (of)
+        fprintf(f, "%s%lldx%lld", alloc || rc || gc ? " " : "", (long long)of->threads,
+                (long long)of->processes);
+    if (fclose(f)) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* --- grouping -------------------------------------------------------------------------------------------- */
+
+/* One sample with the words it is ordered by. */
+struct entry {
+    const struct record *record;
+    char *family; /* owned */
+    int64_t threads, processes, group, block, position;
+    bool oracle;
+    bool together; /* its group holds other numbers of threads or processes, too */
+    const char *alloc, *rc, *gc;
+};
+
+static int compare_integers(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_works(const struct entry *x, const struct entry *y)
+{
+    int c = strcmp(x->family, y->family);
+    if (!c)
+        c = compare_integers(y->together, x->together);
+    if (!c && !x->together)
+        c = compare_integers(x->processes, y->processes);
+    if (!c && !x->together)
+        c = compare_integers(x->threads, y->threads);
+    return c ? c : compare_integers(x->group, y->group);
+}
+
+static int compare_cells(const struct entry *x, const struct entry *y)
+{
+    int c =
+        compare_integers((int64_t)report_style_of(x->alloc).order, (int64_t)report_style_of(y->alloc).order);
+    if (!c)
+        c = strcmp(x->alloc, y->alloc);
+    if (!c)
+        c = strcmp(x->rc, y->rc);
+    if (!c)
+        c = strcmp(x->gc, y->gc);
+    if (!c)
+        c = compare_integers(x->processes, y->processes);
+    return c ? c : compare_integers(x->threads, y->threads);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int c = compare_works(x, y);
+    if (!c)
+        c = compare_cells(x, y);
+    if (!c)
+        c = compare_integers(x->oracle, y->oracle);
+    if (!c)
+        c = compare_integers(x->block, y->block);
+    return c ? c : compare_integers(x->position, y->position);
+}
+
+static int64_t integer_or(const struct record *r, const char *key, int64_t fallback)
+{
+    int64_t value;
+    return record_integer(r, key, &value) ? value : fallback;
+}
+
+static void add_sample(struct report_cell *c, const struct entry *e)
+{
+    const char *status = text_or(e->record, "status", "unknown");
+    bool ok = strcmp(status, "ok") == 0;
+    c->sample[c->samples + c->oracles] = (struct report_sample){e->record, e->block, e->position, ok};
+    c->samples += !e->oracle;
+    c->oracles += e->oracle;
+    c->ok += ok && !e->oracle;
+    c->failed += !ok;
+    if (!ok && !c->status) {
+        c->status = status;
+        c->reason = text_or(e->record, "reason", "");
+    }
+}
+
+static int add_work(struct report_data *d, const struct entry *e)
+{
+    struct report_work *w = &d->work[d->works];
+    w->name = work_text(e->record, false);
+    w->family = strdup(e->family);
+    w->workload = text_or(e->record, "cell.workload", "?");
+    w->place = text_or(e->record, "cell.place", "none");
+    w->threads = e->together ? 0 : e->threads;
+    w->processes = e->together ? 0 : e->processes;
+    w->first = d->cells;
+    d->works++;
+    return w->name && w->family ? 0 : -ENOMEM;
+}
+
+static int add_cell(struct report_data *d, const struct entry *e, size_t room)
+{
+    struct report_cell *c = &d->cell[d->cells++];
+    c->id = text_or(e->record, "cell_id", "");
+    c->alloc = e->alloc;
+    c->rc = e->rc;
+    c->gc = e->gc;
+    c->threads = e->threads;
+    c->processes = e->processes;
+    bool object = strcmp(e->rc, "none") != 0;
+    c->label = label_text(e->alloc, object ? e->rc : NULL, object ? e->gc : NULL, e->together ? c : NULL);
+    c->work = d->works - 1;
+    c->sample = calloc(room, sizeof *c->sample);
+    d->work[c->work].cells++;
+    return c->label && c->sample ? 0 : -ENOMEM;
+}
+
+/* A row shows the axes in which the work's cells differ; the heading says the others. */
+static int shorten_labels(struct report_data *d, struct report_work *w)
+{
+    struct report_cell *c = &d->cell[w->first];
+    bool object = strcmp(c->rc, "none") != 0, alloc = false, rc = false, gc = false;
+    for (size_t i = 1; i < w->cells; i++) {
+        alloc = alloc || strcmp(c[i].alloc, c->alloc) != 0;
+        rc = rc || strcmp(c[i].rc, c->rc) != 0;
+        gc = gc || strcmp(c[i].gc, c->gc) != 0;
+    }
+    alloc = alloc || (!rc && !gc && w->threads);
+    int err = 0;
+    for (size_t i = 0; i < w->cells; i++) {
+        c[i].shown = label_text(alloc ? c[i].alloc : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL,
+                                w->threads ? NULL : &c[i]);
+        if (!c[i].shown)
+            err = -ENOMEM;
+    }
+    w->common = alloc && !object ? strdup("")
+                                 : label_text(alloc ? NULL : c->alloc, rc || !object ? NULL : c->rc,
+                                              gc || !object ? NULL : c->gc, NULL);
+    return w->common ? err : -ENOMEM;
+}
+
+#define POLICIES_MAX 64u /* told apart: more than any picture has colours for */
+
+static void number_policies(struct report_data *d)
+{
+    const struct report_cell *known[POLICIES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < d->cells; i++) {
+        struct report_cell *c = &d->cell[i];
+        while (c->policy < n &&
+               (strcmp(known[c->policy]->rc, c->rc) != 0 || strcmp(known[c->policy]->gc, c->gc) != 0))
+            c->policy++;
+        if (c->policy == n && n < POLICIES_MAX)
+            known[n++] = c;
+    }
+}
+
+static size_t count_blocks(const struct report_cell *c)
+{
+    size_t blocks = 0;
+    for (size_t i = 0; i < c->samples; i++)
+        blocks += i == 0 || c->sample[i].block != c->sample[i - 1].block;
+    return blocks;
+}
+
+static int group_entries(struct report_data *d, const struct entry *e, size_t n)
+{
+    int err = 0;
+    d->work = calloc(n ? n : 1, sizeof *d->work);
+    d->cell = calloc(n ? n : 1, sizeof *d->cell);
+    if (!d->work || !d->cell)
+        return -ENOMEM;
+    for (size_t i = 0; !err && i < n; i++) {
+        bool new_work = i == 0 || compare_works(&e[i - 1], &e[i]) != 0;
+        if (new_work)
+            err = add_work(d, &e[i]);
+        if (!err && (new_work || compare_cells(&e[i - 1], &e[i]) != 0)) {
+            size_t room = 1;
+            while (i + room < n && compare_works(&e[i], &e[i + room]) == 0 &&
+                   compare_cells(&e[i], &e[i + room]) == 0)
+                room++;
+            err = add_cell(d, &e[i], room);
+        }
+        if (!err)
+            add_sample(&d->cell[d->cells - 1], &e[i]);
+    }
+    for (size_t w = 0; !err && w < d->works; w++)
+        err = shorten_labels(d, &d->work[w]);
+    if (!err)
+        number_policies(d);
+    return err;
+}
+
+static int by_group(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int c = strcmp(x->family, y->family);
+    return c ? c : compare_integers(x->group, y->group);
+}
+
+/* A group of a plan that holds several numbers of threads or processes compares them (parallel = ...). */
+static void find_together(struct entry *e, size_t n)
+{
+    qsort(e, n, sizeof *e, by_group);
+    for (size_t first = 0, end; first < n; first = end) {
+        bool together = false;
+        for (end = first + 1; end < n && by_group(&e[first], &e[end]) == 0; end++)
+            together |= e[end].threads != e[first].threads || e[end].processes != e[first].processes;
+        for (size_t i = first; i < end; i++)
+            e[i].together = together && record_has(e[i].record, "group");
+    }
+}
+
+int report_data_make(struct report_data *out, struct record *const *sample, size_t samples)
+{
+    memset(out, 0, sizeof *out);
+    struct entry *e = calloc(samples ? samples : 1, sizeof *e);
+    int err = e ? 0 : -ENOMEM;
+    for (size_t i = 0; !err && i < samples; i++) {
+        const struct record *r = sample[i];
+        e[i].record = r;
+        e[i].family = work_text(r, true);
+        e[i].threads = integer_or(r, "cell.threads", 1);
+        e[i].processes = integer_or(r, "cell.processes", 1);
+        e[i].group = integer_or(r, "group", 0);
+        e[i].block = integer_or(r, "block", 0);
+        e[i].position = integer_or(r, "position", 0);
+        e[i].oracle = record_is_true(r, "oracle");
+        e[i].alloc = text_or(r, "cell.alloc", "?");
+        e[i].rc = text_or(r, "cell.rc", "none");
+        e[i].gc = text_or(r, "cell.gc", "none");
+        err = e[i].family ? 0 : -ENOMEM;
+    }
+    if (!err) {
+        find_together(e, samples);
+        qsort(e, samples, sizeof *e, by_place);
+        err = group_entries(out, e, samples);
+        for (size_t c = 0; c < out->cells; c++) {
+            size_t blocks = count_blocks(&out->cell[c]);
+            out->blocks = blocks > out->blocks ? blocks : out->blocks;
+            out->samples += out->cell[c].samples;
+            out->ok += out->cell[c].ok;
+        }
+    }
+    for (size_t i = 0; e && i < samples; i++)
+        free(e[i].family);
+    free(e);
+    if (err)
+        report_data_free(out);
+    return err;
+}
+
+void report_data_free(struct report_data *d)
+{
+    for (size_t i = 0; i < d->works; i++) {
+        free(d->work[i].name);
+        free(d->work[i].family);
+        free(d->work[i].common);
+    }
+    for (size_t i = 0; i < d->cells; i++) {
+        free(d->cell[i].label);
+        free(d->cell[i].shown);
+        free(d->cell[i].sample);
+    }
+    free(d->work);
+    free(d->cell);
+    memset(d, 0, sizeof *d);
+}
+
+/* --- figures of a cell ----------------------------------------------------------------------------------- */
+
+/* Told by the oracle's samples, where a cell has any. */
+static bool of_oracle(const struct report_metric *metric)
+{
+    return strncmp(metric->key, "gc.uncollected", 14) == 0;
+}
+
+struct report_range report_range_of(const struct report_cell *c, const struct report_metric *metric)
+{
+    if (of_oracle(metric) && c->oracles)
+        return (struct report_range){c->samples, c->samples + c->oracles};
+    return (struct report_range){0, c->samples};
+}
+
+double report_value(const struct report_sample *s, const struct report_metric *metric)
+{
+    double value;
+    return s->ok && record_number(s->record, metric->key, &value) ? value : NAN;
+}
+
+double report_median(const struct report_cell *c, const struct report_metric *metric)
+{
+    struct report_range range = report_range_of(c, metric);
+    double *v = calloc(range.end ? range.end : 1, sizeof *v), median = NAN;
+    size_t n = 0;
+    for (size_t i = range.first; v && i < range.end; i++) {
+        v[n] = report_value(&c->sample[i], metric);
+        n += isfinite(v[n]) ? 1 : 0;
+    }
+    if (v)
+        median = stats_median(v, n);
+    free(v);
+    return median;
+}
+
+double report_maximum(const struct report_cell *c, const struct report_metric *metric)
+{
+    struct report_range range = report_range_of(c, metric);
+    double most = NAN;
+    for (size_t i = range.first; i < range.end; i++)
+        most = fmax(most, report_value(&c->sample[i], metric)); /* fmax leaves a NaN out */
+    return most;
+}

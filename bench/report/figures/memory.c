@@ -1,0 +1,217 @@
+/* memory.c: pictures of memory: at the peak, over time. */
+#include "parts.h"
+
+#include "bench/report/text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#define TIMELINE_COLLECTIONS 100000u
+
+/* --- memory and fragmentation ---------------------------------------------------------------------------- */
+
+static int figure_memory(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
+{
+    static const struct report_metric live_metric = {
+        "live", "memory.peak_live_requested_bytes", "live", UNIT_BYTES, false, "more", "less"};
+    const struct report_work *w = &d->work[work];
+    const struct report_cell *cell[FIGURES_BARS];
+    size_t n = figure_pick(d, w, figure_metric("peak-rss"), true, FIGURES_BARS, cell), least = 0;
+    if (n == 0)
+        return 0;
+    struct plot *p = plot_begin(plots, "memory", w->name, m);
+    if (!p)
+        return -EIO;
+    p->section = work;
+    figure_title(p, w, "memory", true);
+    figure_series(p, cell, n, "LABEL");
+    plot_array(p, "VALUE", n);
+    plot_array(p, "FVALUE", n);
+    fputs("workload,threads,configuration,peak_rss_bytes,peak_live_requested_bytes,jw2,external,samples\n",
+          p->csv);
+    double most = 0, most_floor = 0, ratio = 1.2, least_ratio = 0.9, lowest = INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        double rss = report_median(cell[i], figure_metric("peak-rss")),
+               live = report_median(cell[i], &live_metric);
+        double jw2 = report_median(cell[i], figure_metric("fragmentation"));
+        double external = report_median(cell[i], figure_metric("external"));
+        char text[64];
+        fprintf(p->data, "%zu %.9g %.9g %.9g %.9g\n\n\n", i + 1, rss / MIB, live / MIB, jw2, external);
+        figure_csv_row(p, w, cell[i]);
+        double column[] = {rss, live, jw2, external};
+        for (unsigned k = 0; k < 4; k++) {
+            fputc(',', p->csv);
+            report_put_csv_number(p->csv, column[k]);
+        }
+        fprintf(p->csv, ",%zu\n", cell[i]->ok);
+        plot_array_text(p, "VALUE", i + 1, report_figure(rss, UNIT_BYTES).text);
+        snprintf(text, sizeof text, "%.30s / %.30s", report_ratio(jw2).text, report_ratio(external).text);
+        plot_array_text(p, "FVALUE", i + 1, text);
+        if (figure_is_floor(cell[i])) {
+            most_floor = fmax(most_floor, rss);
+            continue;
+        }
+        most = fmax(most, rss);
+        ratio = fmax(ratio, fmax(jw2, external)); /* fmax leaves NaN out */
+        least_ratio = fmin(least_ratio, 0.98 * fmin(jw2, external));
+        if (rss < lowest) {
+            lowest = rss;
+            least = i;
+        }
+    }
+    if (most <= 0)
+        most = most_floor;
+    /* Floors keep everything or nothing: their bars may run out of the picture, their figures are still told. */
+    plot_number(p, "XMAX", 1.35 * fmin(fmax(most, most_floor), 1.5 * most) / MIB);
+    plot_number(p, "FMIN", least_ratio);
+    plot_number(p, "FMAX", least_ratio + (1.05 * fmin(ratio, 10) - least_ratio) / 0.6);
+    snprintf(p->finding, sizeof p->finding, "%.100s needs least memory at its peak: %s.", cell[least]->shown,
+             report_figure(report_median(cell[least], figure_metric("peak-rss")), UNIT_BYTES).text);
+    snprintf(p->caption, sizeof p->caption,
+             "median of %zu samples; resident memory of the whole process; JW2 = resident over live at the "
+             "peak of live "
+             "memory; active = pages that the allocator uses, where it can tell; bars of floors may be cut",
+             cell[0]->ok);
+    return plot_draw(plots, p, m);
+}
+
+/* --- memory over time ------------------------------------------------------------------------------------ */
+
+/* The first ok sample that has a timeline. */
+static const struct record *timeline_of(const struct report_cell *c)
+{
+    for (size_t i = 0; i < c->samples; i++)
+        if (c->sample[i].ok && record_array_size(c->sample[i].record, "timeline.rss_bytes") >= 2)
+            return c->sample[i].record;
+    return NULL;
+}
+
+static double timeline_value(const struct record *r, const char *name, size_t i)
+{
+    char key[64];
+    double value;
+    snprintf(key, sizeof key, "timeline.%s.%zu", name, i);
+    return record_number(r, key, &value) ? value : NAN;
+}
+
+struct timeline_span {
+    double peak, seconds, gib; /* the most of each */
+    bool allocated;            /* every point says how many bytes were allocated so far */
+};
+
+/* Of each stretch of points the one with most resident memory: a peak is never lost. */
+static void put_timeline(struct plot *p, const struct report_work *w, const struct report_cell *c,
+                         const struct record *r, struct timeline_span *span)
+{
+    size_t points = record_array_size(r, "timeline.rss_bytes");
+    size_t drawn = 0, stretch = (points + FIGURES_POINTS - 1) / FIGURES_POINTS;
+    for (size_t i = 0; i < points; i += stretch) {
+        size_t at = i;
+        for (size_t k = i; k < i + stretch && k < points; k++)
+            if (timeline_value(r, "rss_bytes", k) > timeline_value(r, "rss_bytes", at))
+                at = k;
+        if (i + stretch >= points)
+            at = points - 1;
+        double t = timeline_value(r, "t_ns", at), rss = timeline_value(r, "rss_bytes", at);
+        double live = timeline_value(r, "live_bytes", at), total = timeline_value(r, "allocated_bytes", at);
+        if (!isfinite(t) || !isfinite(rss))
+            continue;
+        if (!(live < 1e18)) /* threads publish at different moments: a sum can be below 0 for an instant */
+            live = 0;
+        fprintf(p->data, "%.9g %.9g %.9g %.9g\n", t / 1e9, total / MIB / 1024, rss / MIB, live / MIB);
+        figure_csv_row(p, w, c);
+        fprintf(p->csv, ",%.9g,%.9g,%.9g,", t, rss, live);
+        report_put_csv_number(p->csv, total);
+        fputs(",\n", p->csv);
+        drawn++;
+        span->peak = fmax(span->peak, rss);
+        span->seconds = fmax(span->seconds, t / 1e9);
+        span->gib = fmax(span->gib, total / MIB / 1024);
+        if (!isfinite(total))
+            span->allocated = false;
+    }
+    figure_end_series(p, drawn);
+}
+
+/* When the collector ran, as stretches of seconds; those too near to be told apart in the picture become one. The number of
+ * collections. */
+static size_t put_collections(struct plot *p, const struct report_work *w, const struct report_cell *c,
+                              const struct record *r, double seconds)
+{
+    size_t points = record_array_size(r, "timeline.gc_t_ns"), n = 0;
+    double from = NAN, to = NAN, near = seconds / (2.0 * FIGURES_POINTS);
+    for (size_t i = 0; i < points && i < TIMELINE_COLLECTIONS; i++) {
+        double t = timeline_value(r, "gc_t_ns", i), length = timeline_value(r, "gc_ns", i);
+        if (!(t >= 0) || !(length >= 0) || !isfinite(t + length))
+            continue;
+        n++;
+        figure_csv_row(p, w, c);
+        fprintf(p->csv, ",%.9g,,,,%.9g\n", t, length);
+        if (t / 1e9 > to + near) {
+            fprintf(p->data, "%.9g %.9g\n", from, to);
+            from = NAN;
+        }
+        from = isfinite(from) ? from : t / 1e9;
+        to = fmax(to, (t + length) / 1e9); /* fmax leaves a NaN out */
+    }
+    if (isfinite(from))
+        fprintf(p->data, "%.9g %.9g\n", from, to);
+    figure_end_series(p, n);
+    return n;
+}
+
+static int figure_timeline(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
+{
+    const struct report_work *w = &d->work[work];
+    const struct report_cell *cell[FIGURES_SERIES];
+    const struct record *record[FIGURES_SERIES];
+    size_t n = 0;
+    for (size_t i = w->first; i < w->first + w->cells && n < FIGURES_SERIES; i++)
+        if (!figure_is_floor(&d->cell[i]) && (record[n] = timeline_of(&d->cell[i])))
+            cell[n++] = &d->cell[i];
+    if (n == 0)
+        return 0;
+    struct plot *p = plot_begin(plots, "timeline", w->name, m);
+    if (!p)
+        return -EIO;
+    p->section = work;
+    figure_title(p, w, "memory over time", true);
+    figure_series(p, cell, n, "TITLE");
+    fputs("workload,threads,configuration,t_ns,rss_bytes,live_bytes,allocated_bytes,collection_ns\n", p->csv);
+    struct timeline_span span = {0, 0, 0, true};
+    for (size_t i = 0; i < n; i++)
+        put_timeline(p, w, cell[i], record[i], &span);
+    size_t collections = 0;
+    for (size_t i = 0; i < n; i++)
+        collections += put_collections(p, w, cell[i], record[i], span.seconds);
+    plot_number(p, "MARKS", collections > 0);
+    plot_number(p, "YMAX", span.peak > 0 ? 1.08 * span.peak / MIB : 1);
+    plot_number(p, "TMAX", span.seconds > 0 ? span.seconds : 1);
+    plot_number(p, "GMAX", span.gib > 0 ? span.gib : 1);
+    plot_number(p, "ALLOCATED", span.allocated && span.gib > 0);
+    snprintf(
+        p->finding, sizeof p->finding,
+        "Resident memory of %zu configurations over the same work, up to %s, above the bytes that are live.",
+        n, report_figure(span.peak, UNIT_BYTES).text);
+    snprintf(p->caption, sizeof p->caption,
+             "one sample each, of the first block; floors (null, bump) left out; the "
+             "end of a line, where memory falls, is the drain%s",
+             collections ? "; marks at the top: collections" : "");
+    return plot_draw(plots, p, m);
+}
+
+int figures_of_memory(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
+{
+    const struct figure_pareto time = {"time",
+                                       "time against memory",
+                                       figure_metric("peak-rss"),
+                                       figure_metric("wall"),
+                                       "MiB resident at the peak",
+                                       "wall time",
+                                       3};
+    int err = figure_memory(plots, d, work, m);
+    if (!err)
+        err = figure_pareto(plots, d, work, &time, m);
+    return err ? err : figure_timeline(plots, d, work, m);
+}

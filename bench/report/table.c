@@ -1,0 +1,158 @@
+/* table.c: see table.h. Columns:
+ *
+ *   configuration            ops/s  ratio      95 % CI peak RSS   JW2/ext    pause
+ *   pools                   123 M  1.234 1.211-1.260  123 MiB  1.05/1.02  1.23 ms
+ *
+ * A label that is too long stands on a line of its own. What did not work is said below the row, with its reason. */
+#include "table.h"
+
+#include "data.h"
+#include "text.h"
+
+#include <math.h>
+#include <string.h>
+
+#define TABLE_WIDTH 80
+#define TABLE_LABEL 22
+
+static const struct report_metric *metric_named(const char *name)
+{
+    return report_metric_find(name, NULL, NULL);
+}
+
+static void put_label(FILE *out, const char *label)
+{
+    if (strlen(label) > TABLE_LABEL) {
+        fputs("  ", out);
+        report_put_plain(out, label, TABLE_WIDTH - 2);
+        fprintf(out, "\n  %*s", TABLE_LABEL, "");
+        return;
+    }
+    fputs("  ", out);
+    size_t n = report_put_plain(out, label, TABLE_LABEL);
+    fprintf(out, "%*s", (int)(TABLE_LABEL - n), "");
+}
+
+/* "1.05/1.02": each alone is missing as "-". */
+static struct report_figure fragmentation_of(const struct report_cell *cell)
+{
+    struct report_figure f = {"-"};
+    double jw2 = report_median(cell, metric_named("fragmentation"));
+    double external = report_median(cell, metric_named("external"));
+    char part[2][16] = {"-", "-"};
+    if (isfinite(jw2))
+        snprintf(part[0], sizeof part[0], jw2 < 9.995 ? "%.2f" : "%.1f", jw2);
+    if (isfinite(external))
+        snprintf(part[1], sizeof part[1], external < 9.995 ? "%.2f" : "%.1f", external);
+    if (isfinite(jw2) || isfinite(external))
+        snprintf(f.text, sizeof f.text, "%s/%s", part[0], part[1]);
+    return f;
+}
+
+static void put_trouble(FILE *out, const struct report_cell *cell)
+{
+    if (!cell->failed)
+        return;
+    fputs("  ", out);
+    size_t n = 2;
+    if (cell->ok == 0) {
+        n += report_put_plain(out, cell->shown, TABLE_LABEL);
+        n += (size_t)fprintf(out, " ");
+    } else {
+        n += (size_t)fprintf(out, "  %zu of %zu: ", cell->failed, cell->samples + cell->oracles);
+    }
+    n += report_put_plain(out, cell->status, 20);
+    if (cell->reason && *cell->reason) {
+        fputs(": ", out);
+        /* The reason is what helps: it goes on over as many lines as it needs, up to four. */
+        const char *rest = cell->reason;
+        size_t room = TABLE_WIDTH > n + 2 ? TABLE_WIDTH - n - 2 : 1;
+        for (unsigned line = 0; line < 4 && *rest; line++, room = TABLE_WIDTH - 6) {
+            size_t size = strlen(rest), cut = size;
+            if (size > room) {
+                cut = room;
+                while (cut > room / 2 && rest[cut] != ' ')
+                    cut--;
+                if (rest[cut] != ' ')
+                    cut = room;
+            }
+            char piece[TABLE_WIDTH + 1];
+            snprintf(piece, sizeof piece, "%.*s", (int)cut, rest);
+            if (line)
+                fputs("\n      ", out);
+            report_put_plain(out, piece, 0);
+            rest += cut;
+            while (*rest == ' ')
+                rest++;
+        }
+    }
+    fputc('\n', out);
+}
+
+static void put_row(FILE *out, const struct report_cell *cell, const struct report_comparisons *c,
+                    bool is_base)
+{
+    if (cell->ok) {
+        const struct report_comparison *row = report_row_of(c, cell);
+        double rate = report_median(cell, metric_named("throughput"));
+        double rss = report_median(cell, metric_named("peak-rss"));
+        double pause = report_maximum(cell, metric_named("max-pause"));
+        put_label(out, cell->shown);
+        fprintf(out, " %7s %6s %11s %8s %10s %8s\n", report_figure(rate, UNIT_RATE).text,
+                row       ? report_ratio(exp(row->log_ratio.estimate)).text
+                : is_base ? "1"
+                          : "-",
+                row && row->n        ? report_interval(row->log_ratio).text
+                : is_base && c->rows ? "baseline"
+                                     : "-",
+                report_figure(rss, UNIT_BYTES).text, fragmentation_of(cell).text,
+                report_figure(pause, UNIT_NS).text);
+    }
+    put_trouble(out, cell);
+}
+
+static void put_work(FILE *out, const struct report_data *d, size_t index, const struct report_comparisons *c,
+                     const struct report_baseline *baseline)
+{
+    const struct report_work *w = &d->work[index];
+    report_put_heading(out, w, TABLE_WIDTH);
+    fprintf(out, "  %-*s %7s %6s %11s %8s %10s %8s\n", TABLE_LABEL, "configuration", "ops/s", "ratio",
+            "95 % CI", "peak RSS", "JW2/ext", "pause");
+    for (size_t i = w->first; i < w->first + w->cells; i++)
+        put_row(out, &d->cell[i], c, report_base_of(d, &d->cell[i], baseline) == &d->cell[i]);
+    struct report_noise noise = report_noise_of(d, index, c);
+    if (noise.control && noise.control->n >= STATS_MIN)
+        fprintf(out, "  A/A %s over %zu blocks%s\n", report_interval(noise.control->log_ratio).text,
+                noise.control->n, noise.aa_excludes_1 ? ": EXCLUDES 1, the machine was not quiet" : "");
+    fputc('\n', out);
+}
+
+void report_table_of(FILE *out, const struct report_data *d, const struct report_comparisons *c,
+                     const struct report_baseline *baseline)
+{
+    for (size_t w = 0; w < d->works; w++)
+        put_work(out, d, w, c, baseline);
+    if (d->works)
+        fprintf(out,
+                "ratio: throughput over the baseline's, same block (Hodges-Lehmann%s);\n"
+                "JW2: resident over live memory at the peak; ext: active pages over live blocks;\n"
+                "peak RSS: of the whole process; pause: the longest\n",
+                d->blocks < STATS_MIN ? "; CI: from 6 blocks on" : ", exact CI");
+    fflush(out); /* what follows on standard error comes after it */
+}
+
+void report_table(FILE *out, struct record *const *sample, size_t samples, const char *baseline)
+{
+    struct report_data d;
+    struct report_comparisons c = {0};
+    struct report_baseline base = {0};
+    if (baseline)
+        report_baseline_parse(&base, baseline, NULL);
+    if (report_data_make(&d, sample, samples) == 0 &&
+        report_compare(&c, &d, &base, metric_named("throughput")) == 0)
+        report_table_of(out, &d, &c, &base);
+    else
+        fputs("heapgauge: out of memory: no table\n", stderr);
+    report_comparisons_free(&c);
+    report_data_free(&d);
+}

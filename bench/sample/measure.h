@@ -1,0 +1,28 @@
+/* measure.h: from what was seen of a sample's memory to memory{}, fragmentation{} and timeline{} (definitions: docs/method.md). Pure
+ * arithmetic on a struct; a figure that was not measured is null. */
+#ifndef HG_BENCH_SAMPLE_MEASURE_H
+#define HG_BENCH_SAMPLE_MEASURE_H
+
+#include "bench/result/store.h"
+#include "watch.h"
+
+#define MEASURE_UNKNOWN UINT64_MAX
+/* Below this much live memory a ratio says more about page rounding than about the allocator. */
+#define MEASURE_MIN_LIVE_BYTES ((uint64_t)1 << 20)
+
+struct measure_phase {
+    bool seen;
+    uint64_t rss_bytes, live_requested, live_usable;
+};
+
+struct measure {
+    struct measure_phase baseline, begin, peak;
+    uint64_t vm_hwm_bytes, pss_bytes;       /* 0: not known; pss: at the peak's barrier */
+    uint64_t rss_100ms_bytes, rss_1s_bytes; /* after the drain; MEASURE_UNKNOWN when not waited for */
+    struct watch_timeline timeline;
+};
+
+/* Reads probe.* (what the worker said of its allocator) from the sample, writes the figures, removes probe. */
+void measure_record(const struct measure *m, struct record *sample);
+
+#endif

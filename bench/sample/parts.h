@@ -1,0 +1,55 @@
+/* parts.h: a sample under way, for the files that spawn.c is made of. */
+#ifndef HG_BENCH_SAMPLE_PARTS_H
+#define HG_BENCH_SAMPLE_PARTS_H
+
+#include "combine.h"
+#include "bench/host/env.h"
+#include "measure.h"
+#include "bench/worker/protocol.h"
+#include "spawn.h"
+
+#include "workloads/gauge.h"
+
+#include <limits.h>
+#include <sys/types.h>
+
+#define SPAWN_STDERR_MAX 2000 /* the last bytes of what a worker wrote there, for the reason */
+
+enum spawn_phase { PHASE_START, PHASE_BASELINE, PHASE_BEGIN, PHASE_PEAK, PHASE_DRAINED, PHASE_EXIT, PHASES };
+
+struct spawn_child {
+    pid_t pid;
+    int say, go, errors, statm, page;
+    struct gauge *gauge;
+    enum spawn_phase phase;
+    uint64_t live_requested, live_usable;
+    bool ended;
+    int wait_status;
+    unsigned lines;
+    char line[PROTOCOL_LINE_MAX + 1];
+    size_t line_bytes;
+    char tail[SPAWN_STDERR_MAX + 1];
+    size_t tail_bytes;
+    struct record *said; /* of the second and further processes; the first writes into the sample itself */
+};
+
+struct spawn {
+    const struct cell *cell;
+    const struct spawn_limits *limits;
+    struct record *sample;
+    struct spawn_child child[CELL_PROCESSES_MAX];
+    unsigned children;
+    struct combine combine; /* distributions, when there are several processes */
+    struct measure measure;
+    enum spawn_phase phase;
+    uint64_t started_ns, drained_ns;
+    struct env_state before; /* of the machine, when the measured phase began */
+    bool settling;           /* watching memory go back after the drain */
+    char status[32], reason[4096];
+    char library[PATH_MAX];
+};
+
+/* start.c: starts worker `index` of the sample, its pipes open and its gauge mapped. 0 or -errno with a message. */
+int spawn_start(struct spawn *s, unsigned index, const char *worker, uint64_t seed, struct message *m);
+
+#endif

@@ -1,0 +1,235 @@
+/* session.c: see session.h. */
+#include "session.h"
+
+#include "bench/host/env.h"
+
+#include "alloc/base/os.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+static void session_on_signal(int sig)
+{
+    (void)sig;
+    spawn_interrupted = 1;
+}
+
+void session_new_id(char *out, size_t size)
+{
+    time_t now = time(NULL);
+    struct tm t;
+    unsigned random = 0;
+    gmtime_r(&now, &t);
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        random = (unsigned)os_now_ns();
+    snprintf(out, size, "%04d%02d%02d-%02d%02d%02d-%06x", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
+             t.tm_hour, t.tm_min, t.tm_sec, random & 0xffffff);
+}
+
+uint64_t session_memory_limit(uint64_t asked)
+{
+    return asked ? asked : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4 * 3;
+}
+
+struct record *session_describe(const struct session *s, const char *suite, const char *baseline)
+{
+    struct record *r = record_new();
+    char date[64];
+    time_t now = time(NULL);
+    struct tm t;
+    if (!r)
+        return NULL;
+    gmtime_r(&now, &t);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &t);
+    record_set_integer(r, "schema", STORE_SCHEMA);
+    record_set_text(r, "run_id", s->run_id);
+    record_set_text(r, "date", date);
+    record_set_text(r, "suite", suite);
+    if (baseline)
+        record_set_text(r, "baseline", baseline);
+    else
+        record_set_null(r, "baseline");
+    record_set_integer(r, "seed", (int64_t)s->plan->seed);
+    record_set_integer(r, "blocks", s->plan->blocks);
+    record_set_integer(r, "cells", s->plan->cells);
+    record_set_integer(r, "samples_planned", (int64_t)s->plan->samples);
+    record_set_text(r, "version", HG_VERSION);
+    env_record(r, "environment");
+    return r;
+}
+
+/* Was this very sample run by the session that is resumed? */
+static bool session_is_done(const struct session *s, const struct plan_sample *p, const struct cell *cell)
+{
+    if (!s->done)
+        return false;
+    for (size_t i = 0; i < s->done->samples; i++) {
+        const struct record *r = s->done->sample[i];
+        int64_t block, position;
+        const char *id = record_text(r, "cell_id");
+        if (id && strcmp(id, cell->id) == 0 && record_integer(r, "block", &block) && block == p->block &&
+            record_integer(r, "position", &position) && position == p->position)
+            return true;
+    }
+    return false;
+}
+
+static void session_progress(const struct session *s, size_t index, const struct plan_sample *p,
+                             uint64_t started_ns, size_t run)
+{
+    if (s->quiet)
+        return;
+    char label[256];
+    const struct cell *cell = &s->plan->cell[p->cell].cell;
+    cell_label(cell, label, sizeof label);
+    if (!isatty(2)) {
+        fprintf(stderr, "%zu/%zu block %u %s %s\n", index + 1, s->plan->samples, p->block,
+                cell->workload->name, label);
+        return;
+    }
+    double elapsed = (double)(os_now_ns() - started_ns) / 1e9;
+    double left = run ? elapsed / (double)run * (double)(s->plan->samples - index) : 0;
+    fprintf(stderr, "\r\033[K%zu/%zu  block %u/%u  %s %.40s", index + 1, s->plan->samples, p->block + 1,
+            s->plan->blocks, cell->workload->name, label);
+    if (run)
+        fprintf(stderr, "  %.0f s left", left);
+    fflush(stderr);
+}
+
+static struct record *session_new_sample(const struct session *s, const struct plan_sample *p)
+{
+    struct record *r = record_new_sample();
+    if (!r)
+        return NULL;
+    record_set_integer(r, "schema", STORE_SCHEMA);
+    record_set_text(r, "run_id", s->run_id);
+    record_set_integer(r, "block", p->block);
+    record_set_integer(r, "position", p->position);
+    record_set_integer(r, "seed", (int64_t)p->seed);
+    if (p->oracle)
+        record_set_bool(r, "oracle", true);
+    cell_record(&s->plan->cell[p->cell].cell, r);
+    return r;
+}
+
+/* How many threads of all processes did the work of a sample; it is divided over them. */
+static int64_t session_workers(const struct record *sample)
+{
+    int64_t threads, processes;
+    bool known = record_integer(sample, "cell.threads", &threads) &&
+                 record_integer(sample, "cell.processes", &processes);
+    return known ? threads * processes : 0;
+}
+
+/* A sample whose checksum differs from the others' of its group in its block did other work: it is check-failed. The
+ * first ok one of the group and block tells what is expected. Work is divided otherwise over another number of workers. */
+static void session_check(const struct session *s, size_t index, struct record *sample)
+{
+    const struct plan_sample *p = &s->plan->sample[index];
+    const char *status = record_text(sample, "status"), *sum = record_text(sample, "checksum");
+    if (!status || strcmp(status, "ok") != 0 || !sum)
+        return;
+    for (size_t i = 0; i < s->samples; i++) {
+        int64_t group, block;
+        const char *other = record_text(s->sample[i], "checksum"), *was = record_text(s->sample[i], "status");
+        if (!other || !was || strcmp(was, "ok") != 0 || !record_integer(s->sample[i], "group", &group) ||
+            group != s->plan->cell[p->cell].group || !record_integer(s->sample[i], "block", &block) ||
+            block != p->block || session_workers(s->sample[i]) != session_workers(sample))
+            continue;
+        if (strcmp(other, sum) != 0) {
+            char reason[512];
+            const char *alloc = record_text(s->sample[i], "cell.alloc");
+            const char *rc = record_text(s->sample[i], "cell.rc");
+            bool object = rc && strcmp(rc, "none") != 0;
+            snprintf(reason, sizeof reason, "checksum %s, but %s%s%s did the same work with %s", sum,
+                     alloc ? alloc : "?", object ? " " : "", object ? rc : "", other);
+            record_set_text(sample, "status", "check-failed");
+            record_set_text(sample, "reason", reason);
+        }
+        return;
+    }
+}
+
+static int session_keep(struct session *s, struct record *sample, struct message *m)
+{
+    s->sample[s->samples++] = sample;
+    const char *status = record_text(sample, "status");
+    if (status && strcmp(status, "ok") != 0 && strcmp(status, "not-applicable") != 0)
+        s->failed++;
+    if (s->json) {
+        record_write(sample, stdout);
+        if (fflush(stdout) != 0)
+            return message_set(m, -errno, "cannot write to standard output: %s", strerror(errno));
+    }
+    return s->store ? store_append(s->store, sample, m) : 0;
+}
+
+static int session_sample(struct session *s, size_t index, struct message *m)
+{
+    const struct plan_sample *p = &s->plan->sample[index];
+    const struct plan_cell *cell = &s->plan->cell[p->cell];
+    struct spawn_limits limits = s->limits;
+    limits.settle_ns = (p->block == 0 || s->settle_always) && !p->oracle ? s->settle_ns : 0;
+    limits.oracle = p->oracle ? s->plan->oracle : 0;
+    limits.pauses = p->oracle ? NULL : s->limits.pauses;
+    struct record *sample = session_new_sample(s, p);
+    if (!sample)
+        return message_set(m, -ENOMEM, "no memory for a record");
+    record_set_integer(sample, "group", cell->group);
+    int err = 0;
+    if (cell->refused[0]) {
+        record_set_text(sample, "status", "not-applicable");
+        record_set_text(sample, "reason", cell->refused);
+    } else {
+        err = spawn_sample(&cell->cell, p->seed, &limits, sample, m);
+        session_check(s, index, sample);
+    }
+    if (err) {
+        record_free(sample);
+        return err;
+    }
+    return session_keep(s, sample, m);
+}
+
+int session_run(struct session *s, struct message *m)
+{
+    struct sigaction on = {.sa_handler = session_on_signal}, old_int, old_term;
+    sigaction(SIGINT, &on, &old_int);
+    sigaction(SIGTERM, &on, &old_term);
+    uint64_t started = os_now_ns();
+    size_t run = 0;
+    int err = 0;
+    s->sample = calloc(s->plan->samples ? s->plan->samples : 1, sizeof *s->sample);
+    if (!s->sample)
+        err = message_set(m, -ENOMEM, "no memory for %zu samples", s->plan->samples);
+    for (size_t i = 0; i < s->plan->samples && !err && !spawn_interrupted; i++) {
+        const struct plan_cell *cell = &s->plan->cell[s->plan->sample[i].cell];
+        if (session_is_done(s, &s->plan->sample[i], &cell->cell))
+            continue;
+        if (cell->refused[0] && s->plan->sample[i].block > 0)
+            continue; /* said once */
+        session_progress(s, i, &s->plan->sample[i], started, run);
+        err = session_sample(s, i, m);
+        run++;
+    }
+    if (!s->quiet && isatty(2))
+        fprintf(stderr, "\r\033[K");
+    s->interrupted = spawn_interrupted != 0;
+    sigaction(SIGINT, &old_int, NULL);
+    sigaction(SIGTERM, &old_term, NULL);
+    return err == -EINTR ? 0 : err;
+}
+
+void session_free(struct session *s)
+{
+    for (size_t i = 0; i < s->samples; i++)
+        record_free(s->sample[i]);
+    free(s->sample);
+    s->sample = NULL;
+    s->samples = 0;
+}

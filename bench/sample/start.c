@@ -1,0 +1,153 @@
+/* start.c: how a worker is started: its environment, its arguments, its descriptors. */
+#include "parts.h"
+
+#include "alloc/base/os.h"
+#include "alloc/base/rng.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define SPAWN_PAD_MAX 4096
+
+/* The environment of ours without LD_PRELOAD, with the library of the cell and padding of a random length: the size of the
+ * environment shifts the stack (Mytkowicz et al., ASPLOS'09). */
+static char **spawn_environment(const struct spawn *s, uint64_t seed)
+{
+    extern char **environ;
+    static char pad[SPAWN_PAD_MAX + 32], preload[PATH_MAX + 16];
+    size_t n = 0, out = 0;
+    while (environ[n])
+        n++;
+    char **env = calloc(n + 3, sizeof *env);
+    if (!env)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0)
+            env[out++] = environ[i];
+    if (s->library[0]) {
+        snprintf(preload, sizeof preload, "LD_PRELOAD=%s", s->library);
+        env[out++] = preload;
+    }
+    int length = snprintf(pad, sizeof pad, "HEAPGAUGE_PAD=");
+    memset(pad + length, 'x', rng_mix(seed) % SPAWN_PAD_MAX);
+    pad[(size_t)length + rng_mix(seed) % SPAWN_PAD_MAX] = '\0';
+    env[out] = pad;
+    return env;
+}
+
+struct spawn_words {
+    char text[20][8192];
+    char *argv[22];
+    unsigned n;
+};
+
+static __attribute__((format(printf, 2, 3))) void spawn_word(struct spawn_words *w, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(w->text[w->n], sizeof w->text[w->n], format, ap);
+    va_end(ap);
+    w->argv[w->n] = w->text[w->n];
+    w->argv[++w->n] = NULL;
+}
+
+static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
+{
+    static struct spawn_words words;
+    struct spawn_words *w = &words;
+    const struct cell *c = s->cell;
+    const struct spawn_limits *l = s->limits;
+    struct place_plan plan = c->plan;
+    char cpus[sizeof w->text[0] - 8];
+    if (plan.count) { /* this process's share of the plan */
+        memmove(plan.cpu, plan.cpu + (size_t)index * c->threads, c->threads * sizeof *plan.cpu);
+        plan.count = c->threads;
+    }
+    w->n = 0;
+    spawn_word(w, "%s", worker);
+    spawn_word(w, "workload=%s", c->workload_text);
+    spawn_word(w, "level=%s", c->workload->level == LEVEL_OBJECT ? "object" : "alloc");
+    spawn_word(w, "alloc=%s", c->alloc.text);
+    spawn_word(w, "threads=%u", c->threads);
+    spawn_word(w, "process=%u/%u", index, c->processes);
+    spawn_word(w, "seed=%llu", (unsigned long long)seed);
+    spawn_word(w, "latency=%u", l->latency_every);
+    if (c->gc) {
+        spawn_word(w, "gc=%s", c->gc_text);
+        spawn_word(w, "rc=%s", c->rc_text);
+    }
+    if (plan.count && place_format(&plan, cpus, sizeof cpus) == 0)
+        spawn_word(w, "cpus=%s", cpus);
+    if (plan.memory_node >= 0)
+        spawn_word(w, "node=%d", plan.memory_node);
+    if (s->library[0])
+        spawn_word(w, "library=%s", s->library);
+    if (l->heapmap)
+        spawn_word(w, "heapmap=%s", l->heapmap);
+    if (l->pauses)
+        spawn_word(w, "pauses=%s", l->pauses);
+    if (l->oracle)
+        spawn_word(w, "oracle=%llu", (unsigned long long)l->oracle);
+    if (l->heap_snapshot)
+        spawn_word(w, "heap_snapshot=%s", l->heap_snapshot);
+    if (c->census)
+        spawn_word(w, "census=1");
+    return w->argv;
+}
+
+/* In the child of fork: moves the descriptors to their places and becomes the worker. */
+static _Noreturn void spawn_become(char **argv, char **env, int say, int go, int page, int errors)
+{
+    /* First out of the way of the places themselves. */
+    int from[] = {fcntl(say, F_DUPFD, 64), fcntl(go, F_DUPFD, 64), fcntl(page, F_DUPFD, 64),
+                  fcntl(errors, F_DUPFD, 64)};
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(from[3], 2) < 0 ||
+        dup2(from[0], HG_FD_SAY) < 0 || dup2(from[1], HG_FD_GO) < 0 || dup2(from[2], HG_FD_PAGE) < 0)
+        _exit(126);
+    close_range(HG_FD_PAGE + 1, ~0u, 0);
+    execve(argv[0], argv, env);
+    dprintf(2, "cannot start %s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+int spawn_start(struct spawn *s, unsigned index, const char *worker, uint64_t seed, struct message *m)
+{
+    struct spawn_child *c = &s->child[index];
+    int say[2] = {-1, -1}, go[2] = {-1, -1}, errors[2] = {-1, -1};
+    memset(c, 0, sizeof *c);
+    c->page = memfd_create("heapgauge", MFD_CLOEXEC);
+    if (c->page < 0 || ftruncate(c->page, sizeof(struct gauge)) != 0 || pipe2(say, O_CLOEXEC) != 0 ||
+        pipe2(go, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0 ||
+        !(c->gauge = os_map_file(c->page, sizeof(struct gauge), true)))
+        return message_set(m, -errno, "cannot make a worker's pipes: %s", strerror(errno));
+    char **env = spawn_environment(s, seed);
+    char **argv = spawn_arguments(s, worker, index, seed);
+    if (!env)
+        return message_set(m, -ENOMEM, "no memory for a worker's environment");
+    c->pid = fork();
+    if (c->pid == 0)
+        spawn_become(argv, env, say[1], go[0], c->page, errors[1]);
+    int err = errno;
+    free(env);
+    close(say[1]);
+    close(go[0]);
+    close(errors[1]);
+    c->say = say[0];
+    c->go = go[1];
+    c->errors = errors[0];
+    if (c->pid < 0)
+        return message_set(m, -err, "cannot start a worker: %s", strerror(err));
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)c->pid);
+    c->statm = open(path, O_RDONLY | O_CLOEXEC);
+    fcntl(c->say, F_SETFL, O_NONBLOCK);
+    fcntl(c->errors, F_SETFL, O_NONBLOCK);
+    return 0;
+}

@@ -1,0 +1,143 @@
+/* probe.c: what a worker measures of itself: wall and processor time of the measured phase, page faults and
+ * switches, sampled latencies, hardware counters where the kernel offers them. All tables are mapped and
+ * pre-faulted before the baseline; in the measured phase nothing here allocates or locks. */
+#include "worker.h"
+#include "bench/stat/hist.h"
+
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PROBE_CONTROL_ROUNDS 20001
+
+enum { COUNTER_CYCLES, COUNTER_INSTRUCTIONS, COUNTER_CACHE_MISSES, COUNTER_DTLB_MISSES, COUNTERS };
+static const struct {
+    const char *key;
+    uint32_t type;
+    uint64_t config;
+} probe_counters[COUNTERS] = {
+    {"counters.cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
+    {"counters.instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
+    {"counters.cache_misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES},
+    {"counters.dtlb_misses", PERF_TYPE_HW_CACHE,
+     PERF_COUNT_HW_CACHE_DTLB | PERF_COUNT_HW_CACHE_OP_READ << 8 | PERF_COUNT_HW_CACHE_RESULT_MISS << 16},
+};
+
+static struct {
+    struct hist *latency; /* [threads][OP_KINDS] */
+    unsigned threads;
+    uint64_t cpu_ns, control_p50_ns;
+    struct rusage usage;
+    int counter[COUNTERS];
+    uint64_t count[COUNTERS];
+} probe;
+
+static uint64_t probe_cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void probe_latency(struct workload_thread *t, enum op_kind op, uint64_t ns)
+{
+    hist_record(&probe.latency[t->index * OP_KINDS + op], ns);
+}
+
+static int probe_counter_open(unsigned i)
+{
+    struct perf_event_attr attr = {
+        .type = probe_counters[i].type,
+        .size = sizeof attr,
+        .config = probe_counters[i].config,
+        .disabled = 1,
+        .inherit = 1,
+        .exclude_kernel = 1,
+        .exclude_hv = 1,
+    };
+    return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+void probe_open(const struct child_cell *cell, struct workload_sample *s)
+{
+    probe.threads = cell->threads;
+    probe.latency = workload_scratch((size_t)cell->threads * OP_KINDS * sizeof *probe.latency);
+    if (!probe.latency)
+        say_fail("oom", "no memory for the latency histograms");
+    s->latency = probe_latency;
+    s->latency_every = cell->latency_every;
+    /* The control: what timing nothing costs, recorded as the same histogram would. */
+    struct hist *control = &probe.latency[0];
+    for (unsigned i = 0; i < PROBE_CONTROL_ROUNDS; i++) {
+        uint64_t t0 = os_now_ns(), t1 = os_now_ns();
+        hist_record(control, t1 - t0);
+    }
+    probe.control_p50_ns = hist_quantile_ns(control, 500000);
+    hist_clear(control);
+    for (unsigned i = 0; i < COUNTERS; i++)
+        probe.counter[i] = probe_counter_open(i);
+}
+
+void probe_begin(void)
+{
+    getrusage(RUSAGE_SELF, &probe.usage);
+    for (unsigned i = 0; i < COUNTERS; i++)
+        if (probe.counter[i] >= 0)
+            ioctl(probe.counter[i], PERF_EVENT_IOC_ENABLE, 0);
+    probe.cpu_ns = probe_cpu_ns();
+}
+
+void probe_end(void)
+{
+    probe.cpu_ns = probe_cpu_ns() - probe.cpu_ns;
+    struct rusage begin = probe.usage, end;
+    for (unsigned i = 0; i < COUNTERS; i++)
+        if (probe.counter[i] >= 0) {
+            ioctl(probe.counter[i], PERF_EVENT_IOC_DISABLE, 0);
+            if (read(probe.counter[i], &probe.count[i], sizeof probe.count[i]) != sizeof probe.count[i])
+                probe.counter[i] = -1;
+        }
+    getrusage(RUSAGE_SELF, &end);
+    probe.usage.ru_minflt = end.ru_minflt - begin.ru_minflt;
+    probe.usage.ru_majflt = end.ru_majflt - begin.ru_majflt;
+    probe.usage.ru_nvcsw = end.ru_nvcsw - begin.ru_nvcsw;
+    probe.usage.ru_nivcsw = end.ru_nivcsw - begin.ru_nivcsw;
+}
+
+void say_latency(const char *op, const struct hist *h)
+{
+    char prefix[96], key[128];
+    if (hist_count(h) == 0)
+        return;
+    say_integer(SAY_KEY(key, "latency.%s.count", op), hist_count(h));
+    say_distribution(SAY_KEY(prefix, "latency.%s", op), "ns", h,
+                     HIST_P50 | HIST_P90 | HIST_P99 | HIST_P99_9 | HIST_P99_99);
+    say_integer(SAY_KEY(key, "latency.%s.control_p50_ns", op), probe.control_p50_ns);
+}
+
+static void probe_report_latency(enum op_kind op)
+{
+    struct hist *all = &probe.latency[op]; /* thread 0's takes in the others' */
+    for (unsigned i = 1; i < probe.threads; i++)
+        hist_merge(all, &probe.latency[i * OP_KINDS + op]);
+    say_latency(op_names[op], all);
+}
+
+uint64_t probe_report(const struct child_cell *cell)
+{
+    (void)cell;
+    say_integer("cpu_ns", probe.cpu_ns);
+    say_integer("os.minor_faults", (uint64_t)probe.usage.ru_minflt);
+    say_integer("os.major_faults", (uint64_t)probe.usage.ru_majflt);
+    say_integer("os.voluntary_switches", (uint64_t)probe.usage.ru_nvcsw);
+    say_integer("os.involuntary_switches", (uint64_t)probe.usage.ru_nivcsw);
+    for (unsigned i = 0; i < COUNTERS; i++)
+        if (probe.counter[i] >= 0)
+            say_integer(probe_counters[i].key, probe.count[i]);
+    for (unsigned op = 0; op < OP_KINDS; op++)
+        probe_report_latency(op);
+    return probe.cpu_ns;
+}

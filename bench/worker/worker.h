@@ -1,0 +1,124 @@
+/* worker.h: the parts of a worker. A worker runs one sample and exits: main.c reads its cell and walks through the phases,
+ * say.c speaks to the front, probe.c measures, metered.c asks what requests would have waited,
+ * proof.c proves which library serves malloc, object.c opens the runtime for object-level workloads,
+ * pauses.c logs its pauses, oracle.c finds its garbage, census.c looks into its heap. None of them calls
+ * malloc: the heap is the sample's own. */
+#ifndef HG_BENCH_WORKER_WORKER_H
+#define HG_BENCH_WORKER_WORKER_H
+
+#include "alloc/alloc.h"
+#include "alloc/spec.h"
+#include "gc/list.h"
+#include "gc/runtime/runtime.h"
+#include "workloads/list.h"
+#include "workloads/workload.h"
+
+#define CHILD_THREADS_MAX GAUGE_THREADS_MAX
+#define CHILD_CPUS_MAX    1024
+#define CHILD_NODES_MAX   1024
+
+struct child_cell {
+    const struct workload_info *workload;
+    size_t workload_index;
+    _Alignas(16) unsigned char workload_params[32768];
+    struct spec alloc;
+    const struct policy_info *rc;    /* of this worker; NULL at allocator level */
+    const struct collector_info *gc; /* NULL at allocator level */
+    _Alignas(16) unsigned char rc_params[PARAM_STRUCT_MAX];
+    _Alignas(16) unsigned char gc_params[PARAM_STRUCT_MAX];
+    unsigned threads, process, processes; /* process: which of those that make the sample together, from 0 */
+    uint64_t seed;
+    uint32_t latency_every;
+    unsigned cpus;
+    int node; /* NUMA node that memory comes from, or -1 */
+    int cpu[CHILD_CPUS_MAX];
+    char library[1024];       /* what must serve malloc; empty: the C library */
+    char heapmap[1024];       /* file for the heap map; empty: none */
+    char pauses[1024];        /* file for all pauses; empty: none */
+    uint64_t oracle;          /* walks of an oracle sample, which tells no times; 0: another sample */
+    char heap_snapshot[1024]; /* what its files' names begin with; empty: none */
+    bool census;
+#ifdef HG_DEBUG
+    char fault[16]; /* the phase after which a reference is lost, for the checker's own test; empty: none */
+#endif
+};
+
+/* say.c. Each line goes out by one write; a front that is gone ends the worker. */
+void say_integer(const char *key, uint64_t value);
+void say_real(const char *key, double value);
+void say_text(const char *key, const char *value);
+/* PREFIX.p50_UNIT and so on for each of the points (HIST_P50 | ...), PREFIX.max_UNIT; the whole histogram for the front, when
+ * several processes make the sample. Nothing of an empty one. */
+struct hist;
+void say_distribution(const char *prefix, const char *unit, const struct hist *h, unsigned points);
+void say_whole_distributions(void); /* from here on: there are several processes */
+/* Announces a phase and waits for the front's answer. */
+void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable);
+/* Reports why the sample is not ok and exits. status is one of the sample's. */
+_Noreturn void say_fail(const char *status, const char *reason);
+extern const struct alloc_sink say_sink;
+#define SAY_KEY(buf, ...) (snprintf(buf, sizeof buf, __VA_ARGS__), buf)
+
+/* proof.c: says library{}; fails the sample as wrong-library when malloc is not served by what was asked for. */
+void proof_of_library(const struct child_cell *cell);
+
+/* probe.c: clocks, latency, pauses, rusage. */
+void probe_open(const struct child_cell *cell, struct workload_sample *s);
+void probe_begin(void); /* main thread, all others waiting */
+void probe_end(void);
+uint64_t probe_report(const struct child_cell *cell); /* returns cpu_ns */
+
+void say_latency(const char *op, const struct hist *h);
+
+/* metered.c: gives the sample its request(). */
+void metered_open(const struct child_cell *cell, struct workload_sample *s);
+void metered_report(const struct child_cell *cell);
+
+/* Operations that run will do: the workload says it, or its parameter ops; 0: not known. */
+uint64_t child_planned_ops(const struct child_cell *cell, const struct workload_sample *s);
+
+/* file.c. A file that cannot be opened or written ends the sample; what is said names it: "the heap map". */
+struct child_file;
+struct child_file *child_file_open(const char *path, const char *what);
+void child_file_put(struct child_file *f, const char *text, size_t n);
+void child_file_flush(struct child_file *f);
+void child_file_close(struct child_file *f);
+
+/* heapmap.c; nothing is done when the cell asks for no map. */
+void heapmap_open(const struct child_cell *cell, const struct alloc *a);
+void heapmap_write(const struct alloc *a, const char *phase, uint64_t t_ns);
+
+/* census.c. At the barrier before the phase `when` (begin, peak, drained) is announced; without a runtime nothing. */
+#define CENSUS_ROWS 32 /* of each list in a record: the rows of more types are summed up in the last */
+void census_at(struct runtime *r, const struct child_cell *cell, struct gauge *gauge, const char *when);
+void census_report(const struct child_cell *cell); /* census{} */
+
+/* object.c */
+struct runtime *object_open(const struct child_cell *cell, const struct alloc *alloc);
+void object_thread_begin(struct runtime *r,
+                         unsigned index); /* attaches before a thread's phase; main is thread 0 */
+void object_thread_end(struct runtime *r, unsigned index);
+/* Main thread, all others waiting. The end says the runtime's counters of the measured phase. */
+void object_begin_measured(const struct child_cell *cell, struct workload_sample *s);
+void object_end_measured(const struct workload_sample *s);
+/* Compares the objects alive with what the workload means to keep, and closes the runtime. */
+void object_close(struct runtime *r, const struct child_cell *cell, struct workload_sample *s);
+
+/* pauses.c: the log, on between begin and end; report comes last. */
+pause_sink *pauses_open(const struct child_cell *cell);
+void pauses_begin(void);
+void pauses_end(void);
+struct pauses_run {
+    uint64_t start_ns, end_ns; /* of the measured phase: first begin, last end */
+    uint64_t threads_ns;       /* the sum of its threads' times */
+    uint64_t cpu_ns;
+};
+void pauses_report(const struct pauses_run *run);
+
+/* oracle.c: walks between begin and end. */
+void oracle_begin(const struct child_cell *cell, struct workload_sample *s);
+void oracle_watch(void *arg);
+void oracle_end(void);
+void oracle_report(void);
+
+#endif

@@ -1,0 +1,262 @@
+/* tracing.c: mark and sweep without reference counts (rc_tracing.h), as MicroPython does: the floor for what
+ * counting costs, and for what its memory saves.
+ *
+ * Roots are the tables that workloads register (heap.h) and nothing else: a collection runs at a safepoint or when it
+ * is asked for, where a workload holds no reference that is not in a table. C stacks are not scanned.
+ *
+ * A collection marks from the roots; then from what is dead but has a finaliser that has not run, which is thereby
+ * kept once more; clears dead weak references; frees what is not marked; and runs those finalisers. A weak reference's
+ * callback runs when its object is freed. Next collection after as many new container objects as growth times
+ * what is alive, and at least min. */
+#include "cycles.h"
+#include "gc/heap/heap.h"
+
+#include "alloc/base/os.h"
+
+#include <errno.h>
+
+#if HG_RC == HG_RC_TRACING
+
+struct object **tracing_table;
+size_t tracing_count;
+
+static struct os_account tracing_account;
+
+static struct tracing {
+    int64_t min;
+    double growth;
+    bool enabled;
+    int64_t limit;
+    struct gc_log log;
+    struct object **work, **finalisable; /* reserved like the table: pushing cannot fail */
+    size_t work_count, finalisable_count;
+} self;
+
+static struct object **table_map(void)
+{
+    return os_map(&tracing_account, TRACING_OBJECTS_MAX * sizeof(struct object *), 0, OS_RESERVE);
+}
+
+static void table_unmap(struct object ***table)
+{
+    if (*table)
+        os_unmap(&tracing_account, *table, TRACING_OBJECTS_MAX * sizeof(struct object *));
+    *table = NULL;
+}
+
+int tracing_table_open(void)
+{
+    tracing_count = 0;
+    tracing_table = table_map();
+    return tracing_table ? 0 : -ENOMEM;
+}
+
+/* Classes go with the runtime. */
+static bool is_permanent(const struct object *o)
+{
+    return rc_is_immortal(o) || o->type == &type_type;
+}
+
+static void clear_dead_weakrefs(bool all)
+{
+    for (size_t i = 0; i < tracing_count; i++) {
+        struct object *o = tracing_table[i];
+        if (o->type->id == TYPE_WEAKREF && (all || o->refcount == 0))
+            weakref_clear((struct weakref *)o);
+    }
+}
+
+void tracing_free_all(void)
+{
+    clear_dead_weakrefs(true);
+    for (size_t i = 0; i < tracing_count; i++) {
+        struct object *o = tracing_table[i];
+        if (!is_permanent(o))
+            o->type->dealloc(o);
+    }
+    tracing_count = 0;
+    table_unmap(&tracing_table);
+}
+
+/* --- mark ------------------------------------------------------------------------------------------------- */
+
+static int visit_mark(struct object *o, void *arg)
+{
+    uint64_t *references = arg;
+    ++*references;
+    if (o->refcount != 0)
+        return 0;
+    o->refcount = 1;
+    if (o->type->flags & TYPE_GC)
+        self.work[self.work_count++] = o;
+    return 0;
+}
+
+static void mark_from(struct object *o, uint64_t *references)
+{
+    visit_mark(o, references);
+    while (self.work_count)
+        gc_traverse(self.work[--self.work_count], visit_mark, references);
+}
+
+static void mark_roots(struct runtime *r, uint64_t *references)
+{
+    pthread_mutex_lock(&r->threads_mutex);
+    for (size_t i = 0; i < r->roots; i++)
+        for (size_t k = 0; k < r->root[i].count; k++)
+            if (r->root[i].at[k])
+                mark_from(r->root[i].at[k], references);
+    pthread_mutex_unlock(&r->threads_mutex);
+}
+
+static void mark_finalisable(uint64_t *references)
+{
+    self.finalisable_count = 0;
+    for (size_t i = 0; i < tracing_count; i++) {
+        struct object *o = tracing_table[i];
+        if (o->refcount == 0 && o->type->finalize && !object_is_finalized(o))
+            self.finalisable[self.finalisable_count++] = o;
+    }
+    for (size_t i = 0; i < self.finalisable_count; i++)
+        mark_from(self.finalisable[i], references);
+}
+
+/* --- sweep ------------------------------------------------------------------------------------------------ */
+
+/* Callbacks may make objects: they come after those that were there, and stay. */
+static uint64_t sweep(void)
+{
+    size_t count = tracing_count, kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct object *o = tracing_table[i];
+        if (is_permanent(o)) {
+            tracing_table[kept++] = o;
+        } else if (o->refcount != 0) {
+            o->refcount = 0;
+            tracing_table[kept++] = o;
+        } else {
+            o->type->dealloc(o);
+        }
+    }
+    uint64_t freed = count - kept;
+    for (size_t i = count; i < tracing_count; i++)
+        tracing_table[kept++] = tracing_table[i];
+    tracing_count = kept;
+    for (size_t i = 0; i < kept; i++) /* classes were marked, too */
+        if (tracing_table[i]->refcount == 1)
+            tracing_table[i]->refcount = 0;
+    return freed;
+}
+
+static void limit_update(struct runtime *r)
+{
+    int64_t grown = (int64_t)((double)r->gc.tracked * self.growth);
+    self.limit = grown > self.min ? grown : self.min;
+    r->gc.limit = self.enabled && self.min ? self.limit : INT64_MAX;
+}
+
+static uint64_t tracing_collect(struct runtime *r, int generation)
+{
+    if (gc_is_collecting(r))
+        return 0;
+    struct gc_run run;
+    struct cycles_count count = {.examined = tracing_count};
+    gc_run_begin(r, &run, generation);
+    mark_roots(r, &count.references);
+    mark_finalisable(&count.references);
+    clear_dead_weakrefs(false);
+    uint64_t freed = sweep();
+    for (size_t i = 0; i < self.finalisable_count; i++)
+        object_finalize(self.finalisable[i]);
+    r->gc.young = 0;
+    limit_update(r);
+    /* what a finaliser keeps may be dead in the next collection: that is work left */
+    return gc_run_end(r, &run, &self.log, PAUSE_FULL, &count, freed + self.finalisable_count);
+}
+
+/* --- the gc module ---------------------------------------------------------------------------------------- */
+
+static int tracing_open(struct runtime *r, const void *params, struct message *m)
+{
+    const struct gc_tracing_params *p = params;
+    memset(&self, 0, sizeof self);
+    self.work = table_map();
+    self.finalisable = table_map();
+    if (!self.work || !self.finalisable) {
+        table_unmap(&self.work);
+        table_unmap(&self.finalisable);
+        return message_set(m, -ENOMEM, "no memory for the tables of the tracing collector");
+    }
+    self.min = (int64_t)p->min;
+    self.growth = p->growth;
+    self.enabled = true;
+    r->gc.one = 1;
+    limit_update(r);
+    return 0;
+}
+
+static void tracing_close(struct runtime *r)
+{
+    r->gc.limit = INT64_MAX;
+    table_unmap(&self.work);
+    table_unmap(&self.finalisable);
+}
+
+static void tracing_trigger(struct runtime *r)
+{
+    if (!gc_is_collecting(r))
+        thread_break(thread_self, BREAK_GC);
+}
+
+static void tracing_safepoint(struct runtime *r)
+{
+    if (r->gc.young > r->gc.limit)
+        tracing_collect(r, 2);
+}
+
+static void tracing_enable(struct runtime *r, bool on)
+{
+    self.enabled = on;
+    limit_update(r);
+}
+
+static int tracing_set_thresholds(struct runtime *r, const int64_t threshold[3])
+{
+    self.min = threshold[0];
+    limit_update(r);
+    return 0;
+}
+
+static void tracing_counts(struct runtime *r, int64_t count[3])
+{
+    count[0] = r->gc.young;
+    count[1] = count[2] = 0;
+}
+
+static void tracing_stats(struct runtime *r, struct gc_stats stats[3])
+{
+    (void)r;
+    memcpy(stats, self.log.stats, sizeof self.log.stats);
+}
+
+static void tracing_report(struct runtime *r, const struct alloc_sink *sink)
+{
+    (void)r;
+    gc_log_report(&self.log, sink);
+}
+
+const struct collector collector_tracing = {
+    .name = "tracing",
+    .open = tracing_open,
+    .close = tracing_close,
+    .trigger = tracing_trigger,
+    .safepoint = tracing_safepoint,
+    .collect = tracing_collect,
+    .enable = tracing_enable,
+    .set_thresholds = tracing_set_thresholds,
+    .counts = tracing_counts,
+    .stats = tracing_stats,
+    .report = tracing_report,
+};
+
+#endif

@@ -1,0 +1,419 @@
+/* runtime.c: opens and closes the runtime of this worker, and tells what it counted. */
+#include "gc/types/types.h"
+#include "gc/collect/find.h"
+#include "gc/heap/heap.h"
+#include "lock.h"
+
+#include "alloc/base/os.h"
+
+struct runtime runtime_global;
+
+const char *const pause_cause_names[PAUSE_CAUSES] = {
+    [PAUSE_YOUNG] = "young",         [PAUSE_MIDDLE] = "middle",     [PAUSE_FULL] = "full",
+    [PAUSE_INCREMENT] = "increment", [PAUSE_STOP] = "stop",         [PAUSE_RECLAIM] = "reclaim",
+    [PAUSE_CASCADE] = "cascade",     [PAUSE_GIL_WAIT] = "gil_wait", [PAUSE_LOCK_WAIT] = "lock_wait",
+    [PAUSE_STOPPED] = "stopped",
+};
+
+/* Does the whole program stand still in a pause of this cause? Where one thread runs at a time, in all but waiting. */
+static bool runtime_pause_is_of_all(enum pause_cause cause)
+{
+    return cause <= (RC_GIL_HELD ? PAUSE_CASCADE : PAUSE_STOP);
+}
+
+void runtime_pause(struct runtime *r, enum pause_cause cause, uint64_t start_ns, uint64_t end_ns,
+                   uint64_t examined, uint64_t freed, uint64_t freed_bytes)
+{
+    if (!r->config.pause)
+        return;
+    struct pause p = {.thread = thread_self ? thread_self->index : 0,
+                      .cause = cause,
+                      .of_all = runtime_pause_is_of_all(cause),
+                      .start_ns = start_ns,
+                      .end_ns = end_ns,
+                      .examined = examined,
+                      .freed = freed,
+                      .freed_bytes = freed_bytes};
+    r->config.pause(r->config.pause_arg, &p);
+}
+
+/* --- the collector -------------------------------------------------------------------------------------- */
+
+#define COLLECTOR_POINTER(ident, name, flags, PARAMS, summary) &collector_##ident,
+static const struct collector *const collectors[] = {COLLECTORS(COLLECTOR_POINTER)};
+
+static int runtime_open_collector(struct runtime *r, struct message *m)
+{
+    const struct collector_info *info = r->config.collector ? r->config.collector : &collector_list[0];
+    const struct collector *ops = collectors[info - collector_list];
+    if ((info->flags & GC_NEEDS_GIL) && !RC_GIL_HELD)
+        return message_set(m, -ENOTSUP,
+                           "gc %s links objects into lists, which needs the GIL: take rc gil, or another gc",
+                           info->name);
+    if ((info->flags & GC_NEEDS_NOGIL) && RC_GIL_HELD)
+        return message_set(m, -ENOTSUP,
+                           "gc %s is for runtimes without a GIL: take rc atomic, objlock or biased",
+                           info->name);
+    bool traces = (info->flags & GC_NEEDS_TRACING) != 0, counts = HG_RC != HG_RC_TRACING;
+    if (traces == counts && info != &collector_list[0])
+        return message_set(m, -ENOTSUP, "gc %s and rc " HG_RC_POLICY " do not go together", info->name);
+    if (!ops)
+        return message_set(m, -ENOTSUP, "gc %s is not in this worker", info->name);
+#if RC_GIL_HELD
+    gc_list_init(&r->gc.default_list);
+    r->gc.young_list = &r->gc.default_list;
+#endif
+    r->gc.limit = INT64_MAX;
+    r->gc.one = 1;
+    r->gc.ops = ops;
+    return ops->open(r, r->config.collector_params, m);
+}
+
+#if RC_GIL_HELD
+int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
+{
+    if (r->gc.ops->each_tracked)
+        return r->gc.ops->each_tracked(r, visit, arg);
+    struct gc_head *list = &r->gc.default_list;
+    for (struct gc_head *g = (struct gc_head *)(list->next & GC_NEXT_MASK), *next; g != list; g = next) {
+        next = (struct gc_head *)(g->next & GC_NEXT_MASK);
+        int stop = visit(gc_object_of(g), arg);
+        if (stop)
+            return stop;
+    }
+    return 0;
+}
+
+void gc_flush_young(struct thread *t)
+{
+    (void)t;
+}
+
+void gc_flush_thread(struct thread *t)
+{
+    (void)t;
+}
+#else
+struct tracked_visit {
+    object_visit *visit;
+    void *arg;
+};
+
+static int gc_visit_if_tracked(struct object *o, void *arg)
+{
+    struct tracked_visit *v = arg;
+    return gc_is_tracked(o) ? v->visit(o, v->arg) : 0;
+}
+
+int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
+{
+    struct tracked_visit v = {visit, arg};
+    return find_each(r, gc_visit_if_tracked, &v);
+}
+
+void gc_flush_thread(struct thread *t)
+{
+    atomic_fetch_add_explicit(&t->runtime->gc.young, t->young_delta, memory_order_relaxed);
+    t->young_delta = 0;
+}
+
+void gc_flush_young(struct thread *t)
+{
+    struct gc_state *gc = &t->runtime->gc;
+    gc_flush_thread(t);
+    if (atomic_load_explicit(&gc->young, memory_order_relaxed) > gc->limit)
+        gc->ops->trigger(t->runtime);
+}
+#endif
+
+/* --- open ----------------------------------------------------------------------------------------------- */
+
+static void runtime_read_params(struct runtime *r)
+{
+    r->freelists_on = true;
+    r->immortal = !RC_GIL_HELD || HG_RC != HG_RC_GIL;
+#if HG_RC == HG_RC_GIL || HG_RC == HG_RC_GIL312 || HG_RC == HG_RC_GIL314
+    struct rc_gil_params p;
+#elif HG_RC == HG_RC_TRACING
+    struct rc_tracing_params p;
+#elif HG_RC == HG_RC_ATOMIC
+    struct rc_atomic_params p;
+#elif HG_RC == HG_RC_OBJLOCK
+    struct rc_objlock_params p;
+#else
+    struct rc_biased_params p;
+#endif
+    if (r->config.policy_params) {
+        memcpy(&p, r->config.policy_params, sizeof p);
+    } else {
+        for (const struct policy_info *i = policy_list; i->name; i++)
+            if (strcmp(i->name, HG_RC_POLICY) == 0)
+                param_defaults(i->params, &p);
+    }
+    r->freelists_on = p.freelists != 0;
+#if RC_GIL_HELD
+    gil_init(&r->gil, p.interval);
+    r->freelists.on = r->freelists_on;
+#else
+    r->immortal = p.immortal != 0;
+#endif
+#if HG_RC == HG_RC_BIASED
+    r->deferred = p.deferred != 0;
+#endif
+}
+
+int runtime_open(struct runtime **out, const struct runtime_config *config, struct message *m)
+{
+    struct runtime *r = &runtime_global;
+    if (r->open)
+        return message_set(m, -EBUSY, "a runtime is open in this process already");
+    memset(r, 0, sizeof *r);
+    r->config = *config;
+    r->alloc = *config->alloc;
+    pthread_mutex_init(&r->threads_mutex, NULL);
+    pthread_mutex_init(&r->types_mutex, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->stopped_cond, &attr);
+    pthread_cond_init(&r->started_cond, &attr);
+    pthread_condattr_destroy(&attr);
+    runtime_read_params(r);
+    r->open = true;
+    int err = runtime_open_collector(r, m);
+#if HG_RC == HG_RC_TRACING
+    r->freelists.on = r->freelists_on = false; /* what is in the table is alive or swept */
+    if (!err && tracing_table_open() != 0)
+        err = message_set(m, -ENOMEM, "no memory for the table of objects");
+#endif
+    if (err) {
+        r->open = false;
+        return err;
+    }
+    rc_init(&object_none);
+    if (r->immortal)
+        rc_set_immortal(&object_none);
+    if (thread_attach(r, 0) != 0) {
+        if (r->gc.ops->close)
+            r->gc.ops->close(r);
+        r->open = false;
+        return message_set(m, -ENOMEM, "no memory for the runtime");
+    }
+    if (intern_open(r) != 0 || int_open(r) != 0 || tuple_open(r) != 0) {
+        runtime_close(r);
+        return message_set(m, -ENOMEM, "the allocator has no memory for the runtime's first objects");
+    }
+    r->base_live = 0;
+    r->base_live = runtime_live_objects(r);
+    r->base_bytes = 0;
+    r->base_bytes = runtime_live_bytes(r);
+    strict_open();
+    *out = r;
+    return 0;
+}
+
+/* --- close ---------------------------------------------------------------------------------------------- */
+
+struct leftovers {
+    struct object **at;
+    size_t count, room;
+};
+
+static int runtime_count_tracked(struct object *o, void *arg)
+{
+    (void)o;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+/* Takes a reference to each, marks it finalised: nothing of the user's runs any more. */
+static int runtime_hold(struct object *o, void *arg)
+{
+    struct leftovers *l = arg;
+    rc_inc(o);
+#if RC_GIL_HELD
+    gc_head_of(o)->prev |= GC_PREV_FINALIZED;
+#else
+    atomic_fetch_or_explicit(&o->gc_bits, GC_FINALIZED, memory_order_relaxed);
+#endif
+    l->at[l->count++] = o;
+    return 0;
+}
+
+static struct os_account runtime_account;
+
+/* A tuple has no clear, but below its items must not be dropped after they are gone. */
+static void runtime_empty_tuple(struct tuple_object *t)
+{
+    for (int64_t i = 0; i < t->size; i++) {
+        struct object *item = t->item[i];
+        t->item[i] = NULL;
+        rc_xdec(item);
+    }
+}
+
+/* Everything that is still tracked is garbage now, cyclic or held by places that are gone: breaks all of it. */
+static void runtime_free_leftovers(struct runtime *r)
+{
+    struct leftovers l = {0};
+    gc_each_tracked(r, runtime_count_tracked, &l.room);
+    if (l.room == 0 || !(l.at = os_map(&runtime_account, l.room * sizeof *l.at, 0, 0)))
+        return;
+    gc_each_tracked(r, runtime_hold, &l);
+    for (size_t i = 0; i < l.count; i++) {
+        l.at[i]->type->del = NULL;
+        if (l.at[i]->type->id == TYPE_WEAKREF)
+            ((struct weakref *)l.at[i])->callback = NULL;
+    }
+    for (size_t i = 0; i < l.count; i++) {
+        if (l.at[i]->type->clear)
+            l.at[i]->type->clear(l.at[i]);
+        else if (l.at[i]->type == &type_tuple)
+            runtime_empty_tuple((struct tuple_object *)l.at[i]);
+    }
+    for (size_t i = 0; i < l.count; i++) {
+        /* What a root held was never given back: that reference goes too. */
+        if (!rc_is_immortal(l.at[i]))
+            rc_set_count(l.at[i], 1);
+        rc_dec(l.at[i]);
+    }
+    os_unmap(&runtime_account, l.at, l.room * sizeof *l.at);
+}
+
+void runtime_close(struct runtime *r)
+{
+    strict_close();
+    r->gc.limit = INT64_MAX;
+    atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
+    if (!thread_self)
+        thread_attach(r, 0);
+    runtime_free_leftovers(r);
+    rc_runtime_close(r);
+    int_close(r);
+    tuple_close(r);
+    intern_close(r);
+    freelist_clear_all(r);
+    type_close_all(r);
+    rc_runtime_close(r); /* what was given up since: small ints that had readers without a lock */
+    if (r->gc.ops->close)
+        r->gc.ops->close(r);
+    gc_garbage_close(r);
+    heap_roots_close(r);
+#if RC_GIL_HELD
+    gil_drop(r, thread_self);
+#endif
+    thread_close_all(r);
+#if RC_GIL_HELD
+    gil_destroy(&r->gil);
+#endif
+    pthread_cond_destroy(&r->started_cond);
+    pthread_cond_destroy(&r->stopped_cond);
+    pthread_mutex_destroy(&r->types_mutex);
+    pthread_mutex_destroy(&r->threads_mutex);
+    r->open = false;
+}
+
+/* --- threads, figures ----------------------------------------------------------------------------------- */
+
+int runtime_thread_attach(struct runtime *r, unsigned index)
+{
+    return thread_attach(r, index);
+}
+
+void runtime_thread_detach(struct runtime *r)
+{
+    if (thread_self)
+        thread_detach(r);
+}
+
+uint64_t runtime_live_objects(struct runtime *r)
+{
+    uint64_t live = runtime_containers_made(r), kept = 0;
+    for (unsigned i = 0; i < r->threads; i++) {
+        if (!r->thread[i])
+            continue;
+        live += r->thread[i]->made_plain - r->thread[i]->freed;
+#if !RC_GIL_HELD
+        kept += freelist_count(&r->thread[i]->freelists);
+#endif
+    }
+#if RC_GIL_HELD
+    kept = freelist_count(&r->freelists);
+#endif
+    return live - kept - r->base_live;
+}
+
+uint64_t runtime_containers_made(struct runtime *r)
+{
+    uint64_t made = 0;
+    unsigned threads =
+        __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE); /* pairs with thread_attach, as below */
+    for (unsigned i = 0; i < threads; i++) {
+        struct thread *t = __atomic_load_n(&r->thread[i], __ATOMIC_ACQUIRE);
+        made += t ? atomic_load_explicit(&t->made_containers, memory_order_relaxed) : 0;
+    }
+    return made;
+}
+
+void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes)
+{
+    const struct thread *t = thread_self;
+    *live_bytes = t->made_bytes - t->freed_bytes;
+    *allocated_bytes = t->made_bytes;
+}
+
+uint64_t runtime_live_bytes(struct runtime *r)
+{
+    uint64_t live = 0;
+    for (unsigned i = 0; i < r->threads; i++)
+        if (r->thread[i])
+            live += r->thread[i]->made_bytes - r->thread[i]->freed_bytes;
+    return live - r->base_bytes;
+}
+
+bool runtime_collects(const struct runtime *r)
+{
+    return r->gc.ops != &collector_none;
+}
+
+uint64_t runtime_collect(struct runtime *r)
+{
+    return gc_collect(r, 2);
+}
+
+void runtime_report(struct runtime *r, const struct alloc_sink *sink)
+{
+    sink->integer(sink->arg, "gc.live_objects", runtime_live_objects(r));
+    if (r->gc.ops->report)
+        r->gc.ops->report(r, sink);
+#if RC_GIL_HELD
+    sink->integer(sink->arg, "gil.switches", r->gil.switches);
+    sink->integer(sink->arg, "gil.forced", r->gil.forced);
+    sink->integer(sink->arg, "gil.waits", atomic_load_explicit(&r->gil.waits.count, memory_order_relaxed));
+    sink->integer(sink->arg, "gil.wait_total_ns",
+                  atomic_load_explicit(&r->gil.waits.total_ns, memory_order_relaxed));
+    sink->integer(sink->arg, "gil.wait_p99_ns", waits_quantile(&r->gil.waits, 0.99));
+#else
+    uint64_t taken = 0;
+    for (unsigned i = 0; i < r->threads; i++)
+        taken += r->thread[i] ? r->thread[i]->mutexes_taken : 0;
+    sink->integer(sink->arg, "lock.acquisitions", taken);
+    sink->integer(sink->arg, "lock.contended", atomic_load_explicit(&lock_waits.count, memory_order_relaxed));
+    sink->integer(sink->arg, "lock.wait_total_ns",
+                  atomic_load_explicit(&lock_waits.total_ns, memory_order_relaxed));
+    sink->integer(sink->arg, "lock.wait_p99_ns", waits_quantile(&lock_waits, 0.99));
+    if (HG_RC == HG_RC_OBJLOCK) {
+        sink->integer(sink->arg, "lock.count_contended",
+                      atomic_load_explicit(&lock_count_waits.count, memory_order_relaxed));
+        sink->integer(sink->arg, "lock.count_wait_total_ns",
+                      atomic_load_explicit(&lock_count_waits.total_ns, memory_order_relaxed));
+    }
+    sink->integer(sink->arg, "stop.count", r->stops);
+    sink->integer(sink->arg, "stop.total_ns", r->stop_ns);
+    sink->integer(sink->arg, "stop.max_ns", r->stop_max_ns);
+#endif
+    if (r->intern_hits + r->intern_misses) {
+        sink->integer(sink->arg, "intern.hits", r->intern_hits);
+        sink->integer(sink->arg, "intern.misses", r->intern_misses);
+    }
+}

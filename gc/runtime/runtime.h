@@ -1,0 +1,79 @@
+/* runtime.h: the object runtime of one worker, as the harness and the workloads see it from outside.
+ * Everything in gc/ is compiled once for each refcount policy (-DHG_RC=...). */
+#ifndef HG_GC_RUNTIME_RUNTIME_H
+#define HG_GC_RUNTIME_RUNTIME_H
+
+#include "alloc/alloc.h"
+#include "gc/list.h"
+
+struct runtime;
+
+/* A pause, told once when it ends. Sink runs on the thread that paused, outside the measured allocator; it
+ * must not allocate. Times: os_now_ns(). */
+enum pause_cause {
+    PAUSE_YOUNG,
+    PAUSE_MIDDLE,
+    PAUSE_FULL,
+    PAUSE_INCREMENT,
+    PAUSE_STOP,    /* the way to the safepoints, apart from what is done there */
+    PAUSE_RECLAIM, /* a collector frees what it found while other threads run: of its own thread alone */
+    PAUSE_CASCADE,
+    PAUSE_GIL_WAIT,
+    PAUSE_LOCK_WAIT,
+    PAUSE_STOPPED, /* the thread stood still because another stopped the world */
+    PAUSE_CAUSES
+};
+extern const char *const pause_cause_names[PAUSE_CAUSES];
+struct pause {
+    unsigned thread;
+    enum pause_cause cause;
+    bool of_all; /* no thread touched objects meanwhile, not this one alone */
+    uint64_t start_ns, end_ns;
+    uint64_t examined, freed, freed_bytes;
+};
+typedef void pause_sink(void *arg, const struct pause *p);
+
+struct runtime_config {
+    const struct alloc *alloc;
+    const struct collector_info *collector;
+    const void *collector_params;
+    const void *policy_params; /* rc_<policy>_params; NULL takes the defaults */
+    unsigned threads;
+    pause_sink *pause;
+    void *pause_arg;
+    void (*watch)(void *arg); /* see runtime_watch */
+    void *watch_arg;
+};
+
+/* The calling thread becomes the runtime's main thread, attached. 0 or -errno with a message. */
+int runtime_open(struct runtime **out, const struct runtime_config *config, struct message *m);
+/* Frees every object that is left, checks the heap in debug builds. */
+void runtime_close(struct runtime *r);
+
+/* A thread must attach before it touches an object and detach before it ends or blocks for long. */
+/* index: 0 .. 1023, one thread at a time each; the main thread has 0 and may attach again. -EBUSY, -ENOMEM. */
+int runtime_thread_attach(struct runtime *r, unsigned index);
+void runtime_thread_detach(struct runtime *r);
+
+/* From now on config.watch is called at each safepoint of the calling thread, before a collection that is due there: the
+ * thread is attached and between two operations, so that it holds no reference outside the roots. */
+void runtime_watch(void);
+
+/* Container objects ever taken from the allocator, by all threads (not those from a free list, as a collector counts);
+ * any time, by any thread. */
+uint64_t runtime_containers_made(struct runtime *r);
+/* Objects alive now (at quiescence). */
+uint64_t runtime_live_objects(struct runtime *r);
+/* Bytes taken from the allocator and not given back (what free lists keep is in them), and the bytes ever asked for:
+ * by the calling thread (any time), and by all (at quiescence). A thread that drops what others made goes below 0:
+ * sum modulo 2^64. */
+void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes);
+uint64_t runtime_live_bytes(struct runtime *r);
+/* False for `none`: cyclic garbage stays. */
+bool runtime_collects(const struct runtime *r);
+/* A full collection, as gc.collect(); returns how many unreachable objects it found. */
+uint64_t runtime_collect(struct runtime *r);
+/* gc{} gil{} lock{} of a sample, under dotted keys. */
+void runtime_report(struct runtime *r, const struct alloc_sink *sink);
+
+#endif

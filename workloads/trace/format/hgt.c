@@ -1,0 +1,97 @@
+/* hgt.c: what reader and writer share: the table of ids and the checksum. See hgt.h. */
+#include "hgt.h"
+
+#include "alloc/base/os.h"
+
+#include <errno.h>
+
+const char *const hgt_kind_names[HGT_KINDS] = {"malloc", "calloc", "realloc", "free", "aligned"};
+
+#define IDS_FIRST 4096u
+
+static int hgt_ids_grow(struct hgt_ids *ids)
+{
+    uint64_t capacity = ids->capacity ? (uint64_t)ids->capacity * 2 : IDS_FIRST;
+    if (capacity > HGT_IDS_MAX)
+        capacity = HGT_IDS_MAX;
+    if (capacity <= ids->capacity)
+        return -EOVERFLOW;
+    size_t bytes = capacity * sizeof *ids->block;
+    struct hgt_block *more =
+        ids->block ? os_remap(&os_harness, ids->block, ids->capacity * sizeof *ids->block, bytes)
+                   : os_map(&os_harness, bytes, 0, OS_RESERVE);
+    if (!more)
+        return -ENOMEM;
+    ids->block = more;
+    ids->capacity = (uint32_t)capacity;
+    return 0;
+}
+
+int hgt_ids_apply(struct hgt_ids *ids, struct hgt_op *op)
+{
+    bool gives = op->kind == HGT_FREE || op->kind == HGT_REALLOC;
+    if (gives) {
+        if (op->id >= ids->count || ids->block[op->id].next != HGT_LIVE)
+            return -ENOENT;
+        struct hgt_block *b = &ids->block[op->id];
+        op->size_then = b->size;
+        op->owner = b->owner;
+        ids->live_bytes -= b->size;
+        if (op->kind == HGT_FREE) {
+            b->next = ids->dead;
+            ids->dead = op->id + 1;
+            ids->live_blocks--;
+        } else {
+            b->size = op->size;
+            ids->live_bytes += op->size;
+        }
+    } else {
+        if (ids->dead) {
+            op->id = ids->dead - 1;
+            ids->dead = ids->block[op->id].next;
+        } else {
+            int err = ids->count == ids->capacity ? hgt_ids_grow(ids) : 0;
+            if (err)
+                return err;
+            op->id = ids->count++;
+        }
+        op->size_then = 0;
+        op->owner = op->thread;
+        ids->block[op->id] = (struct hgt_block){op->size, op->thread, HGT_LIVE};
+        ids->live_bytes += op->size;
+        ids->live_blocks++;
+    }
+    ids->ops++;
+    if (ids->live_bytes > ids->peak_live_bytes) {
+        ids->peak_live_bytes = ids->live_bytes;
+        ids->peak_op = ids->ops;
+    }
+    if (ids->live_blocks > ids->peak_live_blocks)
+        ids->peak_live_blocks = ids->live_blocks;
+    return 0;
+}
+
+void hgt_ids_free(struct hgt_ids *ids)
+{
+    if (ids->block)
+        os_unmap(&os_harness, ids->block, ids->capacity * sizeof *ids->block);
+    *ids = (struct hgt_ids){0};
+}
+
+uint32_t hgt_crc(uint32_t crc, const void *data, size_t bytes)
+{
+    static uint32_t table[256];
+    if (!__atomic_load_n(&table[255],
+                         __ATOMIC_ACQUIRE)) /* every thread that comes first writes the same words */
+        for (uint32_t i = 0; i < 256; i++) {
+            uint32_t c = i;
+            for (unsigned bit = 0; bit < 8; bit++)
+                c = (c >> 1) ^ (c & 1 ? 0x82f63b78u : 0);
+            __atomic_store_n(&table[i], c, __ATOMIC_RELEASE);
+        }
+    const uint8_t *p = data;
+    crc = ~crc;
+    for (size_t i = 0; i < bytes; i++)
+        crc = table[(crc ^ p[i]) & 255] ^ (crc >> 8);
+    return ~crc;
+}

@@ -1,0 +1,32 @@
+/* record.h: between the recorder's two halves. record.c holds the functions that stand in place of the C library's,
+ * spool.c the thread states, segments, forks and ends. A thread writes only its own state, without locks. */
+#ifndef HG_WORKLOADS_TRACE_RECORD_RECORD_H
+#define HG_WORKLOADS_TRACE_RECORD_RECORD_H
+
+#include "workloads/trace/format/spool.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A thread's state lies in memory that the kernel zeroes in a forked child (MADV_WIPEONFORK), however the fork is
+ * made: at == end == NULL then sends the child's first call to record_slow() before it can write into the file that
+ * is its parent's. In a vfork child memory is the parent's own, and so is what it allocates. */
+struct record_thread {
+    uint64_t *at, *end; /* the next word, and the end, of its segment */
+    uint64_t *segment;  /* the start of it, to be unmapped */
+    uintptr_t last;     /* the last address written */
+    uint64_t clock;     /* the sequence number that a reader of the file assumes */
+    uint32_t busy;      /* a signal handler that allocates finds its thread inside the recorder */
+    uint32_t exits;     /* rounds of thread-exit destructors that have passed */
+    struct record_thread *next_free;
+    uint64_t used; /* 0 after a fork */
+};
+
+extern __thread struct record_thread *record_self;
+extern _Atomic uint64_t record_clock;
+
+/* Anything that is not one word in a segment with room. size is SPOOL_TICK for a free that ticked. */
+void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align, uint64_t clock);
+
+#endif

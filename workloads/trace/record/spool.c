@@ -1,0 +1,569 @@
+/* spool.c: the recorder's slow path: which process is recorded, where its words go, what a fork, a thread's end
+ * and a full disk do. See spool.h for the file, record.h for the fast path.
+ *
+ * A process begins EARLY: its calls, from before any constructor, go into a buffer. Our constructor decides: RECORDING,
+ * when it is the process of HEAPGAUGE_RECORD_PID or children are wanted, or OFF. A forked child finds its states wiped
+ * and decides anew. STOPPED is for good: the disk is full, or the file cannot be reached any more.
+ *
+ * Locking: `lock` guards the lists of free states and segments, and the late calls of ended threads; it is held for a few
+ * instructions, never over an allocation. A child begins with it open, whoever held it in the parent. */
+#include "record.h"
+
+#include "alloc/base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EARLY_WORDS  4096
+#define STATES_BYTES (64u << 10)
+#define FD_LEAST     512 /* out of the way of programs that count on small numbers */
+#define MARK_WORDS   4
+#define ROOM_LEAST   (MARK_WORDS + 2 * (SPOOL_LONG_MAX + 1)) /* a segment with less is not worth passing on */
+
+enum process_state { PROCESS_UNKNOWN, PROCESS_EARLY, PROCESS_RECORDING, PROCESS_STOPPED, PROCESS_OFF };
+
+struct room { /* the rest of a segment, for another thread; its first word is still 0 */
+    uint64_t *at, *end, *segment;
+};
+
+/* What a thread starts with, and what it has where nothing is recorded: no room, so that every call is slow. */
+static struct record_thread record_none;
+__thread struct record_thread *record_self = &record_none;
+static __thread uint32_t thread_number; /* from 1; 0 = the thread has not been seen */
+static __thread uint32_t thread_parts;
+static __thread bool thread_keyed; /* its end will be told to us */
+static __thread bool
+    thread_ended; /* its destructors are over: calls now come from the C library's clearing up */
+static __thread bool thread_inside; /* in this file: a signal handler's call must not take the lock again */
+_Atomic uint64_t record_clock;
+
+/* What is called before our constructor, in pieces: each begins with a last address of 0, as after a MARK. */
+struct early {
+    struct early *next;
+    uint64_t *end; /* set when the piece is full */
+    uint64_t words[EARLY_WORDS];
+};
+static struct early early_first;
+static struct early *early_last = &early_first;
+
+static struct {
+    _Atomic int state;
+    atomic_flag lock;
+    struct spool_header *header;
+    char path[PATH_MAX];
+    int fd;
+    dev_t device;
+    ino_t inode;
+    _Atomic uint32_t threads;
+    uint64_t *wiped; /* 1, or 0 after a fork */
+    struct record_thread *free_states;
+    char *states;
+    size_t states_left;
+    struct room rooms[256];
+    unsigned rooms_count;
+    pthread_key_t key;
+    bool key_made;
+} process = {.lock = ATOMIC_FLAG_INIT, .fd = -1};
+
+static void lock(void)
+{
+    while (atomic_flag_test_and_set_explicit(&process.lock, memory_order_acquire))
+        sched_yield();
+}
+
+static void unlock(void)
+{
+    atomic_flag_clear_explicit(&process.lock, memory_order_release);
+}
+
+static int state_now(void)
+{
+    return atomic_load_explicit(&process.state, memory_order_acquire);
+}
+
+static void stop(int err)
+{
+    int expected = PROCESS_RECORDING;
+    if (atomic_compare_exchange_strong_explicit(&process.state, &expected, PROCESS_STOPPED,
+                                                memory_order_acq_rel, memory_order_acquire)) {
+        process.header->stop_clock = atomic_load_explicit(&record_clock, memory_order_relaxed);
+        __atomic_store_n(&process.header->stop_errno, (uint32_t)err, __ATOMIC_RELEASE);
+    }
+}
+
+static void count_dropped(void)
+{
+    if (process.header)
+        __atomic_fetch_add(&process.header->dropped, 1, __ATOMIC_RELAXED);
+}
+
+/* ---- the file ---- */
+
+/* Programs close descriptors that they did not open (daemons, subprocess): the number is checked before each use. */
+static int spool_fd(void)
+{
+    struct stat st;
+    if (process.fd >= 0 && fstat(process.fd, &st) == 0 && st.st_dev == process.device &&
+        st.st_ino == process.inode)
+        return process.fd;
+    int fd = open(process.path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) != 0 || st.st_dev != process.device || st.st_ino != process.inode) {
+        close(fd);
+        return -ESTALE;
+    }
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_LEAST);
+    if (high >= 0) {
+        close(fd);
+        fd = high;
+    }
+    return process.fd = fd;
+}
+
+/* Makes the file longer, for certain: a hole would become SIGBUS on a full disk. */
+static int spool_grow(int fd, uint64_t offset, size_t bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        offset + bytes > limit.rlim_cur)
+        return -EFBIG; /* growing beyond it would be a SIGXFSZ for the program */
+    int err;
+    do
+        err = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
+    while (err == EINTR);
+    return -err;
+}
+
+static int segment_new(struct room *room)
+{
+    lock();
+    int fd = spool_fd();
+    unlock();
+    if (fd < 0)
+        return fd;
+    uint64_t index = __atomic_fetch_add(&process.header->segments, 1, __ATOMIC_RELAXED);
+    uint64_t offset = SPOOL_HEADER_BYTES + index * SPOOL_SEGMENT_BYTES;
+    int err = spool_grow(fd, offset, SPOOL_SEGMENT_BYTES);
+    if (err)
+        return err;
+    uint64_t *words = os_map_file_piece(fd, offset, SPOOL_SEGMENT_BYTES);
+    if (!words)
+        return -errno;
+    *room = (struct room){words, words + SPOOL_SEGMENT_WORDS, words};
+    return 0;
+}
+
+/* The rest of an ended thread's segment, or a new one. */
+static int room_take(struct room *room)
+{
+    lock();
+    bool found = process.rooms_count > 0;
+    if (found)
+        *room = process.rooms[--process.rooms_count];
+    unlock();
+    return found ? 0 : segment_new(room);
+}
+
+static void room_give(struct record_thread *t)
+{
+    bool kept = false;
+    if (!t->segment)
+        return;
+    if (t->end - t->at >= ROOM_LEAST) {
+        lock();
+        kept = process.rooms_count < sizeof process.rooms / sizeof *process.rooms;
+        if (kept)
+            process.rooms[process.rooms_count++] = (struct room){t->at, t->end, t->segment};
+        unlock();
+    }
+    if (!kept)
+        os_unmap_file(t->segment, SPOOL_SEGMENT_BYTES);
+    t->at = t->end = t->segment = NULL;
+}
+
+/* Payload first, then the word that makes it count: a kill between the two leaves a 0 there. */
+static void put_long(struct record_thread *t, enum spool_kind sub, const uint64_t *payload, unsigned words)
+{
+    for (unsigned i = 0; i < words; i++)
+        t->at[1 + i] = payload[i];
+    __atomic_store_n(t->at, (uint64_t)SPOOL_LONG | (uint64_t)sub << 3 | (uint64_t)words << 8,
+                     __ATOMIC_RELEASE);
+    t->at += 1 + words;
+}
+
+static void mark(struct record_thread *t, struct room room)
+{
+    t->segment = room.segment;
+    t->at = room.at;
+    t->end = room.end;
+    t->last = 0;
+    put_long(t, SPOOL_MARK, (uint64_t[]){thread_number - 1, thread_parts++, t->clock}, 3);
+}
+
+/* ---- threads ---- */
+
+static struct record_thread *state_new(void)
+{
+    lock();
+    struct record_thread *t = process.free_states;
+    if (t) {
+        process.free_states = t->next_free;
+    } else {
+        if (process.states_left < sizeof *t) {
+            process.states = os_map(&os_harness, STATES_BYTES, 0, OS_WIPE);
+            if (!process.states) /* a kernel that cannot wipe: pthread_atfork does what it can */
+                process.states = os_map(&os_harness, STATES_BYTES, 0, 0);
+            process.states_left = process.states ? STATES_BYTES : 0;
+        }
+        if (process.states_left) {
+            t = (struct record_thread *)(void *)process.states;
+            process.states += sizeof *t;
+            process.states_left -= sizeof *t;
+        }
+    }
+    unlock();
+    if (t)
+        *t = (struct record_thread){.used = 1, .busy = 1};
+    return t;
+}
+
+static void thread_leave(void)
+{
+    struct record_thread *t = record_self;
+    record_self = &record_none;
+    if (t == &record_none)
+        return;
+    room_give(t);
+    lock();
+    t->next_free = process.free_states;
+    process.free_states = t;
+    unlock();
+}
+
+/* Runs in the last round of destructors, after other libraries' own have freed what they hold. */
+static void thread_exit(void *state)
+{
+    struct record_thread *t = state;
+    if (t != record_self || !t->used)
+        return;
+    if (++t->exits < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(process.key, t) == 0)
+        return;
+    thread_inside = true;
+    thread_ended = true;
+    thread_leave();
+    thread_inside = false;
+}
+
+/* The calling thread's first recorded call, or a later one of an ended thread. */
+static int thread_begin(void)
+{
+    struct record_thread *t = state_new();
+    struct room room;
+    if (!t)
+        return -ENOMEM;
+    int err = room_take(&room);
+    if (err) {
+        lock();
+        t->next_free = process.free_states;
+        process.free_states = t;
+        unlock();
+        return err;
+    }
+    if (!thread_number)
+        thread_number = 1 + atomic_fetch_add_explicit(&process.threads, 1, memory_order_relaxed);
+    /* Counts the clock up, so that what a lone thread freed without counting is before what we allocate. */
+    t->clock = 1 + atomic_fetch_add_explicit(&record_clock, 1, memory_order_acq_rel);
+    mark(t, room);
+    record_self = t;
+    return 0;
+}
+
+/* ---- processes ---- */
+
+static void read_line(const char *file, char *out, size_t size, uint32_t *bytes)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, out, size);
+    *bytes = n > 0 ? (uint32_t)n : 0;
+    if (fd >= 0)
+        close(fd);
+}
+
+static int spool_open(bool forked)
+{
+    const char *base = getenv(SPOOL_ENV_BASE);
+    int fd = -1;
+    for (unsigned image = 0; fd < 0; image++) {
+        int n = snprintf(process.path, sizeof process.path, "%s.%ld.%u", base, (long)getpid(), image);
+        if (n < 0 || (size_t)n >= sizeof process.path)
+            return -ENAMETOOLONG;
+        fd = open(process.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0 && (errno != EEXIST || image > 10000))
+            return -errno;
+    }
+    struct stat st;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_LEAST);
+    if (high >= 0) {
+        close(fd);
+        fd = high;
+    }
+    int err = fstat(fd, &st) == 0 ? spool_grow(fd, 0, SPOOL_HEADER_BYTES) : -errno;
+    struct spool_header *h = err ? NULL : os_map_file_piece(fd, 0, SPOOL_HEADER_BYTES);
+    if (!h) {
+        err = err ? err : -errno;
+        close(fd);
+        unlink(process.path);
+        return err;
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    ssize_t n = readlink("/proc/self/exe", h->program, sizeof h->program - 1);
+    if (n < 0)
+        h->program[0] = '\0';
+    read_line("/proc/self/cmdline", h->command, sizeof h->command, &h->command_bytes);
+    h->segment_bytes = SPOOL_SEGMENT_BYTES;
+    h->pid = (uint32_t)getpid();
+    h->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    h->forked = forked;
+    __atomic_store_n(&h->magic, SPOOL_MAGIC, __ATOMIC_RELEASE);
+    process.fd = fd;
+    process.device = st.st_dev;
+    process.inode = st.st_ino;
+    process.header = h;
+    return 0;
+}
+
+static bool wanted(void)
+{
+    const char *pid = getenv(SPOOL_ENV_PID), *children = getenv(SPOOL_ENV_CHILDREN),
+               *base = getenv(SPOOL_ENV_BASE);
+    if (!base || !*base)
+        return false;
+    return (children && children[0] == '1') || (pid && strtol(pid, NULL, 10) == (long)getpid());
+}
+
+static void after_fork(void)
+{
+    if (process.wiped)
+        *process.wiped = 0;
+    record_self = &record_none;
+}
+
+static struct record_thread early_thread;
+
+static void early_begin(struct early *piece)
+{
+    early_last = piece;
+    early_thread.at = piece->words;
+    early_thread.end = piece->words + EARLY_WORDS;
+    early_thread.last = 0;
+}
+
+static void process_early(void)
+{
+    early_thread.used = 1;
+    early_begin(&early_first);
+    record_self = &early_thread;
+    atomic_store_explicit(&process.state, PROCESS_EARLY, memory_order_release);
+}
+
+/* The environment cannot be read before the C library's own constructor, so calls are kept until ours. */
+static bool early_more(void)
+{
+    struct early *piece = os_map(&os_harness, sizeof *piece, 0, 0);
+    if (!piece)
+        return false;
+    early_last->end = early_thread.at;
+    early_last->next = piece;
+    early_begin(piece);
+    return true;
+}
+
+static int early_flush(void)
+{
+    struct record_thread *t = record_self;
+    early_last->end = early_thread.at;
+    for (struct early *piece = &early_first; piece; piece = piece->next) {
+        size_t words = (size_t)(piece->end - piece->words);
+        struct room room = {t->at, t->end, t->segment};
+        if ((size_t)(t->end - t->at) < words + MARK_WORDS) {
+            int err = segment_new(&room);
+            os_unmap_file(t->segment, SPOOL_SEGMENT_BYTES);
+            t->at = t->end = t->segment = NULL;
+            if (err)
+                return err;
+        }
+        mark(t, room);
+        memcpy(t->at, piece->words, words * sizeof *piece->words);
+        t->at += words;
+    }
+    t->last = early_thread.last;
+    return 0;
+}
+
+_Static_assert(EARLY_WORDS + MARK_WORDS <= SPOOL_SEGMENT_WORDS, "a piece fits a segment");
+
+/* Once a process, by its only thread. */
+static void process_decide(bool forked)
+{
+    record_self = &record_none;
+    if (!wanted() || spool_open(forked) != 0) {
+        atomic_store_explicit(&process.state, PROCESS_OFF, memory_order_release);
+        return;
+    }
+    if (!process.wiped)
+        process.wiped = os_map(&os_harness, sizeof *process.wiped, 0, OS_WIPE);
+    if (!process.wiped)
+        process.wiped = os_map(&os_harness, sizeof *process.wiped, 0, 0);
+    if (process.wiped)
+        *process.wiped = 1;
+    process.key_made = process.key_made || pthread_key_create(&process.key, thread_exit) == 0;
+    atomic_store_explicit(&process.state, PROCESS_RECORDING, memory_order_release);
+    int err = process.wiped ? thread_begin() : -ENOMEM;
+    if (!err && !forked)
+        err = early_flush();
+    if (err)
+        stop(-err);
+}
+
+/* A child that was forked off: all that it has is its parent's. */
+static void process_forked(void)
+{
+    atomic_flag_clear_explicit(&process.lock, memory_order_relaxed);
+    if (process.header)
+        os_unmap_file(process.header, SPOOL_HEADER_BYTES);
+    if (process.fd >= 0 && spool_fd() >= 0)
+        close(process.fd);
+    process.fd = -1;
+    process.header = NULL;
+    process.free_states = NULL;
+    process.states_left = 0;
+    process.rooms_count = 0;
+    thread_number = thread_parts = 0;
+    thread_keyed = false;
+    atomic_store_explicit(&process.threads, 0, memory_order_relaxed);
+    atomic_store_explicit(&record_clock, 0, memory_order_relaxed);
+    process_decide(true);
+}
+
+__attribute__((constructor(101))) static void record_start(void)
+{
+    int saved = errno;
+    thread_inside = true;
+    if (state_now() == PROCESS_UNKNOWN)
+        process_early();
+    if (state_now() == PROCESS_EARLY)
+        process_decide(false);
+    if (record_self != &record_none)
+        record_self->busy = 0;
+    thread_inside = false;
+    if (state_now() != PROCESS_OFF)
+        pthread_atfork(NULL, NULL, after_fork); /* may allocate */
+    errno = saved;
+}
+
+/* ---- the slow path itself ---- */
+
+#define ROOM_FOR_ONE (2 + SPOOL_LONG_MAX) /* words: SEQUENCE, LONG, its payload */
+
+/* True when the calling thread has a state with room for anything. */
+static bool ready(void)
+{
+    if (process.wiped && !*process.wiped)
+        process_forked();
+    if (state_now() == PROCESS_UNKNOWN)
+        process_early();
+    if (state_now() == PROCESS_EARLY) /* of a thread that was made before any constructor, nothing is kept */
+        return record_self == &early_thread &&
+               (early_thread.end - early_thread.at >= ROOM_FOR_ONE || early_more());
+    if (state_now() != PROCESS_RECORDING)
+        return false;
+    struct record_thread *t = record_self;
+    if (t == &record_none) {
+        int err = thread_begin();
+        if (err)
+            stop(-err);
+        return !err;
+    }
+    if (t->end - t->at < ROOM_FOR_ONE) {
+        struct room room;
+        int err = segment_new(&room);
+        os_unmap_file(t->segment, SPOOL_SEGMENT_BYTES);
+        t->at = t->end = t->segment = NULL;
+        if (err) {
+            stop(-err);
+            return false;
+        }
+        mark(t, room);
+    }
+    return true;
+}
+
+static void put(struct record_thread *t, enum spool_kind kind, const void *p, size_t size, size_t align,
+                uint64_t clock)
+{
+    uint64_t address = (uintptr_t)p;
+    if (clock >
+        t->clock) /* it is behind in a thread's first call alone: the thread's beginning ticked since */
+        *t->at++ = (t->clock = clock) << 3 | SPOOL_SEQUENCE;
+    if (kind == SPOOL_FAILED) {
+        put_long(t, kind, (uint64_t[]){size}, 1);
+        return;
+    }
+    if (kind == SPOOL_ALIGNED)
+        put_long(t, kind, (uint64_t[]){address, size, align}, 3);
+    else
+        put_long(t, kind, (uint64_t[]){address, size}, 2);
+    t->last = address;
+    if (kind == SPOOL_FREE || kind == SPOOL_REALLOC_FROM)
+        t->clock += size;
+}
+
+void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align, uint64_t clock)
+{
+    if (state_now() == PROCESS_OFF)
+        return;
+    struct record_thread *t = record_self;
+    if (thread_inside || (t->used && t->busy)) {
+        count_dropped();
+        return;
+    }
+    int saved = errno;
+    thread_inside = true;
+    if (t->used)
+        t->busy = 1;
+    bool able = ready();
+    bool begun = t != record_self;
+    t = record_self;
+    if (able) {
+        if (begun && (kind == SPOOL_FREE || kind == SPOOL_REALLOC_FROM)) {
+            /* A number from before the thread's beginning would be in the past; the real free is still to come. */
+            clock = atomic_fetch_add_explicit(&record_clock, 1, memory_order_acq_rel);
+            size = SPOOL_TICK;
+        }
+        put(t, kind, p, size, align, clock);
+        if (thread_ended)
+            thread_leave();
+    } else if (state_now() == PROCESS_STOPPED && kind != SPOOL_REALLOC_FROM) {
+        count_dropped();
+    }
+    t = record_self;
+    if (t->used)
+        t->busy = 0;
+    thread_inside = false;
+    if (able && begun && process.key_made && !thread_keyed && !thread_ended) {
+        thread_keyed = true;
+        pthread_setspecific(process.key, t); /* may allocate: by now that can be recorded */
+    }
+    errno = saved;
+}

@@ -1,0 +1,383 @@
+/* replay.c: the workload "trace": does a recorded program's calls again, on any backend. See replay.h.
+ *
+ * The measured loop takes a word, makes the call, writes what `touch` asks for; it counts, but publishes and looks for the
+ * next timed operation once a batch. It waits only for another worker's step, first spinning, then yielding the processor. */
+#include "replay.h"
+
+#include "alloc/base/rng.h"
+#include "workloads/alloc/touch.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#define SPINS 256
+
+struct replay_state { /* of the loop, in registers where it can be */
+    struct workload_thread *t;
+    struct replay *r;
+    struct replay_worker *w;
+    struct alloc a;
+    void **slot;
+    const struct replay_other *others;
+    uint64_t live, allocated, sum;
+};
+
+/* ---- contents ---- */
+
+static uint64_t pattern_word(uint64_t seed, uint64_t i)
+{
+    return (seed + i) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void pattern_fill(void *block, uint64_t from, uint64_t size, uint64_t seed)
+{
+    unsigned char *bytes = block;
+    for (uint64_t i = from / 8; i < (size + 7) / 8; i++) {
+        uint64_t word = pattern_word(seed, i);
+        memcpy(bytes + i * 8, &word, size - i * 8 < 8 ? size - i * 8 : 8);
+    }
+}
+
+static bool pattern_holds(const void *block, uint64_t size, uint64_t seed)
+{
+    const unsigned char *bytes = block;
+    for (uint64_t i = 0; i < (size + 7) / 8; i++) {
+        uint64_t word = pattern_word(seed, i);
+        if (memcmp(bytes + i * 8, &word, size - i * 8 < 8 ? size - i * 8 : 8) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool all_zero(const void *block, uint64_t size)
+{
+    const unsigned char *bytes = block;
+    for (uint64_t i = 0; i < size; i++)
+        if (bytes[i])
+            return false;
+    return true;
+}
+
+/* A block's seed: which slot, so that two blocks that overlap differ. */
+static uint64_t seed_of(const struct replay_state *s, uint32_t slot, uint32_t shared)
+{
+    return shared != REPLAY_NOT_SHARED ? rng_mix(shared) : rng_mix((uint64_t)(s->t->index + 1) << 32 | slot);
+}
+
+enum contents { CONTENTS_NONE = TOUCH_NONE, CONTENTS_ALL = TOUCH_ALL, CONTENTS_VERIFY };
+
+static inline __attribute__((always_inline)) void written(struct replay_state *s, void *p, uint64_t from,
+                                                          uint64_t size, unsigned contents, uint64_t seed)
+{
+    unsigned char *bytes = p;
+    (void)s;
+    switch (contents) {
+    case TOUCH_NONE:
+        break;
+    case TOUCH_FIRST:
+        if (from == 0 && size)
+            bytes[0] = (unsigned char)size;
+        break;
+    case TOUCH_PAGE:
+        for (uint64_t i = (from + TOUCH_PAGE_BYTES - 1) & ~(uint64_t)(TOUCH_PAGE_BYTES - 1); i < size;
+             i += TOUCH_PAGE_BYTES)
+            bytes[i] = (unsigned char)size;
+        break;
+    case TOUCH_ALL:
+        if (size > from)
+            memset(bytes + from, (int)size, size - from);
+        break;
+    default:
+        pattern_fill(p, from, size, seed);
+    }
+}
+
+/* ---- one operation ---- */
+
+#define TIMED(op, call)                                              \
+    do {                                                             \
+        uint64_t begin_ns = timed ? os_now_ns() : 0;                 \
+        call;                                                        \
+        if (timed)                                                   \
+            s->t->sample->latency(s->t, op, os_now_ns() - begin_ns); \
+    } while (0)
+
+static inline __attribute__((always_inline)) void *block_born(struct replay_state *s, enum hgt_kind kind,
+                                                              uint64_t size, unsigned align_log2,
+                                                              unsigned contents, uint64_t seed, bool timed)
+{
+    void *p;
+    if (kind == HGT_CALLOC)
+        TIMED(OP_CALLOC, p = s->a.calloc(s->a.ctx, 1, size));
+    else if (kind == HGT_ALIGNED)
+        TIMED(OP_MALLOC, p = s->a.aligned(s->a.ctx, (size_t)1 << align_log2, size));
+    else
+        TIMED(OP_MALLOC, p = s->a.malloc(s->a.ctx, size));
+    s->live += size;
+    s->allocated += size;
+    if (__builtin_expect(!p, 0)) {
+        s->t->failed_allocs++;
+        return p;
+    }
+    if (contents == CONTENTS_VERIFY && kind == HGT_CALLOC && !all_zero(p, size))
+        s->t->faults++;
+    written(s, p, 0, size, contents, seed);
+    return p;
+}
+
+static inline __attribute__((always_inline)) void *block_resized(struct replay_state *s, void *old,
+                                                                 uint64_t size_then, uint64_t size,
+                                                                 unsigned contents, uint64_t seed, bool timed)
+{
+    void *p;
+    TIMED(OP_REALLOC, p = s->a.realloc(s->a.ctx, old, size));
+    s->live += size - size_then;
+    if (size > size_then)
+        s->allocated += size - size_then;
+    if (__builtin_expect(!p, 0)) {
+        /* The trace goes on with a size that the block does not have: better none. The sample is void anyway. */
+        s->t->failed_allocs++;
+        s->a.free(s->a.ctx, old);
+        return NULL;
+    }
+    uint64_t kept = !old ? 0 : size < size_then ? size : size_then;
+    if (contents == CONTENTS_VERIFY && !pattern_holds(p, kept, seed))
+        s->t->faults++;
+    written(s, p, contents == CONTENTS_VERIFY ? 0 : kept, size, contents, seed);
+    return p;
+}
+
+static inline __attribute__((always_inline)) void block_gone(struct replay_state *s, void *p, uint64_t size,
+                                                             bool remote, unsigned contents, uint64_t seed,
+                                                             bool timed)
+{
+    if (contents == CONTENTS_VERIFY && p && !pattern_holds(p, size, seed))
+        s->t->faults++;
+    TIMED(remote ? OP_FREE_REMOTE : OP_FREE, s->a.free(s->a.ctx, p));
+    s->live -= size;
+}
+
+/* Until the worker before us has done its step. Pairs with the release of replay_other(). */
+static void await(struct replay_shared *shared, uint32_t step)
+{
+    for (unsigned spins = 0; atomic_load_explicit(&shared->step, memory_order_acquire) != step; spins++)
+        if (spins >= SPINS)
+            sched_yield();
+}
+
+static __attribute__((noinline)) void replay_other(struct replay_state *s, const struct replay_other *o,
+                                                   unsigned contents, bool timed)
+{
+    bool is_shared = o->shared != REPLAY_NOT_SHARED;
+    struct replay_shared *shared = is_shared ? &s->r->shared[o->shared] : NULL;
+    void **place = is_shared ? &shared->block : &s->slot[o->slot];
+    uint64_t seed = contents == CONTENTS_VERIFY ? seed_of(s, o->slot, o->shared) : 0;
+    if (is_shared)
+        await(shared, o->step);
+    switch ((enum hgt_kind)o->kind) {
+    case HGT_FREE:
+        block_gone(s, *place, o->size_then, o->remote, contents, seed, timed);
+        *place = NULL;
+        break;
+    case HGT_REALLOC:
+        *place = block_resized(s, *place, o->size_then, o->size, contents, seed, timed);
+        break;
+    case HGT_MALLOC:
+    case HGT_CALLOC:
+    case HGT_ALIGNED:
+        *place = block_born(s, (enum hgt_kind)o->kind, o->size, o->align_log2, contents, seed, timed);
+        if (o->align_log2 && ((uintptr_t)*place & (((uintptr_t)1 << o->align_log2) - 1)) &&
+            !(s->t->sample->alloc_flags & ALLOC_ALIASES))
+            s->t->faults++;
+        break;
+    case HGT_KINDS:
+        break;
+    }
+    s->sum += rng_mix(o->size ^ o->size_then << 8 ^ (uint64_t)o->kind << 60);
+    if (is_shared)
+        atomic_store_explicit(&shared->step, o->kind == HGT_FREE ? 0 : o->step + 1, memory_order_release);
+}
+
+/* Does the operation at `at`; returns what follows it. */
+static inline __attribute__((always_inline)) const uint64_t *
+replay_word(struct replay_state *s, const uint64_t *at, unsigned contents, bool timed)
+{
+    uint64_t word = *at++, size = (uint32_t)word;
+    uint32_t slot = (uint32_t)(word >> REPLAY_SLOT_SHIFT) & (REPLAY_SLOTS_MAX - 1);
+    uint64_t seed = contents == CONTENTS_VERIFY ? seed_of(s, slot, REPLAY_NOT_SHARED) : 0;
+    unsigned kind = (unsigned)(word >> REPLAY_KIND_SHIFT);
+    s->sum += word * UINT64_C(0x9e3779b97f4a7c15);
+    if (kind == REPLAY_MALLOC)
+        s->slot[slot] = block_born(s, HGT_MALLOC, size, 0, contents, seed, timed);
+    else if (kind == REPLAY_FREE)
+        block_gone(s, s->slot[slot], size, false, contents, seed, timed);
+    else if (kind == REPLAY_CALLOC)
+        s->slot[slot] = block_born(s, HGT_CALLOC, size, 0, contents, seed, timed);
+    else if (kind == REPLAY_REALLOC)
+        s->slot[slot] = block_resized(s, s->slot[slot], *at++, size, contents, seed, timed);
+    else
+        replay_other(s, &s->others[size], contents, timed);
+    return at;
+}
+
+/* ---- the loop ---- */
+
+static inline __attribute__((always_inline)) void replay_words(struct replay_state *s, unsigned contents)
+{
+    struct workload_thread *t = s->t;
+    const uint64_t *at = s->w->words.at, *begin = at, *end = at + s->w->words.count;
+    struct replay_state l = *s; /* not reachable by the calls, so its fields can stay in registers */
+    while (at < end) {
+        const uint64_t *batch = at;
+        uint64_t left = (uint64_t)(end - at), room = left < GAUGE_BATCH ? left : GAUGE_BATCH;
+        bool due = t->until_latency <= room;
+        const uint64_t *stop = at + (due ? t->until_latency - 1 : room);
+        while (at < stop)
+            at = replay_word(&l, at, contents, false);
+        t->until_latency -=
+            (uint32_t)(at - batch) < t->until_latency ? (uint32_t)(at - batch) : t->until_latency - 1;
+        if (due && at < end) {
+            at = replay_word(&l, at, contents, true);
+            t->until_latency = t->sample->latency_every;
+        }
+        gauge_publish(t->gauge, l.live, l.allocated, t->ops + (uint64_t)(at - begin));
+    }
+    *s = l;
+}
+
+static void replay_left(struct replay_state *s, unsigned contents)
+{
+    const struct replay_other *left = s->w->left.at;
+    for (uint64_t i = 0; i < s->w->left.count; i++)
+        replay_other(s, &left[i], contents, false);
+}
+
+static struct replay_state replay_begin(struct workload_thread *t)
+{
+    struct replay *r = t->sample->state;
+    struct replay_worker *w = &r->worker[t->index];
+    return (struct replay_state){.t = t,
+                                 .r = r,
+                                 .w = w,
+                                 .a = *t->alloc,
+                                 .slot = w->slot,
+                                 .others = w->others.at,
+                                 .live = w->live_bytes,
+                                 .allocated = w->allocated_bytes};
+}
+
+static void replay_end(struct replay_state *s)
+{
+    s->w->live_bytes = s->live;
+    s->w->allocated_bytes = s->allocated;
+    s->t->checksum += s->sum;
+    gauge_publish(s->t->gauge, s->live, s->allocated, s->t->ops);
+}
+
+static void replay_run(struct workload_thread *t)
+{
+    const struct alloc_trace_params *p = t->sample->params;
+    struct replay_state s = replay_begin(t);
+    unsigned contents = s.r->check_contents ? CONTENTS_VERIFY : (unsigned)p->touch;
+    for (uint64_t round = 0; round < s.r->repeat; round++) {
+        if (round) { /* the program has ended and starts again */
+            replay_left(&s, contents);
+            t->ops += s.w->left.count;
+        }
+        switch (contents) {
+        case TOUCH_NONE:
+            replay_words(&s, TOUCH_NONE);
+            break;
+        case TOUCH_FIRST:
+            replay_words(&s, TOUCH_FIRST);
+            break;
+        case TOUCH_PAGE:
+            replay_words(&s, TOUCH_PAGE);
+            break;
+        case TOUCH_ALL:
+            replay_words(&s, TOUCH_ALL);
+            break;
+        default:
+            replay_words(&s, CONTENTS_VERIFY);
+        }
+        t->ops += s.w->calls;
+    }
+    replay_end(&s);
+}
+
+static void replay_drain(struct workload_thread *t)
+{
+    struct replay_state s = replay_begin(t);
+    replay_left(&s, s.r->check_contents ? CONTENTS_VERIFY : TOUCH_NONE);
+    replay_end(&s);
+}
+
+/* ---- before and after ---- */
+
+static int replay_setup(struct workload_sample *s)
+{
+    const struct alloc_trace_params *p = s->params;
+    if (!p->file[0])
+        return message_set(s->message, -EINVAL, "trace: which trace? trace:file=F.hgt");
+    struct replay *r = workload_scratch(sizeof *r);
+    if (!r || !(r->worker = workload_scratch(s->threads * sizeof *r->worker)))
+        return message_set(s->message, -ENOMEM, "trace: no memory for its tables");
+    r->workers = s->threads;
+    r->repeat = p->repeat;
+    r->check_contents = p->verify && !(s->alloc_flags & ALLOC_ALIASES);
+    for (unsigned i = 0; i < s->threads; i++) {
+        r->worker[i].words.item_bytes = sizeof(uint64_t);
+        r->worker[i].others.item_bytes = sizeof(struct replay_other);
+        r->worker[i].left.item_bytes = sizeof(struct replay_other);
+        r->worker[i].dead.item_bytes = sizeof(uint32_t);
+    }
+    int err = replay_load(r, p, s->message);
+    if (err)
+        return err;
+    s->state = r;
+    s->note(s, "trace.threads", r->trace_threads);
+    s->note(s, "trace.peak_live_bytes", r->peak_live_bytes);
+    s->note_text(s, "trace.path", p->file);
+    return 0;
+}
+
+/* Live at a barrier: nothing before the run, what the trace never frees after it. */
+static void replay_live(struct workload_sample *s, workload_visit *visit, void *arg)
+{
+    struct replay *r = s->state;
+    for (unsigned i = 0; i < r->workers; i++) {
+        const struct replay_other *left = r->worker[i].left.at;
+        for (uint64_t j = 0; j < r->worker[i].left.count; j++) {
+            void *block = left[j].shared != REPLAY_NOT_SHARED ? r->shared[left[j].shared].block
+                                                              : r->worker[i].slot[left[j].slot];
+            if (block)
+                visit(arg, block, left[j].size_then);
+        }
+    }
+}
+
+static void replay_finish(struct workload_sample *s)
+{
+    struct replay *r = s->state;
+    for (unsigned i = 0; i < r->workers; i++) {
+        struct replay_worker *w = &r->worker[i];
+        replay_list_free(&w->words);
+        replay_list_free(&w->others);
+        replay_list_free(&w->left);
+        if (w->slot)
+            os_unmap(&os_harness, w->slot, w->slots * sizeof *w->slot);
+    }
+    replay_list_free(&r->shared_list);
+    os_unmap(&os_harness, r->worker, r->workers * sizeof *r->worker);
+    os_unmap(&os_harness, r, sizeof *r);
+}
+
+const struct workload workload_alloc_trace = {
+    .name = "trace",
+    .setup = replay_setup,
+    .run = replay_run,
+    .drain = replay_drain,
+    .live = replay_live,
+    .finish = replay_finish,
+};

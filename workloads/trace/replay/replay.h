@@ -1,0 +1,78 @@
+/* replay.h: a trace as the replayer holds it: a list of words for each worker thread, decoded and faulted in before the clock starts.
+ *
+ * The trace's threads are dealt out to the sample's: thread t of the trace is replayed by worker t mod threads, in the
+ * trace's order. With one worker that is the trace's whole order; with as many as the trace has, each has its own.
+ *
+ * A block that one worker alone touches has a slot of that worker's, whose number is in the word itself. A block that is
+ * passed between workers has a slot of its own for its whole life, with a step count: the operation that is step k waits
+ * until k stands there and then stores k + 1 (its free stores 0). So a free waits for its malloc, whatever the speeds.
+ * Every worker goes through the trace in one order, so the earliest operation that is not done never waits: no deadlock.
+ *
+ *   63     61 60            32 31                0
+ *   | kind (3) |   slot (29)    |     size (32)    |    MALLOC CALLOC FREE (size: of the block); REALLOC (the new size;
+ *                                                       the next word is the old one)
+ *   | OTHER    |     0          |  index into others |   what does not fit: shared, aligned, or 4 GiB and more */
+#ifndef HG_WORKLOADS_TRACE_REPLAY_REPLAY_H
+#define HG_WORKLOADS_TRACE_REPLAY_REPLAY_H
+
+#include "workloads/list.h"
+#include "workloads/workload.h"
+#include "workloads/trace/format/hgt.h"
+
+enum replay_kind { REPLAY_MALLOC, REPLAY_CALLOC, REPLAY_REALLOC, REPLAY_FREE, REPLAY_OTHER };
+#define REPLAY_KIND_SHIFT 61
+#define REPLAY_SLOT_SHIFT 32
+#define REPLAY_SLOTS_MAX  (1u << 29)
+#define REPLAY_NOT_SHARED UINT32_MAX
+
+struct replay_shared {
+    void *block;
+    _Atomic uint32_t step;
+};
+
+struct replay_other {
+    uint64_t size, size_then;
+    uint32_t slot;   /* a worker's own, when not shared */
+    uint32_t shared; /* index into the shared slots, or REPLAY_NOT_SHARED */
+    uint32_t step;
+    uint8_t kind; /* enum hgt_kind */
+    uint8_t align_log2;
+    bool remote; /* another worker allocated the block */
+};
+
+/* A growing list in memory of the harness's own. */
+struct replay_list {
+    void *at;
+    uint64_t count, capacity; /* items */
+    size_t item_bytes;
+};
+
+struct replay_worker {
+    struct replay_list words;  /* uint64_t */
+    struct replay_list others; /* struct replay_other */
+    struct replay_list left;   /* struct replay_other: frees of what the trace never frees */
+    void **slot;
+    uint32_t slots;
+    struct replay_list dead; /* uint32_t: slots to use again; while loading only */
+    uint64_t calls;          /* operations in words: a realloc is one */
+    uint64_t live_bytes, allocated_bytes;
+};
+
+struct replay {
+    struct replay_worker *worker; /* [threads] */
+    unsigned workers;
+    struct replay_shared *shared;
+    struct replay_list shared_list; /* what `shared` is, as it grows */
+    bool check_contents, drained;
+    uint64_t repeat;
+    uint32_t trace_threads;
+    uint64_t peak_live_bytes; /* of the trace, in its own order */
+};
+
+int replay_list_add(struct replay_list *list, const void *item); /* 0 or -ENOMEM */
+void replay_list_free(struct replay_list *list);
+
+/* load.c: 0 or -errno with a message. */
+int replay_load(struct replay *r, const struct alloc_trace_params *p, struct message *m);
+
+#endif

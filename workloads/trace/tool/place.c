@@ -1,0 +1,73 @@
+/* place.c: see place.h. A cell holds the id + 1; 0 is empty. */
+#include "place.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define REGION_SHIFT 20
+#define CELL_SHIFT   4
+#define CELLS        (1u << (REGION_SHIFT - CELL_SHIFT))
+
+/* The cell of an address; NULL when its region is not there (yet). */
+static uint32_t *place_cell(struct tool_places *t, uint64_t address)
+{
+    uint64_t number = address >> REGION_SHIFT;
+    if (!t->last_cells || t->last_number != number) {
+        struct tool_map_entry *e = tool_map_find(&t->regions, number);
+        if (!e)
+            return NULL;
+        t->last_number = number;
+        t->last_cells = (uint32_t *)(uintptr_t)e->value;
+    }
+    return &t->last_cells[address >> CELL_SHIFT & (CELLS - 1)];
+}
+
+uint32_t tool_places_take(struct tool_places *t, uint64_t address)
+{
+    uint32_t id;
+    if (address & ((1u << CELL_SHIFT) - 1)) {
+        struct tool_map_entry *e = tool_map_find(&t->odd, address);
+        if (!e)
+            return TOOL_PLACE_NONE;
+        id = (uint32_t)e->value;
+        tool_map_remove(&t->odd, e);
+        return id;
+    }
+    uint32_t *cell = place_cell(t, address);
+    if (!cell || !*cell)
+        return TOOL_PLACE_NONE;
+    id = *cell - 1;
+    *cell = 0;
+    return id;
+}
+
+int tool_places_put(struct tool_places *t, uint64_t address, uint32_t id, uint32_t *stale)
+{
+    if (address & ((1u << CELL_SHIFT) - 1)) {
+        *stale = tool_places_take(t, address);
+        return tool_map_add(&t->odd, address, id);
+    }
+    uint32_t *cell = place_cell(t, address);
+    if (!cell) {
+        uint32_t *cells = calloc(CELLS, sizeof *cells);
+        int err = cells ? tool_map_add(&t->regions, address >> REGION_SHIFT, (uintptr_t)cells) : -ENOMEM;
+        if (err) {
+            free(cells);
+            return err;
+        }
+        cell = place_cell(t, address);
+    }
+    *stale = *cell ? *cell - 1 : TOOL_PLACE_NONE;
+    *cell = id + 1;
+    return 0;
+}
+
+void tool_places_free(struct tool_places *t)
+{
+    for (size_t i = 0; t->regions.entry && i <= t->regions.mask; i++)
+        if (t->regions.entry[i].live)
+            free((uint32_t *)(uintptr_t)t->regions.entry[i].value);
+    tool_map_free(&t->regions);
+    tool_map_free(&t->odd);
+    t->last_cells = NULL;
+}

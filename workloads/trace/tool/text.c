@@ -1,0 +1,280 @@
+/* text.c: the text form of a trace. One operation a line, words apart by blanks:
+ *
+ *   a ID SIZE | c ID SIZE | r ID SIZE | A ID ALIGN SIZE | f ID      before it @T for a thread other than 0
+ *
+ * An @T that stands alone on its line is for the line after it. Empty lines and lines that begin with # are passed over.
+ * Four lines of one number each at the beginning (the header of malloc-lab's .rep files) are skipped. An id is any
+ * number that is not in use; export writes the ids that the .hgt keeps, so that export, import, export is the same text. */
+#include "tool.h"
+#include "map.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define LINE_MAX_BYTES   256
+#define WORDS_MAX        6
+#define REP_HEADER_LINES 4
+
+struct text {
+    const char *path;
+    FILE *in;
+    unsigned long line;
+    char buf[LINE_MAX_BYTES];
+    char *word[WORDS_MAX];
+    unsigned words;
+    unsigned header_lines;
+    bool begun;          /* an operation was seen */
+    bool thread_pending; /* an @T alone on the line before */
+    uint32_t thread;
+    struct tool_map ids; /* ids of the text to ids of the .hgt */
+};
+
+#define BAD(t, m, ...) text_bad(t, m, __VA_ARGS__)
+
+__attribute__((format(printf, 3, 4))) static int text_bad(const struct text *t, struct message *m,
+                                                          const char *format, ...)
+{
+    char what[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return message_set(m, -EINVAL, "%s: line %lu: %s", t->path, t->line, what);
+}
+
+/* Control characters of a foreign file do not reach the terminal. */
+static const char *shown(const char *word)
+{
+    static char out[48];
+    size_t n = 0;
+    for (; n < sizeof out - 4 && word[n]; n++)
+        out[n] = isprint((unsigned char)word[n]) ? word[n] : '?';
+    strcpy(out + n, word[n] ? "..." : "");
+    return out;
+}
+
+static bool number(const char *word, uint64_t *out)
+{
+    char *end;
+    if (!isdigit((unsigned char)*word))
+        return false;
+    errno = 0;
+    *out = strtoull(word, &end, 10);
+    return *end == '\0' && errno == 0;
+}
+
+/* Reads a line and splits it into words: 1, 0 at the end, -errno. Lines without words are passed over. */
+static int text_line(struct text *t, struct message *m)
+{
+    for (;;) {
+        size_t n = 0;
+        int c, first = 0;
+        t->line++;
+        while ((c = getc_unlocked(t->in)) != EOF && c != '\n') {
+            if (!first && !isspace(c))
+                first = c;
+            if (n == sizeof t->buf - 1 && first != '#')
+                return BAD(t, m, "longer than %d characters", LINE_MAX_BYTES - 1);
+            if (c == '\0')
+                return BAD(t, m, "a NUL byte: this is not text");
+            if (n < sizeof t->buf - 1)
+                t->buf[n++] = (char)c;
+        }
+        if (c == EOF && ferror(t->in))
+            return message_set(m, -EIO, "cannot read %s: %s", t->path, strerror(errno));
+        if (c == EOF && n == 0)
+            return 0;
+        t->buf[n] = '\0';
+        if (first == 0 || first == '#')
+            continue;
+        t->words = 0;
+        for (char *at = t->buf; *at;) {
+            while (isspace((unsigned char)*at))
+                *at++ = '\0';
+            if (!*at)
+                break;
+            if (t->words == WORDS_MAX)
+                return BAD(t, m, "'%s' is too much: an operation has at most %d words", shown(at),
+                           WORDS_MAX - 1);
+            t->word[t->words++] = at;
+            while (*at && !isspace((unsigned char)*at))
+                at++;
+        }
+        return 1;
+    }
+}
+
+static int text_size(const struct text *t, const char *word, uint64_t *out, struct message *m)
+{
+    if (!number(word, out) || *out > HGT_SIZE_MAX)
+        return BAD(t, m, "'%s' is not a size: it takes 0 to %llu", shown(word),
+                   (unsigned long long)HGT_SIZE_MAX);
+    return 0;
+}
+
+/* -EINVAL comes with a message; other errors are of writing. */
+static int text_apply(struct text *t, struct hgt_writer *w, struct hgt_op *op, uint64_t id, struct message *m)
+{
+    struct tool_map_entry *e = tool_map_find(&t->ids, id);
+    bool gives = op->kind == HGT_FREE || op->kind == HGT_REALLOC;
+    if (gives && !e)
+        return BAD(t, m, "%s of id %llu, which is not live", hgt_kind_names[op->kind],
+                   (unsigned long long)id);
+    if (!gives && e)
+        return BAD(t, m, "%s of id %llu, which is live already", hgt_kind_names[op->kind],
+                   (unsigned long long)id);
+    if (e)
+        op->id = (uint32_t)e->value;
+    int err = hgt_write_op(w, op);
+    if (!err && op->kind == HGT_FREE)
+        tool_map_remove(&t->ids, e);
+    if (!err && !gives)
+        err = tool_map_add(&t->ids, id, op->id);
+    return err;
+}
+
+/* The words of one line from `at` on: an operation. */
+static int text_op(struct text *t, struct hgt_writer *w, unsigned at, struct message *m)
+{
+    static const struct {
+        char letter;
+        enum hgt_kind kind;
+        unsigned words;
+        const char *shape;
+    } forms[] = {{'a', HGT_MALLOC, 3, "a ID SIZE"},
+                 {'c', HGT_CALLOC, 3, "c ID SIZE"},
+                 {'r', HGT_REALLOC, 3, "r ID SIZE"},
+                 {'A', HGT_ALIGNED, 4, "A ID ALIGN SIZE"},
+                 {'f', HGT_FREE, 2, "f ID"}};
+    const char *verb = at < t->words ? t->word[at] : "";
+    char **arg = &t->word[at + 1];
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (verb[0] != forms[i].letter || verb[1])
+            continue;
+        if (t->words - at != forms[i].words)
+            return BAD(t, m, "'%s' has %u words after it; the form is %s", verb, t->words - at - 1,
+                       forms[i].shape);
+        struct hgt_op op = {.kind = forms[i].kind, .thread = t->thread};
+        uint64_t id;
+        if (!number(arg[0], &id))
+            return BAD(t, m, "'%s' is not an id: it takes a whole number", shown(arg[0]));
+        if (op.kind == HGT_ALIGNED && (!number(arg[1], &op.align) || op.align == 0 ||
+                                       (op.align & (op.align - 1)) || op.align > HGT_ALIGN_MAX))
+            return BAD(t, m, "'%s' is not an alignment: it takes powers of two up to %llu", shown(arg[1]),
+                       (unsigned long long)HGT_ALIGN_MAX);
+        if (op.kind != HGT_FREE) {
+            int err = text_size(t, arg[forms[i].words - 2], &op.size, m);
+            if (err)
+                return err;
+        }
+        return text_apply(t, w, &op, id, m);
+    }
+    return BAD(t, m, "'%s' is not an operation: it takes a, c, r, A or f", shown(verb));
+}
+
+static int text_parse_line(struct text *t, struct hgt_writer *w, struct message *m)
+{
+    uint64_t value;
+    unsigned at = 0;
+    if (!t->begun && t->words == 1 && number(t->word[0], &value)) {
+        if (++t->header_lines > REP_HEADER_LINES)
+            return BAD(t, m, "'%s' is a fifth line of one number: a header has %d", shown(t->word[0]),
+                       REP_HEADER_LINES);
+        return 0;
+    }
+    if (!t->begun && t->header_lines && t->header_lines != REP_HEADER_LINES)
+        return BAD(t, m, "'%s' follows %u lines of one number: a header has %d", shown(t->word[0]),
+                   t->header_lines, REP_HEADER_LINES);
+    t->begun = true;
+    const char *first = t->words ? t->word[0] : ""; /* text_line gives at least one */
+    if (first[0] == '@') {
+        if (!number(t->word[0] + 1, &value) || value >= HGT_THREADS_MAX)
+            return BAD(t, m, "'%s' is not a thread: it takes @0 to @%u", shown(t->word[0]),
+                       HGT_THREADS_MAX - 1);
+        t->thread = (uint32_t)value;
+        t->thread_pending = t->words == 1;
+        if (t->thread_pending)
+            return 0;
+        at = 1;
+    } else if (!t->thread_pending) {
+        t->thread = 0;
+    }
+    t->thread_pending = false;
+    return text_op(t, w, at, m);
+}
+
+int tool_text_import(const char *path, struct tool_file *f, struct message *m)
+{
+    static struct tool_meta meta;
+    struct text t = {.path = strcmp(path, "-") == 0 ? "standard input" : path};
+    struct hgt_writer w = {.fd = f->fd};
+    char date[64] = "";
+    time_t now = time(NULL);
+    struct tm tm;
+    if (gmtime_r(&now, &tm))
+        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    t.in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (!t.in)
+        return message_set(m, -errno, "cannot read %s: %s", path, strerror(errno));
+    meta.bytes = 0;
+    tool_meta_add(&meta, "source", "text");
+    tool_meta_add(&meta, "program", "%s", t.path);
+    tool_meta_add(&meta, "date", "%s", date);
+    int err = hgt_write_open(&w, f->fd, meta.text, meta.bytes), got = 0;
+    while (!err && (got = text_line(&t, m)) == 1) {
+        err = text_parse_line(&t, &w, m);
+        if (err == -EINVAL)
+            got = err;
+    }
+    if (!err && got == 0 && t.thread_pending)
+        got = err = BAD(&t, m, "the file ends after '@%u'", t.thread);
+    if (!err && !got)
+        err = hgt_write_end(&w);
+    hgt_write_close(&w);
+    tool_map_free(&t.ids);
+    if (t.in != stdin)
+        fclose(t.in);
+    if (got < 0)
+        return got;
+    return err ? message_set(m, err, "cannot write %s: %s", f->path, strerror(-err)) : 0;
+}
+
+int tool_text_export(struct hgt_reader *r, FILE *out, struct message *m)
+{
+    struct hgt_op op;
+    int got;
+    while ((got = hgt_next(r, &op, m)) == 1) {
+        if (op.thread)
+            fprintf(out, "@%u ", op.thread);
+        switch (op.kind) {
+        case HGT_MALLOC:
+        case HGT_CALLOC:
+        case HGT_REALLOC:
+            fprintf(out, "%c %u %llu\n",
+                    op.kind == HGT_MALLOC   ? 'a'
+                    : op.kind == HGT_CALLOC ? 'c'
+                                            : 'r',
+                    op.id, (unsigned long long)op.size);
+            break;
+        case HGT_ALIGNED:
+            fprintf(out, "A %u %llu %llu\n", op.id, (unsigned long long)op.align,
+                    (unsigned long long)op.size);
+            break;
+        case HGT_FREE:
+            fprintf(out, "f %u\n", op.id);
+            break;
+        case HGT_KINDS:
+            break;
+        }
+        if (ferror(out))
+            break;
+    }
+    if (got < 0)
+        return got;
+    if (fflush(out) != 0 || ferror(out))
+        return message_set(m, -EIO, "cannot write the text: %s", strerror(errno));
+    return 0;
+}

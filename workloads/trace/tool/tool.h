@@ -1,0 +1,72 @@
+/* tool.h: what the front does with traces: makes an .hgt of a recording or of text, describes one, writes it as text.
+ * These run beside the program, not in it: plain malloc, plain stdio. All return 0 or -errno with a message. */
+#ifndef HG_WORKLOADS_TRACE_TOOL_TOOL_H
+#define HG_WORKLOADS_TRACE_TOOL_TOOL_H
+
+#include "workloads/trace/format/hgt.h"
+
+#include <stdio.h>
+
+/* file.c: an output file that is whole or not there: written under a temporary name beside it, renamed when done. */
+struct tool_file {
+    char path[4096], temporary[4096 + 32];
+    int fd;
+};
+/* -EEXIST when path is there and is not an .hgt (or empty), -EISDIR..., each with a message. */
+int tool_file_open(struct tool_file *f, const char *path, struct message *m);
+int tool_file_done(struct tool_file *f, struct message *m); /* fsync, rename */
+void tool_file_drop(struct tool_file *f);                   /* after an error: nothing stays */
+
+/* "key value\n" lines for META. What cannot stand in a line becomes '?'. */
+struct tool_meta {
+    char text[HGT_META_MAX];
+    size_t bytes;
+};
+__attribute__((format(printf, 3, 4))) void tool_meta_add(struct tool_meta *meta, const char *key,
+                                                         const char *format, ...);
+
+/* spool.c: one recorded process image. */
+struct tool_spool {
+    uint64_t ops, unmatched, conflicts, failed, dropped;
+    uint32_t threads, stop_errno, forked;
+    char program[1024];
+};
+/* Converts the spool at `path` into f (already open). how: how the program ended ("exit 0", "signal 9 (Killed)"). */
+int tool_spool_convert(const char *path, const char *how, struct tool_file *f, struct tool_spool *out,
+                       struct message *m);
+bool tool_spool_is(const char *path); /* by its first bytes */
+
+/* text.c: the text form. */
+int tool_text_import(const char *path, struct tool_file *f, struct message *m);
+int tool_text_export(struct hgt_reader *r, FILE *out, struct message *m);
+
+/* info.c: what a trace holds. */
+#define TOOL_LOG2       64
+#define TOOL_TOP        10
+#define TOOL_LOG2_OF(n) ((n) ? 64 - (unsigned)__builtin_clzll(n) : 0) /* 0: 0; 1: 1; 2: 2-3; 3: 4-7 ... */
+
+struct tool_size {
+    uint64_t size, count;
+};
+
+struct tool_info {
+    uint64_t ops[HGT_KINDS], total;
+    uint32_t threads;
+    uint64_t threads_active; /* that made a call */
+    uint64_t allocated_bytes, allocated_blocks;
+    uint64_t peak_live_bytes, peak_live_blocks, peak_op;
+    uint64_t left_blocks, left_bytes; /* never freed */
+    uint64_t remote_frees, remote_reallocs;
+    uint64_t switches;             /* of thread, from one operation to the next */
+    uint64_t sizes[TOOL_LOG2 + 1]; /* of allocations and reallocs, by TOOL_LOG2_OF */
+    uint64_t
+        lifetimes[TOOL_LOG2 + 1]; /* bytes allocated between a block's birth and its death, by TOOL_LOG2_OF */
+    struct tool_size top[TOOL_TOP]; /* the most frequent sizes of allocations */
+    unsigned top_count;
+    bool top_partial; /* more than a million sizes: the last ones were not counted */
+};
+int tool_info_read(struct tool_info *out, struct hgt_reader *r, struct message *m);
+void tool_info_print(const struct tool_info *info, const struct hgt_reader *r, FILE *out);
+void tool_info_json(const struct tool_info *info, const struct hgt_reader *r, FILE *out);
+
+#endif

@@ -93,9 +93,10 @@ struct backend {
     void (*stats)(void *ctx, struct alloc_stats *out);
     void (*report)(void *ctx, const struct alloc_sink *sink); /* the heap{} of a sample */
     int (*walk)(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg, bool blocks);
-    /* A second heap beside an open one, for blocks that a walk is to find alone, as CPython's mimalloc keeps containers
-     * apart: walk of the second visits each of its live blocks and nothing else, also while threads end. stats, report
-     * and walk of the first tell of both. Closed by close, before the first. 0, or -errno with a message. */
+    /* A second heap beside an open one, for blocks that a walk is to find alone, as CPython's mimalloc keeps
+     * containers apart: walk of the second visits each of its live blocks and nothing else, also while
+     * threads end. stats, report and walk of the first tell of both. Closed by close, before the first. 0, or
+     * -errno with a message. */
     int (*beside)(struct alloc *a, const struct alloc *first, struct message *m);
     /* Not needed by a backend that registers with pthread_atfork() itself, or has no lock. */
     void (*fork)(void *ctx, enum alloc_fork phase);

@@ -24,8 +24,8 @@ struct spec {
 /* 0, or -EINVAL with a message that names the word and the nearest valid one. */
 int spec_parse(struct spec *spec, const char *text, struct message *m);
 
-/* May this stack stand in malloc's place in a program that is not ours? 0, or -EINVAL with a message that says why not
- * and what would do. */
+/* May this stack stand in malloc's place in a program that is not ours? 0, or -EINVAL with a message that
+ * says why not and what would do. */
 int spec_check_program(const struct spec *spec, struct message *m);
 
 /* Splits "a,b:k=v,k2=v2,c(d)" into specs: a part "k=v" belongs to the one before it, parentheses nest. Writes

@@ -1,5 +1,6 @@
 /* list.h: the one visible list of refcount policies and of collectors, with their parameters.
- * R(ident, "name", flags, PARAMS, "summary")     rc_<ident>_params is its parameter struct; its worker programs are
+ * R(ident, "name", flags, PARAMS, "summary")     rc_<ident>_params is its parameter struct; its worker
+ * programs are
  *                                                what policy_worker says
  * C(ident, "name", flags, PARAMS, "summary")     ident names collector_<ident> and <ident>_params */
 #ifndef HG_GC_LIST_H
@@ -115,8 +116,8 @@ struct collector_info {
 };
 extern const struct collector_info collector_list[];
 
-/* The worker that was compiled for it is heapgauge-worker-<this>: an increment that must look for immortal objects is
- * other code than one that need not. params: the policy's own struct. */
+/* The worker that was compiled for it is heapgauge-worker-<this>: an increment that must look for immortal
+ * objects is other code than one that need not. params: the policy's own struct. */
 const char *policy_worker(const struct policy_info *policy, const void *params);
 
 /* "A/B/C" into three thresholds; an empty text leaves them as they are. -EINVAL with a message. */

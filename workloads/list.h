@@ -366,8 +366,8 @@ struct workload_info {
 };
 extern const struct workload_info workload_list[]; /* list.c; ends with a NULL name */
 
-/* What a workload's parameters must hold beside what their table says: files that it reads are there and sound.
- * For the front, before anything is started. -errno with a message. */
+/* What a workload's parameters must hold beside what their table says: files that it reads are there and
+ * sound. For the front, before anything is started. -errno with a message. */
 int workload_check(const struct workload_info *workload, const void *params, struct message *m);
 
 #endif

@@ -1,4 +1,5 @@
-/* registry.c: the workloads that a worker links, in the order of list.h. Object-level ones come from this worker's policy. */
+/* registry.c: the workloads that a worker links, in the order of list.h. Object-level ones come from this
+ * worker's policy. */
 #include "registry.h"
 
 #include "list.h"

@@ -49,8 +49,8 @@ struct workload_sample {
     unsigned alloc_flags; /* ALLOC_ALIASES: do not check contents */
     struct runtime *runtime;
     unsigned threads;
-    /* Of several processes that do the work together: this one's threads are the workers first .. first + threads - 1 of so
-     * many. One process: 0 and threads. */
+    /* Of several processes that do the work together: this one's threads are the workers first .. first +
+     * threads - 1 of so many. One process: 0 and threads. */
     unsigned first_worker, workers;
     uint64_t seed;
     uint32_t latency_every;         /* time one operation in so many; UINT32_MAX = never */
@@ -58,8 +58,8 @@ struct workload_sample {
     uint64_t planned_ops;           /* that run will do; 0: the parameter ops says it */
     void *state;                    /* the workload's own, shared */
     struct reclaim *reclaim;
-    /* Given by the harness. latency: one timed operation. request: one of a closed loop, each of them. note: a figure under a dotted key, any phase but
-     * run. */
+    /* Given by the harness. latency: one timed operation. request: one of a closed loop, each of them. note:
+     * a figure under a dotted key, any phase but run. */
     void (*latency)(struct workload_thread *t, enum op_kind op, uint64_t ns);
     void (*request)(struct workload_thread *t, uint64_t begin_ns, uint64_t end_ns);
     void (*note)(struct workload_sample *s, const char *key, uint64_t value);

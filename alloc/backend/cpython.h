@@ -1,5 +1,5 @@
-/* cpython.h: for tests that set the real allocator beside ours: what else is in the libpython that the backend
- * "cpython" has opened. Before an open: NULL and 0. */
+/* cpython.h: for tests that set the real allocator beside ours: what else is in the libpython that the
+ * backend "cpython" has opened. Before an open: NULL and 0. */
 #ifndef HG_ALLOC_BACKEND_CPYTHON_H
 #define HG_ALLOC_BACKEND_CPYTHON_H
 

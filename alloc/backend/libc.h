@@ -1,6 +1,7 @@
-/* libc.h: the C library's own malloc, for the backends that hand requests on to it. In our programs that is malloc,
- * which is also what LD_PRELOAD replaces. In the libraries that stand in malloc's place themselves (HG_PIC) a
- * call of malloc would come back to us: there it is glibc's second set of names for its allocator. */
+/* libc.h: the C library's own malloc, for the backends that hand requests on to it. In our programs that is
+ * malloc, which is also what LD_PRELOAD replaces. In the libraries that stand in malloc's place themselves
+ * (HG_PIC) a call of malloc would come back to us: there it is glibc's second set of names for its
+ * allocator. */
 #ifndef HG_ALLOC_BACKEND_LIBC_H
 #define HG_ALLOC_BACKEND_LIBC_H
 
@@ -22,7 +23,8 @@ size_t libc_usable(void *p);
 #define libc_usable  malloc_usable_size
 #endif
 
-/* align is a power of two; size need not be a multiple of it, as aligned_alloc would have it. NULL with errno. */
+/* align is a power of two; size need not be a multiple of it, as aligned_alloc would have it. NULL with
+ * errno. */
 void *libc_aligned(size_t align, size_t size);
 
 #endif

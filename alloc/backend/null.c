@@ -9,7 +9,8 @@
 #define NULL_REGION_BYTES ((size_t)1 << 36) /* address space alone; only what is touched becomes memory */
 
 #ifdef HG_TSAN
-/* Blocks that threads share are data races by design, and would hide those that are not: here each thread has its own. */
+/* Blocks that threads share are data races by design, and would hide those that are not: here each thread has
+ * its own. */
 #define NULL_THREAD_BYTES ((size_t)1 << 26)
 static void *null_block(void *ctx, size_t size)
 {

@@ -36,8 +36,8 @@ void *os_remap(struct os_account *account, void *p, size_t old_bytes, size_t new
 void *os_remap_aligned(struct os_account *account, void *p, size_t old_bytes, size_t new_bytes, size_t align);
 /* Contents may be lost: MADV_DONTNEED (now) or MADV_FREE (when memory is short). */
 void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily);
-/* Faults the pages of [p, p + bytes) in, for writing, by one call. false where the kernel cannot (before Linux 5.14) or
- * memory is short: they come one by one when touched, then. */
+/* Faults the pages of [p, p + bytes) in, for writing, by one call. false where the kernel cannot (before
+ * Linux 5.14) or memory is short: they come one by one when touched, then. */
 bool os_populate(struct os_account *account, void *p, size_t bytes);
 /* A file mapped shared (the control page) or for reading (a trace). */
 void *os_map_file(int fd, size_t bytes, bool writable);

@@ -1,5 +1,6 @@
-/* waits.h: how long threads waited: count, sum, and a histogram of 8 steps a power of two (an error of at most
- * 12.5 % upwards), from which percentiles are read. Written under the lock that was waited for, or relaxed. */
+/* waits.h: how long threads waited: count, sum, and a histogram of 8 steps a power of two (an error of at
+ * most 12.5 % upwards), from which percentiles are read. Written under the lock that was waited for, or
+ * relaxed. */
 #ifndef HG_ALLOC_BASE_WAITS_H
 #define HG_ALLOC_BASE_WAITS_H
 

@@ -12,8 +12,8 @@ struct words {
     char text[4096];
 };
 
-/* "a, b:k=v,k2=v2, c(d)": a part k=v belongs to the word before it. An empty text is one empty word: "take the default".
- * option is named in the message. */
+/* "a, b:k=v,k2=v2, c(d)": a part k=v belongs to the word before it. An empty text is one empty word: "take
+ * the default". option is named in the message. */
 int words_split(struct words *w, const char *text, const char *option, struct message *m);
 
 /* "1,2,4": each from 1 to max; at most WORDS_MAX. */

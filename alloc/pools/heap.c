@@ -127,7 +127,8 @@ static inline void heap_outbox_add(struct pools_heap *h, struct pools_page *page
 
 /* --- others' blocks ------------------------------------------------------------------------------------- */
 
-/* `count` blocks of class c were drawn from pages of the heap's own: as many of others' may be kept for them. */
+/* `count` blocks of class c were drawn from pages of the heap's own: as many of others' may be kept for
+ * them. */
 static void heap_stash_earn(struct pools_heap *h, unsigned c, unsigned count)
 {
     struct pools_stash *s = &h->stash[c];
@@ -139,8 +140,8 @@ static void heap_stash_earn(struct pools_heap *h, unsigned c, unsigned count)
         s->room += count;
 }
 
-/* The stash becomes the bin, which is empty. Its blocks are live on their owners' books: here they are paid for
- * now, as the bin's blocks will be booked to us as they are given out. */
+/* The stash becomes the bin, which is empty. Its blocks are live on their owners' books: here they are paid
+ * for now, as the bin's blocks will be booked to us as they are given out. */
 static bool heap_stash_use(struct pools_heap *h, unsigned c)
 {
     struct pools_stash *s = &h->stash[c];
@@ -213,8 +214,8 @@ void pools_heap_drain(struct pools_heap *h)
     }
 }
 
-/* A thread that takes its turn only now and then looks idle between two. When it misses what was purged, others
- * wait for twice as much before they do it again, for POOLS_REGRET_NS. */
+/* A thread that takes its turn only now and then looks idle between two. When it misses what was purged,
+ * others wait for twice as much before they do it again, for POOLS_REGRET_NS. */
 #define HEAP_ASLEEP     (4 * POOLS_KEEP)
 #define HEAP_ASLEEP_MAX (1024 * POOLS_KEEP)
 

@@ -7,10 +7,11 @@
  * to a segment or more would lie where the header should: it has a record behind it instead, in a list that
  * is searched, and free() takes that way for every pointer at a segment's start.
  *
- * Freed mappings are kept for the next request, which takes the one that fits best: a smaller one is grown, a larger
- * one serves whole if what is spare in it may be kept, else it is cut. What is kept, in the cache or spare in blocks, is
- * resident, so it may not be much: an eighth of what is live and 12 MiB, and what was let go too soon before. (One block
- * of 10 MiB that comes and goes unkept is 2,500 page faults each time: a sixth of the time of mstress.) */
+ * Freed mappings are kept for the next request, which takes the one that fits best: a smaller one is grown, a
+ * larger one serves whole if what is spare in it may be kept, else it is cut. What is kept, in the cache or
+ * spare in blocks, is resident, so it may not be much: an eighth of what is live and 12 MiB, and what was let
+ * go too soon before. (One block of 10 MiB that comes and goes unkept is 2,500 page faults each time: a sixth
+ * of the time of mstress.) */
 #include "pools.h"
 
 #include <stdlib.h>
@@ -109,9 +110,9 @@ void pools_aligned_free(struct pools *in, void *p)
     os_unmap(&in->account, p, bytes);
 }
 
-/* What may be kept. Memory that was let go and asked for again within POOLS_REGRET_NS was let go too soon: the budget
- * grows by as much, up to a quarter of what is live, and falls by half in each such time (as span.c does it).
- * With huge_lock. */
+/* What may be kept. Memory that was let go and asked for again within POOLS_REGRET_NS was let go too soon:
+ * the budget grows by as much, up to a quarter of what is live, and falls by half in each such time (as
+ * span.c does it). With huge_lock. */
 static uint64_t huge_budget(struct pools *in)
 {
     if (in->huge_regret || in->huge_gone_lately) {
@@ -141,8 +142,8 @@ static void huge_regret(struct pools *in, uint64_t bytes)
     in->huge_regret += bytes;
 }
 
-/* A kept mapping: the smallest that is large enough, else the largest, which will be grown; *target is the size that
- * it is to have. With huge_lock. */
+/* A kept mapping: the smallest that is large enough, else the largest, which will be grown; *target is the
+ * size that it is to have. With huge_lock. */
 static struct pools_segment *huge_cache_take(struct pools *in, size_t bytes, size_t *target)
 {
     size_t best = HUGE_CACHE;

@@ -85,7 +85,8 @@ static void page_purge(struct pools *in, struct pools_page *page, unsigned carve
     uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed), to;
     do
         to = w & POOLS_LISTED;
-    /* Release: touched, and the purge itself, before the owner carves. Acquire: the owner's dropping of it. */
+    /* Release: touched, and the purge itself, before the owner carves. Acquire: the owner's dropping of
+     * it. */
     while (!atomic_compare_exchange_weak_explicit(&page->word, &w, to, memory_order_acq_rel,
                                                   memory_order_relaxed));
     if (!to)

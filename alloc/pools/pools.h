@@ -3,7 +3,8 @@
  *   segment   4 MiB, aligned to 4 MiB, from os_map; slices of 16 KiB; the first two are its header   span.c
  *   run       consecutive slices of one segment: a page, or one large block (128 KiB to 1 MiB)         span.c
  *   page      a run cut into blocks of one size class: 64 KiB, 256 KiB or 1 MiB                        page.c
- *   heap      what one thread has: a bin and a stash a class, an outbox, the stacks of pages with free blocks  heap.c
+ *   heap      what one thread has: a bin and a stash a class, an outbox, the stacks of pages with free blocks
+ *   heap.c
  *   huge      a block over 1 MiB, with a mapping of its own                                            huge.c
  *
  *   segment:  +0       struct pools_segment: lists, bitmaps of slices
@@ -12,7 +13,8 @@
  *             +32 KiB  slices 2..255
  *
  * Where a block is, and the conservation law. A block that was carved from its page is in one of four places:
- * with the program (live), in a bin, a stash or an outbox of some heap (cached), or on its page's own list (home).
+ * with the program (live), in a bin, a stash or an outbox of some heap (cached), or on its page's own list
+ * (home).
  *      carved = live + cached + home        for every page, at every moment
  * `home` and `carved` are fields of one 64-bit atomic word, so that the thread whose push makes home ==
  * carved knows, alone, that the page has no block left anywhere else.
@@ -20,15 +22,15 @@
  * The fast paths touch no page. malloc pops the bin of the class, free pushes on it: last in, first out, over
  * all pages of the thread, so that what was freed last, and is in cache, is used next. A block whose page
  * another heap owns takes one of two ways:
- *   swap   A thread that has drawn blocks of the class from pages of its own may keep as many of others' in its stash
- *          (at most POOLS_STASH_BYTES), which becomes its bin when that is empty. Threads that hand blocks to each
- *          other and ask for as many thus live on what they get, without a word between them, and the lines of a block
- *          move once a turn, not twice; a thread that only frees has earned no room.
- *   home   All else goes to the outbox, is gathered there by page, and goes home in batches, to be used again by the
- *          heap that owns its page. So do all blocks under a cache line, so that threads do not come to share lines
- *          (Hoard's passive false sharing); of larger ones, at most the ends are shared.
- * The owner's id in the segment's map is therefore policy: reading an old one, or that of two heaps with the same 16
- * bits, sends a block a longer way and breaks nothing.
+ *   swap   A thread that has drawn blocks of the class from pages of its own may keep as many of others' in
+ *          its stash (at most POOLS_STASH_BYTES), which becomes its bin when that is empty. Threads that hand
+ *          blocks to each other and ask for as many thus live on what they get, without a word between them,
+ *          and the lines of a block move once a turn, not twice; a thread that only frees has earned no room.
+ *   home   All else goes to the outbox, is gathered there by page, and goes home in batches, to be used again
+ *          by the heap that owns its page. So do all blocks under a cache line, so that threads do not come
+ *          to share lines (Hoard's passive false sharing); of larger ones, at most the ends are shared.
+ * The owner's id in the segment's map is therefore policy: reading an old one, or that of two heaps with the
+ * same 16 bits, sends a block a longer way and breaks nothing.
  *
  * A page's list is a Treiber stack: any thread pushes a chain by compare-and-swap, only one thread may take,
  * and takes all. Push and take-all have no ABA problem: a push needs of the old head that it is the head.
@@ -38,22 +40,24 @@
  *                  the owner of a full page: mimalloc's delayed free.)
  *   LISTED set     the page is on its owner's stack, or is the owner's `fresh` page: the owner may take.
  *   BUSY           (with home = carved = 0) a thread that is not the owner gives the memory back to the OS.
- *                  If the owner meets it, it clears LISTED and drops the page: then that thread frees the run.
- * A heap's stacks are pushed by all and popped by one thread: its own, or for a heap whose thread is gone, any thread
- * that holds the instance's dead_lock. Heap records are never unmapped, so an owner pointer is always good.
+ *                  If the owner meets it, it clears LISTED and drops the page: then that thread frees the
+ *                  run.
+ * A heap's stacks are pushed by all and popped by one thread: its own, or for a heap whose thread is gone,
+ * any thread that holds the instance's dead_lock. Heap records are never unmapped, so an owner pointer is
+ * always good.
  *
  * Memory goes back without further calls. A heap keeps `slack`, the weight it may free before its caches are
  * sent home: half of what is live. As a program drains, its caches go home at each halving, and
  * pages that are whole again are freed as runs; freed runs stay resident up to an eighth of what is in use
- * (and 1 MiB, and what was missed lately, 8 MiB of it when nothing is in use), beyond that they are purged by the
- * thread that freed them. A heap of at most 2 MiB keeps all.
+ * (and 1 MiB, and what was missed lately, 8 MiB of it when nothing is in use), beyond that they are purged by
+ * the thread that freed them. A heap of at most 2 MiB keeps all.
  *
  * References: Leijen, Zorn, de Moura, "Mimalloc: free list sharding in action" (ISMM'19): lists by page,
  * delayed free; Lietar et al., "snmalloc: a message passing allocator" (ISMM'19): remote frees leave in
  * batches; Berger et al., "Hoard" (ASPLOS'00): bounded blow-up, false sharing; Aigner et al., "scalloc"
  * (OOPSLA'15): spans whose frees are lock-free and eager return; Ghemawat and Menage, "TCMalloc": per-thread
- * lists by class, others' blocks among them. We differ from mimalloc in that free does not push on the page, from
- * TCMalloc in that blocks have a home, to which all go that are more than a thread's own demand. */
+ * lists by class, others' blocks among them. We differ from mimalloc in that free does not push on the page,
+ * from TCMalloc in that blocks have a home, to which all go that are more than a thread's own demand. */
 #ifndef HG_ALLOC_POOLS_POOLS_H
 #define HG_ALLOC_POOLS_POOLS_H
 
@@ -75,14 +79,16 @@
 #define POOLS_OUTBOX_BYTES  ((size_t)4 << 10)  /* for one page before they go */
 #define POOLS_STASH_MIN     ((size_t)64)       /* a cache line: smaller blocks of others always go home */
 #define POOLS_STASH_BYTES   ((size_t)64 << 10) /* of others' blocks of a class: a page of the small ones */
-#define POOLS_KEEP          ((int64_t)1 << 20) /* bytes that a heap, and the instance, hold without a reason */
+/* bytes that a heap, and the instance, hold without a reason */
+#define POOLS_KEEP ((int64_t)1 << 20)
 #define POOLS_BREATH \
     ((uint64_t)8 << 20) /* and as much again if it was missed lately, however little is live */
 #define POOLS_REGRET_NS ((uint64_t)1000000000) /* lately: within a second */
 
 #define POOLS_CLASS_LARGE 254u
 #define POOLS_CLASS_HUGE  255u
-#define POOLS_ID_NONE     0xffffu /* of the heap a thread has before its first call; 0 is of runs without one */
+/* of the heap a thread has before its first call; 0 is of runs without one */
+#define POOLS_ID_NONE 0xffffu
 
 #ifdef HG_DEBUG
 #define pools_assert(x) assert(x)
@@ -137,8 +143,8 @@ struct pools_bin {
     uint32_t unused_;
 };
 
-/* Others' blocks that the thread freed and will use itself. Those in the stash are on their owner's books as live;
- * those that the stash made a bin were booked as given out to the program, see heap_stash_use. */
+/* Others' blocks that the thread freed and will use itself. Those in the stash are on their owner's books as
+ * live; those that the stash made a bin were booked as given out to the program, see heap_stash_use. */
 struct pools_stash {
     void *head;
     uint32_t count;
@@ -260,7 +266,8 @@ static inline struct pools_page *pools_page_of(const void *p, uint32_t m)
 /* slices 1..64, beginning at a multiple of align slices (a power of two up to 64). Beyond
  * *touched slices it was never written. NULL with ENOMEM. The map is not filled. */
 void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, unsigned *touched);
-/* Gives the last `slices - keep` slices back, all with keep 0; up to the slice `touched` they have been written. */
+/* Gives the last `slices - keep` slices back, all with keep 0; up to the slice `touched` they have been
+ * written. */
 void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep, unsigned touched);
 /* Takes the slices after the run into it, if they are free. */
 bool pools_run_extend(struct pools *in, void *run, unsigned slices, unsigned want);

@@ -6,8 +6,9 @@
  * ones.
  *
  * Free slices that have been written (dirty) stay resident up to an eighth of the slices in use,
- * POOLS_KEEP and what was purged too soon before; the free that exceeds it purges down to SPAN_STEP below it, the segment
- * that has been dirty longest first. One empty segment is kept, others are unmapped when nothing dirty is in them. */
+ * POOLS_KEEP and what was purged too soon before; the free that exceeds it purges down to SPAN_STEP below it,
+ * the segment that has been dirty longest first. One empty segment is kept, others are unmapped when nothing
+ * dirty is in them. */
 #include "pools.h"
 
 #include <string.h>
@@ -130,9 +131,9 @@ static void span_dirty_update(struct pools *in, struct pools_segment *s, int cha
     }
 }
 
-/* Many small blocks over many segments miss the TLB on nearly every free: then huge pages are asked for. Not before
- * so many segments are mapped, and only while pages are dense: a huge page that is touched here and there would be
- * resident whole. With span_lock. */
+/* Many small blocks over many segments miss the TLB on nearly every free: then huge pages are asked for. Not
+ * before so many segments are mapped, and only while pages are dense: a huge page that is touched here and
+ * there would be resident whole. With span_lock. */
 #define SPAN_SMALL_SEGMENTS 3
 
 static bool span_wants_huge_pages(const struct pools *in)
@@ -212,10 +213,10 @@ static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first
     span_relist(in, s);
 }
 
-/* --- giving memory back ------------------------------------------------------------------------------------ */
+/* --- giving memory back --------------------------------------------------------------------------------- */
 
-/* A purge leaves so many slices less than the budget allows, so that the next is not due at once. No more: a program that
- * breathes asks for the rest again. */
+/* A purge leaves so many slices less than the budget allows, so that the next is not due at once. No more: a
+ * program that breathes asks for the rest again. */
 #define SPAN_STEP (POOLS_KEEP / 2 / POOLS_SLICE)
 
 static uint64_t span_budget(const struct pools *in)
@@ -225,10 +226,11 @@ static uint64_t span_budget(const struct pools *in)
            (in->regretted_slices < most ? in->regretted_slices : most);
 }
 
-/* Purged memory that is asked for again within POOLS_REGRET_NS was purged too soon: the budget grows by as much,
- * up to what was in use at the most, and falls by half in each such time without regret. So a program that breathes
- * faster than that keeps its memory. Of all this, what counts is at most half of what is in use and POOLS_BREATH: a
- * program that drains for good gives the rest back at once, without a call that would come later. */
+/* Purged memory that is asked for again within POOLS_REGRET_NS was purged too soon: the budget grows by as
+ * much, up to what was in use at the most, and falls by half in each such time without regret. So a program
+ * that breathes faster than that keeps its memory. Of all this, what counts is at most half of what is in use
+ * and POOLS_BREATH: a program that drains for good gives the rest back at once, without a call that would
+ * come later. */
 static void span_regret_decay(struct pools *in)
 {
     uint64_t now = os_now_ns(), periods = (now - in->regret_ns) / POOLS_REGRET_NS;

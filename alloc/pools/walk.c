@@ -1,5 +1,5 @@
-/* walk.c: what the backend tells of itself, at quiescence: no thread is in a call. Threads may end meanwhile: what
- * they give up then waits for walk_lock. stats, report and walk tell of the heap beside, too. */
+/* walk.c: what the backend tells of itself, at quiescence: no thread is in a call. Threads may end meanwhile:
+ * what they give up then waits for walk_lock. stats, report and walk tell of the heap beside, too. */
 #include "pools.h"
 
 #include <string.h>
@@ -170,8 +170,8 @@ void pools_report(void *ctx, const struct alloc_sink *sink)
         sink->integer(sink->arg, rows[i].key, rows[i].value);
 }
 
-/* One bit for 16 bytes of a segment: a free block begins here. A walk through blocks has such bits for every segment:
- * each cached block is met once, wherever it lies. */
+/* One bit for 16 bytes of a segment: a free block begins here. A walk through blocks has such bits for every
+ * segment: each cached block is met once, wherever it lies. */
 #define WALK_BITS (POOLS_SEGMENT / 16 / 64)
 
 static void walk_set_free(void *arg, void *block)

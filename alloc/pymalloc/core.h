@@ -1,5 +1,5 @@
-/* core.h: the calls of pymalloc, compiled once for each layout so that every size is a constant. The including
- * file defines
+/* core.h: the calls of pymalloc, compiled once for each layout so that every size is a constant. The
+ * including file defines
  *   CORE_NAME         the struct pymalloc_layout
  *   CORE_TITLE        its name as a user writes it
  *   CORE_POOL_BITS, CORE_ARENA_BITS
@@ -159,9 +159,10 @@ COLD bool arenas_grow(struct pymalloc_heap *h)
     return true;
 }
 
-/* Before the pool at next_pool is carved: faults it and those after it in. A fault costs a fifth on top of the
- * page itself; one call for many pages saves that, but not one for a few. What is ahead of the heap's use is
- * resident in vain: at most one part in POPULATE_PART of the arenas, and the end of the pools just carved. */
+/* Before the pool at next_pool is carved: faults it and those after it in. A fault costs a fifth on top of
+ * the page itself; one call for many pages saves that, but not one for a few. What is ahead of the heap's use
+ * is resident in vain: at most one part in POPULATE_PART of the arenas, and the end of the pools just
+ * carved. */
 #define POPULATE_PART 128u
 #define POPULATE_MIN  (32u << 10)
 #define POPULATE_MAX  (128u << 10)
@@ -294,8 +295,8 @@ static inline void pool_emptied(struct pymalloc_heap *h, struct pool *pool)
     pool_to_arena(h, pool);
 }
 
-/* pool->until has run out. A full pool has got its first block back, and becomes the first of its class; or the
- * last live block of a pool has gone. */
+/* pool->until has run out. A full pool has got its first block back, and becomes the first of its class; or
+ * the last live block of a pool has gone. */
 SLOW void free_last(struct pymalloc_heap *h, struct pool *pool)
 {
     if (LIKELY(!pool->next)) {

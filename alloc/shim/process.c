@@ -61,7 +61,7 @@ void shim_environment(const char *name, char *out, size_t size)
         strcpy(out, value);
 }
 
-/* --- snapshots ------------------------------------------------------------------------------------------- */
+/* --- snapshots ------------------------------------------------------------------------------------------ */
 
 static struct {
     const struct alloc *tracer; /* NULL: no trace() in the stack, or nowhere to write */

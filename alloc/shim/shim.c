@@ -1,28 +1,32 @@
-/* shim.c: any of our backends in malloc's place, in programs that are not ours: libheapgauge-shim.so, put before
- * them by LD_PRELOAD. `heapgauge preload A -- PROGRAM` sets the environment:
+/* shim.c: any of our backends in malloc's place, in programs that are not ours: libheapgauge-shim.so, put
+ * before them by LD_PRELOAD. `heapgauge preload A -- PROGRAM` sets the environment:
  *
  *   HEAPGAUGE_ALLOC              the spec; default "pools"
- *   HEAPGAUGE_COMMAND            the path of heapgauge itself, which debug() asks for functions and lines (symbol.c)
- *   HEAPGAUGE_SNAPSHOT           with trace(): a file to write a snapshot to when the process exits. The process
- *   HEAPGAUGE_SNAPSHOT_PID       with this number writes to the name itself, any other (its children) to NAME.PID
- *   HEAPGAUGE_SNAPSHOT_SIGNAL    a signal's number: at the next allocation after it, a snapshot goes to NAME.1, ...
+ *   HEAPGAUGE_COMMAND            the path of heapgauge itself, which debug() asks for functions and lines
+ *                                (symbol.c)
+ *   HEAPGAUGE_SNAPSHOT           with trace(): a file to write a snapshot to when the process exits. The
+ *                                process
+ *   HEAPGAUGE_SNAPSHOT_PID       with this number writes to the name itself, any other (its children) to
+ *                                NAME.PID
+ *   HEAPGAUGE_SNAPSHOT_SIGNAL    a signal's number: at the next allocation after it, a snapshot goes to
+ *                                NAME.1, ...
  *
- * The whole family is here, so that no block comes from one allocator and goes to another: what the C library defines
- * beside malloc (memalign, pvalloc, ...) would else be glibc's. C++'s new and delete call malloc and free.
- * Where the standard leaves room (realloc to 0, alignments) the choice is glibc's: the program is to run as it does
- * without us.
+ * The whole family is here, so that no block comes from one allocator and goes to another: what the C library
+ * defines beside malloc (memalign, pvalloc, ...) would else be glibc's. C++'s new and delete call malloc and
+ * free. Where the standard leaves room (realloc to 0, alignments) the choice is glibc's: the program is to
+ * run as it does without us.
  *
- * The beginning: the first call comes from the dynamic loader, before any constructor, and maybe before the C library has
- * set up environ. Opening a backend may itself allocate (dlsym does): what is asked for by the opening thread meanwhile
- * comes from a small array, the early memory, and is never given back. A second thread waits; there is none so early but
- * in a program that starts one from its own first constructor.
+ * The beginning: the first call comes from the dynamic loader, before any constructor, and maybe before the C
+ * library has set up environ. Opening a backend may itself allocate (dlsym does): what is asked for by the
+ * opening thread meanwhile comes from a small array, the early memory, and is never given back. A second
+ * thread waits; there is none so early but in a program that starts one from its own first constructor.
  *
- * The end: at exit() debug() looks at the whole heap once more, and trace() writes its snapshot. A program that ends by
- * _exit() (dash does) or by a signal leaves neither.
+ * The end: at exit() debug() looks at the whole heap once more, and trace() writes its snapshot. A program
+ * that ends by _exit() (dash does) or by a signal leaves neither.
  *
- * What cannot work is refused at the start with a message and status 2: a backend without a lock (the program's threads
- * are not ours to count), null (its blocks alias), a library (which stands in malloc's place by itself), and cpython
- * (which hands requests on to malloc, and so to us). */
+ * What cannot work is refused at the start with a message and status 2: a backend without a lock (the
+ * program's threads are not ours to count), null (its blocks alias), a library (which stands in malloc's
+ * place by itself), and cpython (which hands requests on to malloc, and so to us). */
 #include "alloc/alloc.h"
 #include "alloc/tracer/callsite.h"
 #include "alloc/backend/libc.h"
@@ -48,7 +52,7 @@ static struct alloc_stack shim_stack;
 static struct spec shim_spec;
 static _Thread_local bool shim_opening; /* this thread is the one that opens */
 
-/* --- early memory ---------------------------------------------------------------------------------------- */
+/* --- early memory --------------------------------------------------------------------------------------- */
 
 #define SHIM_EARLY_BYTES ((size_t)256 << 10)
 
@@ -82,7 +86,7 @@ static size_t shim_early_size(const void *p)
     return size;
 }
 
-/* --- opening --------------------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------------------- */
 
 static _Noreturn void shim_refuse(const char *why)
 {
@@ -180,7 +184,7 @@ __attribute__((destructor)) static void shim_close(void)
         shim_refuse(m.text);
 }
 
-/* --- the family ------------------------------------------------------------------------------------------ */
+/* --- the family ----------------------------------------------------------------------------------------- */
 
 /* stdlib.h and malloc.h declare them; these three have no header in glibc 2.36. */
 void cfree(void *p);

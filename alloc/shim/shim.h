@@ -4,7 +4,8 @@
 
 #include "alloc/spec.h"
 
-/* The value of a variable, also before the C library has set up environ; empty when there is none, or it is too long. */
+/* The value of a variable, also before the C library has set up environ; empty when there is none, or it is
+ * too long. */
 void shim_environment(const char *name, char *out, size_t size);
 
 /* After opening: reads where snapshots go. */

@@ -1,7 +1,7 @@
-/* symbol.c: symbol.h for programs that are not ours: addresses are looked up by `heapgauge where`, started for it and
- * asked through a pair of sockets, a line a question (its answer: bench/cmd/where.c). The process is about to abort, its heap
- * may be damaged and its locks held: nothing here allocates. Where the command cannot be started, or does not answer in
- * SYMBOL_WAIT_S, there is what the dynamic loader knows. */
+/* symbol.c: symbol.h for programs that are not ours: addresses are looked up by `heapgauge where`, started
+ * for it and asked through a pair of sockets, a line a question (its answer: bench/cmd/where.c). The process
+ * is about to abort, its heap may be damaged and its locks held: nothing here allocates. Where the command
+ * cannot be started, or does not answer in SYMBOL_WAIT_S, there is what the dynamic loader knows. */
 #include "alloc/tracer/symbol.h"
 
 #include <dlfcn.h>
@@ -21,8 +21,8 @@ struct symbols {
     char answer[4096];
 };
 
-/* The command shares our memory until it is another program: between vfork() and execve() only system calls. fork() would
- * run the program's own handlers, over a heap that may be damaged. */
+/* The command shares our memory until it is another program: between vfork() and execve() only system calls.
+ * fork() would run the program's own handlers, over a heap that may be damaged. */
 static __attribute__((noinline)) pid_t symbol_start(const char *path, char **argv, int end)
 {
     static char *const environment[] = {NULL}; /* LD_PRELOAD above all */

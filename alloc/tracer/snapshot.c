@@ -3,7 +3,8 @@
  * The file: text, one fact a line.
  *     heapgauge-snapshot 1
  *     bytes CURRENT PEAK
- *     site BLOCKS BYTES TOTAL_BLOCKS TOTAL_BYTES FRAME...        return addresses in hexadecimal, innermost first
+ *     site BLOCKS BYTES TOTAL_BLOCKS TOTAL_BYTES FRAME...        return addresses in hexadecimal, innermost
+ *     first
  *     maps                                                       then the lines of /proc/PID/maps
  *     end                                                        a file without it was cut off */
 #include "tracer.h"
@@ -56,7 +57,7 @@ void trace_snapshot_free(struct trace_snapshot *s)
     *s = (struct trace_snapshot){0};
 }
 
-/* --- writing --------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------- */
 
 struct trace_writer {
     int fd, err;
@@ -129,7 +130,7 @@ int trace_snapshot_write(const struct alloc *a, int fd)
     return w.err;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 struct trace_reader {
     FILE *in;
@@ -274,12 +275,13 @@ int trace_snapshot_read(struct trace_snapshot *out, FILE *in, const char *file, 
     return err;
 }
 
-/* --- the report of a sample ------------------------------------------------------------------------------- */
+/* --- the report of a sample ----------------------------------------------------------------------------- */
 
 #define TRACE_REPORT_SITES  20
 #define TRACE_REPORT_FRAMES 16
 
-/* "OBJECT+0xOFFSET ...": what the front needs to find function and line; libdw's memory stays out of the worker. */
+/* "OBJECT+0xOFFSET ...": what the front needs to find function and line; libdw's memory stays out of the
+ * worker. */
 static void trace_report_frames(const struct trace_site *t, char *out, size_t size)
 {
     size_t n = 0;

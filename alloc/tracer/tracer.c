@@ -1,4 +1,5 @@
-/* tracer.c: trace(X): who holds the memory: for each live block the place it was asked for, and sums by place.
+/* tracer.c: trace(X): who holds the memory: for each live block the place it was asked for, and sums by
+ * place.
  *
  * The model is tracemalloc, the means are not. tracemalloc keeps a table from address to trace under a lock
  * (50 bytes a block, 9 to 10 times the time); here 16 bytes before the block hold its size and site, and the
@@ -12,8 +13,8 @@
  * Invariants:
  *  - for each site, the sum over all threads of blocks (bytes) taken minus given back is what is live. A
  *    thread that frees another's block counts that in its own counters: only sums mean anything.
- *  - a counter is written by the thread that owns its struct trace_thread alone, with plain (relaxed) stores. A
- *    thread that ends leaves its struct to the next new one, under the registry's mutex.
+ *  - a counter is written by the thread that owns its struct trace_thread alone, with plain (relaxed) stores.
+ *    A thread that ends leaves its struct to the next new one, under the registry's mutex.
  *  - current bytes go to a shared counter when a thread's change reaches TRACE_FLUSH_BYTES, with the highest
  *    value in between: the peak is exact with one thread, and with n low by at most (n-1) x that.
  *  - 16 bytes more a block move some requests into X's next size class: trace is for who, not for how fast.
@@ -81,7 +82,7 @@ static _Thread_local struct {
 static pthread_key_t trace_exit_key;
 static pthread_once_t trace_once = PTHREAD_ONCE_INIT;
 
-/* --- a thread's counters --------------------------------------------------------------------------------- */
+/* --- a thread's counters -------------------------------------------------------------------------------- */
 
 static void trace_thread_exit(void *arg)
 {
@@ -229,7 +230,7 @@ static inline void trace_given_back(struct trace *t, uint32_t site, size_t size)
     trace_change(t, x, -(int64_t)size);
 }
 
-/* --- the calls ------------------------------------------------------------------------------------------- */
+/* --- the calls ------------------------------------------------------------------------------------------ */
 
 #define TRACE_SIZE_MAX ((size_t)PTRDIFF_MAX - TRACE_LEAD)
 
@@ -358,7 +359,7 @@ static CALLSITE_WRAPPER void *trace_realloc(void *ctx, void *old, size_t size)
     return trace_enter(t, raw, TRACE_LEAD, size, CALLSITE_HERE(t->frames));
 }
 
-/* --- what is known --------------------------------------------------------------------------------------- */
+/* --- what is known -------------------------------------------------------------------------------------- */
 
 void trace_totals(const struct alloc *a, uint64_t *current_bytes, uint64_t *peak_bytes)
 {
@@ -413,7 +414,7 @@ void trace_sum(const struct alloc *a, uint32_t site, struct trace_sums *out)
                                .total_bytes = sum[1]};
 }
 
-/* --- lifecycle ------------------------------------------------------------------------------------------- */
+/* --- lifecycle ------------------------------------------------------------------------------------------ */
 
 static int trace_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m)
 {

@@ -1,8 +1,9 @@
-/* tracer.h: what trace(X) knows, for those who look: snapshots, statistics over them, the difference of two. The
- * model is Python's tracemalloc (CPYTHON.md section 9). Cold: uses malloc.
+/* tracer.h: what trace(X) knows, for those who look: snapshots, statistics over them, the difference of two.
+ * The model is Python's tracemalloc (CPYTHON.md section 9). Cold: uses malloc.
  *
  * A snapshot is of one instant when the program is quiet; taken while threads allocate, each counter is right
- * by itself, but a block that moves between two threads' counters meanwhile may be missed or counted twice. */
+ * by itself, but a block that moves between two threads' counters meanwhile may be missed or counted
+ * twice. */
 #ifndef HG_ALLOC_TRACER_TRACER_H
 #define HG_ALLOC_TRACER_TRACER_H
 
@@ -30,8 +31,9 @@ struct trace_snapshot {
 int trace_snapshot_take(struct trace_snapshot *out, const struct alloc *a);
 void trace_snapshot_free(struct trace_snapshot *s);
 
-/* A snapshot as a file: lines of text, ended by the process's memory map, so that it can be symbolised by another
- * process later (its format: snapshot.c). The writer allocates nothing: it serves inside other people's programs. */
+/* A snapshot as a file: lines of text, ended by the process's memory map, so that it can be symbolised by
+ * another process later (its format: snapshot.c). The writer allocates nothing: it serves inside other
+ * people's programs. */
 int trace_snapshot_write(const struct alloc *a, int fd);
 /* file names it in messages. -EINVAL with file and line for what is not a snapshot. */
 int trace_snapshot_read(struct trace_snapshot *out, FILE *in, const char *file, struct message *m);
@@ -40,7 +42,8 @@ enum trace_key { TRACE_BY_LINE, TRACE_BY_FILE, TRACE_BY_TRACEBACK };
 
 struct trace_row {
     char *
-        key; /* "FILE:LINE", "FILE", or one line a frame; an object's name and an offset where no file is known */
+        /* "FILE:LINE", "FILE", or one line a frame; an object's name and an offset where no file is known */
+        key;
     uint64_t blocks, bytes, total_blocks, total_bytes;
     int64_t blocks_change, bytes_change; /* against the older snapshot */
 };

@@ -16,9 +16,9 @@
  *  - what is known of a block stands outside the heap, in a table by address (debug_table.h), so
  *    that damage to a header cannot mislead, and a foreign pointer is known without being read;
  *  - a freed block is kept in quarantine and given back to X only when newer ones push it out: until then a
- *    second free is certain to be found, and a write into it is found when it leaves (or at verify and close).
- *    A read is not found; it sees 0xDD. Bounds: the parameter `quarantine` in bytes, DEBUG_QUARANTINE_BLOCKS
- *    in blocks; a block larger than a quarter of the bytes goes straight back.
+ *    second free is certain to be found, and a write into it is found when it leaves (or at verify and
+ *    close). A read is not found; it sees 0xDD. Bounds: the parameter `quarantine` in bytes,
+ *    DEBUG_QUARANTINE_BLOCKS in blocks; a block larger than a quarter of the bytes goes straight back.
  *
  * Locking: one mutex guards table and quarantine; the inner allocator is called and memory is filled outside
  * it. A block is in the table from before malloc returns it until before X gets it back, so an address is
@@ -176,7 +176,7 @@ static void debug_check_dead(const struct debug_entry *e, uint32_t here, const c
     debug_die(e, here, found_by);
 }
 
-/* --- the table and the quarantine ------------------------------------------------------------------------ */
+/* --- the table and the quarantine ----------------------------------------------------------------------- */
 
 static size_t debug_lead(const struct debug_entry *e)
 {
@@ -189,7 +189,8 @@ static size_t debug_bytes(const struct debug_entry *e)
     return debug_lead(e) + e->size + DEBUG_TAIL;
 }
 
-/* The block that has p in it or in its guards; NULL when none has. Looks at every one: the process is to end. */
+/* The block that has p in it or in its guards; NULL when none has. Looks at every one: the process is to
+ * end. */
 static const struct debug_entry *debug_around(const struct debug_table *t, uintptr_t p)
 {
     size_t i = 0;
@@ -200,7 +201,8 @@ static const struct debug_entry *debug_around(const struct debug_table *t, uintp
     return NULL;
 }
 
-/* With the mutex held: the entry of a live block; else lets go and aborts: it is not ours, or freed already. */
+/* With the mutex held: the entry of a live block; else lets go and aborts: it is not ours, or freed
+ * already. */
 static struct debug_entry *debug_find_live(struct debug *d, void *p, uint32_t here, const char *verb)
 {
     struct debug_entry *e = debug_table_find(&d->table, (uintptr_t)p);
@@ -265,7 +267,7 @@ static void *debug_enter(struct debug *d, unsigned char *raw, size_t lead, size_
     return p;
 }
 
-/* --- the calls ------------------------------------------------------------------------------------------- */
+/* --- the calls ------------------------------------------------------------------------------------------ */
 
 #define DEBUG_SIZE_MAX ((size_t)PTRDIFF_MAX - DEBUG_HEAD - DEBUG_TAIL)
 
@@ -328,9 +330,9 @@ static CALLSITE_WRAPPER void *debug_calloc(void *ctx, size_t count, size_t size)
     return debug_enter(d, raw, DEBUG_HEAD, bytes, CALLSITE_HERE(d->frames));
 }
 
-/* X's own realloc is used, as CPython does it, so that it is exercised: the block leaves the table first, since
- * X may hand the old address to another thread before it returns; its slot is kept for its return. Both ends
- * of the old block are poisoned first, so that whoever still uses it sees that it has gone. */
+/* X's own realloc is used, as CPython does it, so that it is exercised: the block leaves the table first,
+ * since X may hand the old address to another thread before it returns; its slot is kept for its return. Both
+ * ends of the old block are poisoned first, so that whoever still uses it sees that it has gone. */
 static void *debug_resize(struct debug *d, unsigned char *old, size_t size, uint32_t site)
 {
     pthread_mutex_lock(&d->mutex);
@@ -420,7 +422,7 @@ static CALLSITE_WRAPPER size_t debug_usable(void *ctx, const void *p)
     return e.size;
 }
 
-/* --- lifecycle ------------------------------------------------------------------------------------------- */
+/* --- lifecycle ------------------------------------------------------------------------------------------ */
 
 static int debug_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m)
 {

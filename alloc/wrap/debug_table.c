@@ -1,5 +1,5 @@
-/* debug_table.c: see debug_table.h. Removal shifts the followers back (Knuth, volume 3, algorithm 6.4 R), so there
- * are no tombstones and the load is what is used. */
+/* debug_table.c: see debug_table.h. Removal shifts the followers back (Knuth, volume 3, algorithm 6.4 R), so
+ * there are no tombstones and the load is what is used. */
 #include "debug_table.h"
 
 #define DEBUG_TABLE_FIRST 1024

@@ -1,5 +1,5 @@
-/* debug_table.h: debug()'s blocks by address: open addressing with linear probing in one array of a power of two.
- * Not locked: debug.c's mutex is held. Reserved slots are a promise that so many inserts cannot fail. */
+/* debug_table.h: debug()'s blocks by address: open addressing with linear probing in one array of a power of
+ * two. Not locked: debug.c's mutex is held. Reserved slots are a promise that so many inserts cannot fail. */
 #ifndef HG_ALLOC_WRAP_DEBUG_TABLE_H
 #define HG_ALLOC_WRAP_DEBUG_TABLE_H
 
@@ -22,7 +22,8 @@ struct debug_table {
 };
 
 struct debug_entry *debug_table_find(const struct debug_table *t, uintptr_t address);
-/* false when the array is full and cannot grow. With reserved, one reservation is used up and it cannot fail. */
+/* false when the array is full and cannot grow. With reserved, one reservation is used up and it cannot
+ * fail. */
 bool debug_table_insert(struct debug_table *t, const struct debug_entry *e, bool reserved);
 /* With reserve, the slot is promised to a later insert. Pointers to entries are invalid afterwards. */
 void debug_table_remove(struct debug_table *t, struct debug_entry *e, bool reserve);

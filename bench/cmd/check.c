@@ -1,5 +1,6 @@
-/* check.c: heapgauge check --alloc A[,A...]: is this allocator correct? The checks (check/checks.c) run in a worker, with the
- * library before it where one is named, and say their lines on its standard output; we pass them on and count. */
+/* check.c: heapgauge check --alloc A[,A...]: is this allocator correct? The checks (check/checks.c) run in a
+ * worker, with the library before it where one is named, and say their lines on its standard output; we pass
+ * them on and count. */
 #include "cmd.h"
 #include "bench/host/library.h"
 #include "bench/host/paths.h"
@@ -44,7 +45,8 @@ static int check_accept(struct checking *k, const char *text, struct message *m)
     return k->spec.library[0] ? library_resolve(k->spec.library, k->library, sizeof k->library, m) : 0;
 }
 
-/* In the child. The library alone stands before the worker: one that is before us (LD_PRELOAD) is not what is checked. */
+/* In the child. The library alone stands before the worker: one that is before us (LD_PRELOAD) is not what is
+ * checked. */
 static _Noreturn void check_exec(const struct checking *k, int out)
 {
     char alloc[1100], only[1100], seed[64], limit[64], library[PATH_MAX + 16];

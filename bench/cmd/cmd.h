@@ -1,4 +1,5 @@
-/* cmd.h: the one visible list of verbs: V(ident, "name", "usage", "summary"); cmd_<ident>.c holds cmd_<ident>(). */
+/* cmd.h: the one visible list of verbs: V(ident, "name", "usage", "summary"); cmd_<ident>.c holds
+ * cmd_<ident>(). */
 #ifndef HG_BENCH_CMD_CMD_H
 #define HG_BENCH_CMD_CMD_H
 

@@ -1,6 +1,7 @@
-/* compare.c: heapgauge compare: one metric of every configuration against a baseline, paired over blocks, with the noise that
- * says how far to believe it; or the cells of one run against the same cells of an earlier one. The metric "lbo" is not against a
- * baseline: it says of every configuration how far it is from the least time that any took without its collector. */
+/* compare.c: heapgauge compare: one metric of every configuration against a baseline, paired over blocks,
+ * with the noise that says how far to believe it; or the cells of one run against the same cells of an
+ * earlier one. The metric "lbo" is not against a baseline: it says of every configuration how far it is from
+ * the least time that any took without its collector. */
 #include "cmd.h"
 #include "bench/report/collectors.h"
 #include "bench/report/text.h"
@@ -179,7 +180,7 @@ static bool compare_crosses(const struct compare *c, const struct report_compari
     return isfinite(c->fail_above) && compare_is_worse(c, row) && compare_loss(c, row) > c->fail_above;
 }
 
-/* --- text ------------------------------------------------------------------------------------------------ */
+/* --- text ----------------------------------------------------------------------------------------------- */
 
 static void compare_print_row(const struct compare *c, const struct report_comparison *row)
 {
@@ -363,7 +364,7 @@ static void compare_print(const struct compare *c)
                "a cycle's death to its freeing, longest: the longest\n");
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------------ */
+/* --- JSON ----------------------------------------------------------------------------------------------- */
 
 static void compare_json_row(const struct compare *c, struct record *r, size_t i)
 {
@@ -462,7 +463,7 @@ static int compare_print_lbo(const struct compare *c)
     return err;
 }
 
-/* --- the verb -------------------------------------------------------------------------------------------- */
+/* --- the verb ------------------------------------------------------------------------------------------- */
 
 /* The gate: 1 when it is crossed, 2 when it cannot judge, 3 when a cell has nothing to judge by. */
 static int compare_gate(const struct compare *c)

@@ -1,8 +1,10 @@
-/* heap.c: heapgauge heap: questions to snapshots of a heap of objects (run --heap-snapshot; format: gc/heap/snapshot.h).
+/* heap.c: heapgauge heap: questions to snapshots of a heap of objects (run --heap-snapshot; format:
+ * gc/heap/snapshot.h).
  *
  *   census FILE            objects and bytes by type, and an address of each type to ask on with
  *   diff OLDER FILE        what came and went between two snapshots of one process, by type
- *   object FILE ADDRESS    its count, what it retains, a shortest chain from a root, who refers to it, what it refers to
+ *   object FILE ADDRESS    its count, what it retains, a shortest chain from a root, who refers to it, what
+ *                          it refers to
  *   dot FILE               a graph for Graphviz, breadth first from the roots or from an object */
 #include "cmd.h"
 
@@ -45,7 +47,7 @@ static int heap_object_of(const struct heap_snapshot *s, const char *path, const
     return *n != HEAP_NONE ? 0 : message_set(m, -EINVAL, "heap: no object at %.80s in %.200s", word, path);
 }
 
-/* --- census, diff ----------------------------------------------------------------------------------------- */
+/* --- census, diff --------------------------------------------------------------------------------------- */
 
 /* The largest of a type stands for it. */
 static uintptr_t heap_example(const struct heap_graph *g, const char *type)
@@ -91,7 +93,7 @@ static int heap_diff(const struct heap_snapshot *older, const struct heap_snapsh
     return 0;
 }
 
-/* --- object ----------------------------------------------------------------------------------------------- */
+/* --- object --------------------------------------------------------------------------------------------- */
 
 static void heap_print_node(const struct heap_graph *g, uint32_t n)
 {
@@ -171,7 +173,7 @@ static int heap_object(const struct heap_snapshot *s, uint32_t n, const struct h
     return 0;
 }
 
-/* --- the verb --------------------------------------------------------------------------------------------- */
+/* --- the verb ------------------------------------------------------------------------------------------- */
 
 static int heap_run(const char *what, char **words, const struct heap_options *o, struct message *m)
 {

@@ -1,5 +1,6 @@
-/* option.h: a verb's options, from the same rows that describe parameters (alloc/base/param.h). A field `fail_above` is
- * the option --fail-above; a FLAG takes no value; "--name value" and "--name=value" are the same; "--" ends options. */
+/* option.h: a verb's options, from the same rows that describe parameters (alloc/base/param.h). A field
+ * `fail_above` is the option --fail-above; a FLAG takes no value; "--name value" and "--name=value" are the
+ * same; "--" ends options. */
 #ifndef HG_BENCH_CMD_OPTION_H
 #define HG_BENCH_CMD_OPTION_H
 

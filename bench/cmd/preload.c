@@ -1,6 +1,7 @@
 /* preload.c: heapgauge preload A -- PROGRAM ARGS...: a program of the user's on one of our backends (through
- * libheapgauge-shim.so, alloc/shim/shim.c) or on an installed library. The program takes this process's place: its exit
- * status, signals and terminal are its own. With --by or --snapshot, which speak after it, it is a child that is waited for. */
+ * libheapgauge-shim.so, alloc/shim/shim.c) or on an installed library. The program takes this process's
+ * place: its exit status, signals and terminal are its own. With --by or --snapshot, which speak after it, it
+ * is a child that is waited for. */
 #include "cmd.h"
 #include "bench/host/library.h"
 #include "bench/host/paths.h"

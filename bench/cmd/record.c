@@ -1,10 +1,11 @@
-/* record.c: heapgauge record -o F.hgt -- PROGRAM ARGS...: runs a program of the user's with the recorder before its
- * malloc, and makes a trace of what it wrote.
+/* record.c: heapgauge record -o F.hgt -- PROGRAM ARGS...: runs a program of the user's with the recorder
+ * before its malloc, and makes a trace of what it wrote.
  *
- * The program has its own standard input and output, its own group and terminal; Ctrl-C reaches it as ever, and we wait
- * for it. The recorder writes F.hgt.part.PID.IMAGE beside F while the program runs (an exec begins a new image); from those
- * F.hgt is made when it has ended, under a temporary name that is renamed when it is whole. If heapgauge itself is killed,
- * the parts stay, and `heapgauge trace import F.hgt.part.PID.IMAGE -o F.hgt` makes a trace of them. */
+ * The program has its own standard input and output, its own group and terminal; Ctrl-C reaches it as ever,
+ * and we wait for it. The recorder writes F.hgt.part.PID.IMAGE beside F while the program runs (an exec
+ * begins a new image); from those F.hgt is made when it has ended, under a temporary name that is renamed
+ * when it is whole. If heapgauge itself is killed, the parts stay, and `heapgauge trace import
+ * F.hgt.part.PID.IMAGE -o F.hgt` makes a trace of them. */
 #include "cmd.h"
 #include "bench/host/paths.h"
 

@@ -1,4 +1,5 @@
-/* report.c: heapgauge report: from a run folder to a table on the terminal, report.html, summary.csv and plots/. */
+/* report.c: heapgauge report: from a run folder to a table on the terminal, report.html, summary.csv and
+ * plots/. */
 #include "cmd.h"
 #include "bench/report/html/page.h"
 #include "bench/report/table.h"

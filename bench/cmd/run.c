@@ -42,8 +42,8 @@
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
 
-/* A file that the worker will write, or none: found out before any work. One that was not there is not left behind: the
- * sample may come to nothing. */
+/* A file that the worker will write, or none: found out before any work. One that was not there is not left
+ * behind: the sample may come to nothing. */
 static int run_can_write(const char *option, const char *path, struct message *m)
 {
     bool there = access(path, F_OK) == 0;

@@ -1,5 +1,5 @@
-/* sites.c: heapgauge sites FILE [OLDER]: who held memory, from a snapshot that trace() wrote (alloc/tracer/tracer.h), or
- * what changed since an older one. */
+/* sites.c: heapgauge sites FILE [OLDER]: who held memory, from a snapshot that trace() wrote
+ * (alloc/tracer/tracer.h), or what changed since an older one. */
 #include "cmd.h"
 
 #include "alloc/tracer/tracer.h"

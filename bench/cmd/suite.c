@@ -80,7 +80,8 @@ static int suite_path(const char *name, char *path, size_t size, struct message 
         m, -ENOENT, "no suite '%.100s' (heapgauge list suites tells them; a file is named with .ini)", name);
 }
 
-/* Opens the folder to go on with, and refuses one that is of another suite, seed or number of blocks: its cells would not fit. */
+/* Opens the folder to go on with, and refuses one that is of another suite, seed or number of blocks: its
+ * cells would not fit. */
 static int suite_resume(struct session *s, struct store_run *done, const char *dir, struct message *m)
 {
     int64_t seed, cells;

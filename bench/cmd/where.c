@@ -1,5 +1,6 @@
-/* where.c: heapgauge where PID: what is at addresses of a live process. Return addresses are read from standard input, a
- * hexadecimal number a line; each is answered at once by a line of three fields with tabs between, empty where unknown:
+/* where.c: heapgauge where PID: what is at addresses of a live process. Return addresses are read from
+ * standard input, a hexadecimal number a line; each is answered at once by a line of three fields with tabs
+ * between, empty where unknown:
  *
  *   function  file  line
  *

@@ -17,7 +17,7 @@
 
 #define ENV_TEXT_MAX 65536
 
-/* --- reading small files ------------------------------------------------------------------------------------------- */
+/* --- reading small files -------------------------------------------------------------------------------- */
 
 /* NULL when it cannot be read or is empty; without the last newline; to free(). */
 static char *env_file(const char *root, const char *name)
@@ -62,7 +62,7 @@ static bool env_field(const char *text, const char *field, char *buf, size_t siz
     return false;
 }
 
-/* --- writing under a prefix ---------------------------------------------------------------------------------------- */
+/* --- writing under a prefix ----------------------------------------------------------------------------- */
 
 struct env_out {
     struct record *r;
@@ -100,7 +100,7 @@ static void env_put_bool(struct env_out *o, const char *name, int value)
         record_set_null(o->r, env_key(o, name));
 }
 
-/* --- one file, one figure ------------------------------------------------------------------------------------------ */
+/* --- one file, one figure ------------------------------------------------------------------------------- */
 
 enum env_kind {
     ENV_TEXT,
@@ -202,7 +202,7 @@ static void env_put_rows(struct env_out *o, const char *root)
     }
 }
 
-/* --- files that hold many figures ---------------------------------------------------------------------------------- */
+/* --- files that hold many figures ----------------------------------------------------------------------- */
 
 static void env_put_cpuinfo(struct env_out *o, const char *root)
 {
@@ -290,7 +290,7 @@ static void env_put_cgroup(struct env_out *o, const char *root)
     env_put_integer(o, "cgroup.throttled_ns", g.throttled_ns);
 }
 
-/* --- the moment ---------------------------------------------------------------------------------------------------- */
+/* --- the moment ----------------------------------------------------------------------------------------- */
 
 static void env_put_load(struct env_out *o, const char *root)
 {
@@ -386,7 +386,7 @@ void env_state_record(const struct env_state *before, const struct env_state *af
     }
 }
 
-/* --- the whole block ----------------------------------------------------------------------------------------------- */
+/* --- the whole block ------------------------------------------------------------------------------------ */
 
 void env_record_machine(struct record *r, const char *prefix, const char *root)
 {

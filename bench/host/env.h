@@ -1,19 +1,22 @@
-/* env.h: the machine and the build, written beside every result, and what the machine did to a sample while it ran. What cannot
- * be read here is null, never 0. Reference for what is worth keeping: docs/, "placement and environment"; kernel files:
- * Linux Documentation/admin-guide, Documentation/accounting/psi.rst, proc(5). */
+/* env.h: the machine and the build, written beside every result, and what the machine did to a sample while
+ * it ran. What cannot be read here is null, never 0. Reference for what is worth keeping: docs/, "placement
+ * and environment"; kernel files: Linux Documentation/admin-guide, Documentation/accounting/psi.rst,
+ * proc(5). */
 #ifndef HG_BENCH_HOST_ENV_H
 #define HG_BENCH_HOST_ENV_H
 
 #include "bench/result/store.h"
 
-/* Everything that stays as it is while a run lasts, under PREFIX.system, .cpu, .memory, .cgroup, .build, .binaries, and the
- * load and pressure of this moment under .now. */
+/* Everything that stays as it is while a run lasts, under PREFIX.system, .cpu, .memory, .cgroup, .build,
+ * .binaries, and the load and pressure of this moment under .now. */
 void env_record(struct record *r, const char *prefix);
 
-/* The same, of a machine whose /proc and /sys stand below root (for tests; "" is this one). Build and topology are left out. */
+/* The same, of a machine whose /proc and /sys stand below root (for tests; "" is this one). Build and
+ * topology are left out. */
 void env_record_machine(struct record *r, const char *prefix, const char *root);
 
-/* Counters that only grow: how much others took from us is the difference of two readings. ENV_UNKNOWN where there is none. */
+/* Counters that only grow: how much others took from us is the difference of two readings. ENV_UNKNOWN where
+ * there is none. */
 #define ENV_UNKNOWN UINT64_MAX
 struct env_state {
     uint64_t steal_ns;                             /* by the hypervisor, all processors */
@@ -23,8 +26,8 @@ struct env_state {
 };
 void env_state_read(struct env_state *out, const char *root);
 
-/* Writes after - before as PREFIX.steal_ns, .throttled_ns, .throttled_periods, .psi_cpu_ns, .psi_memory_ns, .psi_memory_full_ns,
- * .psi_io_ns. */
+/* Writes after - before as PREFIX.steal_ns, .throttled_ns, .throttled_periods, .psi_cpu_ns, .psi_memory_ns,
+ * .psi_memory_full_ns, .psi_io_ns. */
 void env_state_record(const struct env_state *before, const struct env_state *after, struct record *r,
                       const char *prefix);
 

@@ -1,5 +1,5 @@
-/* paths.h: where the programs, libraries, suites and plots of this installation are: beside the program (a build folder) or in
- * ../libexec/heapgauge and ../share/heapgauge (an installation). */
+/* paths.h: where the programs, libraries, suites and plots of this installation are: beside the program (a
+ * build folder) or in ../libexec/heapgauge and ../share/heapgauge (an installation). */
 #ifndef HG_BENCH_HOST_PATHS_H
 #define HG_BENCH_HOST_PATHS_H
 

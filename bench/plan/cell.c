@@ -159,7 +159,8 @@ static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
                                 m);
 }
 
-/* A library's name that means nothing is refused; one that is only missing here becomes a wrong-library cell. */
+/* A library's name that means nothing is refused; one that is only missing here becomes a wrong-library
+ * cell. */
 static int cell_check_library(const struct cell *cell, struct message *m)
 {
     char path[4096];

@@ -1,5 +1,6 @@
-/* cell.h: one point of the axes: workload, allocator, refcount policy, collector, threads, processes, placement. Made from
- * words, checked whole: a combination that cannot work is refused with the reason and what would work. */
+/* cell.h: one point of the axes: workload, allocator, refcount policy, collector, threads, processes,
+ * placement. Made from words, checked whole: a combination that cannot work is refused with the reason and
+ * what would work. */
 #ifndef HG_BENCH_PLAN_CELL_H
 #define HG_BENCH_PLAN_CELL_H
 
@@ -36,12 +37,14 @@ struct cell_words { /* as a user wrote them; NULL or empty takes the default */
     unsigned threads, processes;
 };
 
-/* 0; -EINVAL with a message when a word is wrong; -ENOTSUP with a message when every word is right but the combination
- * cannot work. In the last case the cell is filled all the same, so that it can be recorded as not-applicable. */
+/* 0; -EINVAL with a message when a word is wrong; -ENOTSUP with a message when every word is right but the
+ * combination cannot work. In the last case the cell is filled all the same, so that it can be recorded as
+ * not-applicable. */
 int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places,
               struct message *m);
 
-/* Is this the configuration that a baseline's name means: an allocator's spec, a policy, a collector, threads x processes? */
+/* Is this the configuration that a baseline's name means: an allocator's spec, a policy, a collector, threads
+ * x processes? */
 bool cell_is_baseline(const struct cell *cell, const char *baseline);
 
 /* cell{} and cell_id of a sample. */

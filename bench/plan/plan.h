@@ -1,5 +1,6 @@
-/* plan.h: from cells to the order in which samples are run. A block is every configuration of every workload once, in a
- * seeded shuffled order, the baseline twice (a permanent A/A arm); blocks follow one another. Same cells, same seed, same plan. */
+/* plan.h: from cells to the order in which samples are run. A block is every configuration of every workload
+ * once, in a seeded shuffled order, the baseline twice (a permanent A/A arm); blocks follow one another. Same
+ * cells, same seed, same plan. */
 #ifndef HG_BENCH_PLAN_PLAN_H
 #define HG_BENCH_PLAN_PLAN_H
 
@@ -31,8 +32,9 @@ struct plan {
     size_t samples;
 };
 
-/* The axes of a workload's cells as a user wrote them: lists, which are multiplied out. Each number of threads in each number of
- * processes is a group; parallel ("1x1, 2x1, 1x2", threads x processes; empty: none) makes one group of all of its pairs. */
+/* The axes of a workload's cells as a user wrote them: lists, which are multiplied out. Each number of
+ * threads in each number of processes is a group; parallel ("1x1, 2x1, 1x2", threads x processes; empty:
+ * none) makes one group of all of its pairs. */
 struct plan_axes {
     const char *workload, *alloc, *rc, *gc, *threads, *processes, *parallel, *place;
     const char *baseline; /* these cells run twice; NULL: none does */
@@ -44,7 +46,8 @@ struct plan_axes {
 /* Adds the cells. 0, or -errno with a message. */
 int plan_add(struct plan *p, const struct plan_axes *axes, const struct place *places, struct message *m);
 
-/* Makes the samples of blocks 0 .. blocks-1 and, as block `blocks`, the oracle samples, which do block 0's work. shards > 1 keeps the groups g with g % shards == shard. 0 or -ENOMEM. */
+/* Makes the samples of blocks 0 .. blocks-1 and, as block `blocks`, the oracle samples, which do block 0's
+ * work. shards > 1 keeps the groups g with g % shards == shard. 0 or -ENOMEM. */
 int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, unsigned shards);
 
 void plan_free(struct plan *p);

@@ -108,8 +108,8 @@ static int suite_end_section(struct suite_reader *r)
     return err ? suite_wrong(r, r->section_line, err) : 1;
 }
 
-/* A line that goes on from the one before it ("alloc = a, b" and below it "  c, d") comes as the same name again: it is
- * added behind a comma. */
+/* A line that goes on from the one before it ("alloc = a, b" and below it "  c, d") comes as the same name
+ * again: it is added behind a comma. */
 static int suite_continue(struct suite_reader *r, const char *name, const char *value, char *joined,
                           size_t size)
 {

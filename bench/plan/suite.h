@@ -14,8 +14,8 @@
  *   census   = 1                       with what lay in the heap, of object workloads
  *   baseline = ...                     another one for this section: the label of a cell's alloc, rc or gc
  *
- * A word that is wrong is an error with file and line. A combination that cannot work is kept, to be recorded as
- * not-applicable. */
+ * A word that is wrong is an error with file and line. A combination that cannot work is kept, to be recorded
+ * as not-applicable. */
 #ifndef HG_BENCH_PLAN_SUITE_H
 #define HG_BENCH_PLAN_SUITE_H
 
@@ -29,8 +29,8 @@ struct suite {
     struct plan plan;
 };
 
-/* trace replaces "@trace@" in workload lines (the recorded program of `make bench`); NULL where none is given: sections that
- * need it are left out. */
+/* trace replaces "@trace@" in workload lines (the recorded program of `make bench`); NULL where none is
+ * given: sections that need it are left out. */
 int suite_read(struct suite *suite, const char *path, const char *trace, const struct place *places,
                struct message *m);
 

@@ -1,5 +1,5 @@
-/* census.h: what lay in the heap at the peak, by type, of the cells that a census was taken of (run --census, census = 1 in
- * a suite): the first ok sample of each. Words of records go out through text.h alone. */
+/* census.h: what lay in the heap at the peak, by type, of the cells that a census was taken of (run --census,
+ * census = 1 in a suite): the first ok sample of each. Words of records go out through text.h alone. */
 #ifndef HG_BENCH_REPORT_CENSUS_H
 #define HG_BENCH_REPORT_CENSUS_H
 

@@ -90,7 +90,7 @@ void report_beside_record(struct record *r, size_t n, const struct report_cell *
     }
 }
 
-/* --- lower-bound overhead -------------------------------------------------------------------------------- */
+/* --- lower-bound overhead ------------------------------------------------------------------------------- */
 
 static struct report_figure interval_text(struct stats_interval ratio)
 {

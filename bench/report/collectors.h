@@ -1,6 +1,7 @@
-/* collectors.h: tables of 80 columns on collectors: what else was so at the setting that gave a pause, and lower-bound
- * overheads. A pause can be had as short as wanted by doing the work elsewhere or not at all, so none is printed without
- * throughput, the collector's share of the time, memory, the garbage that waited and how long. */
+/* collectors.h: tables of 80 columns on collectors: what else was so at the setting that gave a pause, and
+ * lower-bound overheads. A pause can be had as short as wanted by doing the work elsewhere or not at all, so
+ * none is printed without throughput, the collector's share of the time, memory, the garbage that waited and
+ * how long. */
 #ifndef HG_BENCH_REPORT_COLLECTORS_H
 #define HG_BENCH_REPORT_COLLECTORS_H
 

@@ -1,6 +1,7 @@
-/* compare.c: paired comparisons over blocks (declared in data.h). In a block the two samples of the baseline are
- * the A/A arm; which of them counts as "first" is drawn by the block's number, since the one that ran earlier always would
- * put a drift within blocks into the A/A ratio. Other configurations are compared with the geometric mean of both. */
+/* compare.c: paired comparisons over blocks (declared in data.h). In a block the two samples of the baseline
+ * are the A/A arm; which of them counts as "first" is drawn by the block's number, since the one that ran
+ * earlier always would put a drift within blocks into the A/A ratio. Other configurations are compared with
+ * the geometric mean of both. */
 #include "data.h"
 #include "alloc/base/words.h"
 
@@ -108,8 +109,8 @@ static const struct report_cell *base_by_rule(const struct report_data *d, const
     return best;
 }
 
-/* Whether the rule looks at allocators alone, in a work of one allocator: every cell would be its own baseline, and the policies or
- * collectors that were to be compared would not be. */
+/* Whether the rule looks at allocators alone, in a work of one allocator: every cell would be its own
+ * baseline, and the policies or collectors that were to be compared would not be. */
 static bool tells_nothing(const struct report_data *d, const struct report_work *w,
                           const struct report_baseline *b, enum base_rule rule)
 {
@@ -137,10 +138,10 @@ const struct report_cell *report_base_of(const struct report_data *d, const stru
     return NULL;
 }
 
-/* --- values by block ------------------------------------------------------------------------------------- */
+/* --- values by block ------------------------------------------------------------------------------------ */
 
-/* The cell's next block from sample *at on: its number, the logs of the ok values above 0 (the first two apart, and their
- * mean). False at the end. */
+/* The cell's next block from sample *at on: its number, the logs of the ok values above 0 (the first two
+ * apart, and their mean). False at the end. */
 struct block_value {
     int64_t block;
     unsigned n;
@@ -206,7 +207,7 @@ struct stats_interval report_level(const struct report_cell *c, const struct rep
     return ci;
 }
 
-/* --- comparisons ----------------------------------------------------------------------------------------- */
+/* --- comparisons ---------------------------------------------------------------------------------------- */
 
 static void finish_row(struct report_comparison *row)
 {
@@ -386,7 +387,7 @@ const char *report_verdict(const struct report_comparisons *c, const struct repo
     return fixed[row->verdict];
 }
 
-/* --- noise ----------------------------------------------------------------------------------------------- */
+/* --- noise ---------------------------------------------------------------------------------------------- */
 
 static void noise_of_samples(const struct report_data *d, const struct report_work *w,
                              struct report_noise *noise)

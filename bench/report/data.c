@@ -69,7 +69,7 @@ const struct report_metric *report_metric_find(const char *word, struct report_m
     return NULL;
 }
 
-/* --- names ----------------------------------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------------------------------------- */
 
 static const char *text_or(const struct record *r, const char *key, const char *fallback)
 {
@@ -141,8 +141,8 @@ static void shorten_number(const struct param *table, const char *name, char *va
         snprintf(value, size, "%llu%c", (unsigned long long)n, suffix[u]);
 }
 
-/* "churn:live=1k": with all parameters it tells works apart, with those that are not defaults people read it. A file
- * is shown without its folder. */
+/* "churn:live=1k": with all parameters it tells works apart, with those that are not defaults people read it.
+ * A file is shown without its folder. */
 static char *work_text(const struct record *r, bool all)
 {
     char *text = NULL;
@@ -211,7 +211,8 @@ static void put_collector(FILE *f, const char *gc)
     }
 }
 
-/* Those of the axes that are not NULL, with blanks between; of: whose threads and processes are told, too, unless NULL. */
+/* Those of the axes that are not NULL, with blanks between; of: whose threads and processes are told, too,
+ * unless NULL. */
 static char *label_text(const char *alloc, const char *rc, const char *gc, const struct report_cell *of)
 {
     char *text = NULL;
@@ -234,7 +235,7 @@ static char *label_text(const char *alloc, const char *rc, const char *gc, const
     return text;
 }
 
-/* --- grouping -------------------------------------------------------------------------------------------- */
+/* --- grouping ------------------------------------------------------------------------------------------- */
 
 /* One sample with the words it is ordered by. */
 struct entry {
@@ -495,7 +496,7 @@ void report_data_free(struct report_data *d)
     memset(d, 0, sizeof *d);
 }
 
-/* --- figures of a cell ----------------------------------------------------------------------------------- */
+/* --- figures of a cell ---------------------------------------------------------------------------------- */
 
 /* Told by the oracle's samples, where a cell has any. */
 static bool of_oracle(const struct report_metric *metric)

@@ -1,15 +1,16 @@
 /* data.h: samples put in order for reading: works, their cells, paired comparisons with verdicts. No output.
  *
- *   work   one workload with its parameters, threads, processes, placement and group of the plan: what cells are
- *          compared on. Where a group of the plan holds several numbers of threads or processes (parallel = 1x1, 2x1, 1x2) they
- *          are axes of its cells instead, and the work's are 0
+ *   work   one workload with its parameters, threads, processes, placement and group of the plan: what cells
+ *          are compared on. Where a group of the plan holds several numbers of threads or processes (parallel
+ *          = 1x1, 2x1, 1x2) they are axes of its cells instead, and the work's are 0
  *   cell   a work under one allocator, refcount policy and collector: its samples by block and position
  *
- * Samples with the flag `oracle` carry how much garbage waited (gc.uncollected_*), which takes walks of the whole heap that would spoil
- * any timing: they give those keys to their cell and nothing else.
+ * Samples with the flag `oracle` carry how much garbage waited (gc.uncollected_*), which takes walks of the
+ * whole heap that would spoil any timing: they give those keys to their cell and nothing else.
  *
- * Only samples whose status is ok are counted in figures. The order of works and cells is fixed by their names, so that
- * tables of two runs stand side by side. Records stay the caller's and must outlive the data. */
+ * Only samples whose status is ok are counted in figures. The order of works and cells is fixed by their
+ * names, so that tables of two runs stand side by side. Records stay the caller's and must outlive the
+ * data. */
 #ifndef HG_BENCH_REPORT_DATA_H
 #define HG_BENCH_REPORT_DATA_H
 
@@ -28,8 +29,8 @@ struct report_metric {
 };
 extern const struct report_metric report_metrics[]; /* ends with a NULL name */
 
-/* A name of the list, or any dotted key of a sample (less is better then; kept in *own, which must live as long). NULL with a
- * message when it is neither. */
+/* A name of the list, or any dotted key of a sample (less is better then; kept in *own, which must live as
+ * long). NULL with a message when it is neither. */
 const struct report_metric *report_metric_find(const char *word, struct report_metric *own,
                                                struct message *m);
 
@@ -75,8 +76,8 @@ struct report_data {
 int report_data_make(struct report_data *out, struct record *const *sample, size_t samples);
 void report_data_free(struct report_data *d);
 
-/* The metric of one sample, of a cell in one block (the geometric mean where the block has several), of all ok samples (the
- * median). NaN when there is none. */
+/* The metric of one sample, of a cell in one block (the geometric mean where the block has several), of all
+ * ok samples (the median). NaN when there is none. */
 /* Which of a cell's samples tell the metric: [first, end). */
 struct report_range {
     size_t first, end;
@@ -107,8 +108,8 @@ struct report_comparisons {
     size_t tested; /* rows that Holm's adjustment is over */
 };
 
-/* What ratios are against: words "alloc=NAME", "rc=NAME", "gc=NAME", "parallel=THREADSxPROCESSES" or a bare allocator, parted by
- * blanks or commas. */
+/* What ratios are against: words "alloc=NAME", "rc=NAME", "gc=NAME", "parallel=THREADSxPROCESSES" or a bare
+ * allocator, parted by blanks or commas. */
 struct report_baseline {
     char alloc[1024], rc[64], gc[1200]; /* empty: any */
     int64_t threads, processes;         /* 0: any */
@@ -116,9 +117,9 @@ struct report_baseline {
 };
 int report_baseline_parse(struct report_baseline *b, const char *text, struct message *m);
 
-/* The cell that c is compared with: of its work, matching the baseline, and of several the one with most other axes equal. Where
- * the user chose none: the cell that ran twice a block, else the one the run names, else system, else the first (also where
- * these name allocators and the work has but one). NULL: none. */
+/* The cell that c is compared with: of its work, matching the baseline, and of several the one with most
+ * other axes equal. Where the user chose none: the cell that ran twice a block, else the one the run names,
+ * else system, else the first (also where these name allocators and the work has but one). NULL: none. */
 const struct report_cell *report_base_of(const struct report_data *d, const struct report_cell *c,
                                          const struct report_baseline *b);
 

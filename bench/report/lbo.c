@@ -31,8 +31,9 @@ static int block_of(const void *key, const void *at)
     return (block > other) - (block < other);
 }
 
-/* The cell in its next block from sample *i on: geometric means over its samples there (the baseline runs twice). False at the end.
- * A cost below 0 or over the total is a damaged record's, which would set the bound for all: it is left out. */
+/* The cell in its next block from sample *i on: geometric means over its samples there (the baseline runs
+ * twice). False at the end. A cost below 0 or over the total is a damaged record's, which would set the bound
+ * for all: it is left out. */
 struct times {
     int64_t block;
     unsigned samples;
@@ -63,7 +64,8 @@ static bool next_times(const struct report_cell *c, const struct clock *clock, s
     return true;
 }
 
-/* The least distilled time of each block of the cells, in order of blocks. The number of blocks; 0 where nothing can be said. */
+/* The least distilled time of each block of the cells, in order of blocks. The number of blocks; 0 where
+ * nothing can be said. */
 static size_t distil(const struct report_cell *const *cell, size_t cells, const struct clock *clock,
                      struct distilled *out)
 {

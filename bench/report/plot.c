@@ -121,7 +121,8 @@ void plot_drop(struct plots *p, struct plot *plot)
     p->count--; /* it is the last */
 }
 
-/* Only in the child: gnuplot reads the settings, then the script, in the folder where the pictures are to be. */
+/* Only in the child: gnuplot reads the settings, then the script, in the folder where the pictures are to
+ * be. */
 _Noreturn static void plot_exec(const struct plots *p, const char *settings, const char *script)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -197,8 +198,8 @@ static bool is_made(const struct plots *p, const char *file)
     return false;
 }
 
-/* Pictures of an earlier report that this one has no more (a run that was resumed, say): they would be taken for its own. Only
- * names that we give are touched. */
+/* Pictures of an earlier report that this one has no more (a run that was resumed, say): they would be taken
+ * for its own. Only names that we give are touched. */
 static void plots_remove_stale(const struct plots *p)
 {
     static const char *const scripts[] = {"throughput-", "ratios-", "memory-",  "percentiles-", "timeline-",
@@ -251,7 +252,7 @@ void plots_free(struct plots *p)
     memset(p, 0, sizeof *p);
 }
 
-/* --- settings -------------------------------------------------------------------------------------------- */
+/* --- settings ------------------------------------------------------------------------------------------- */
 
 /* A string of gnuplot's in single quotes, of characters that mean nothing to it. */
 static void put_text(FILE *f, const char *text)

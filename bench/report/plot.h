@@ -1,9 +1,9 @@
-/* plot.h: pictures by gnuplot: each a script of scripts/plot, a file of settings and a file of numbers, drawn as .svg and .png
- * with the .csv of its figures beside them.
+/* plot.h: pictures by gnuplot: each a script of scripts/plot, a file of settings and a file of numbers, drawn
+ * as .svg and .png with the .csv of its figures beside them.
  *
- * gnuplot can run commands of the shell from within strings, so nothing of a record reaches it but numbers and text that
- * plot_text has cut down to harmless characters. It runs by fork and exec in a folder of its own; what it made is then renamed
- * into DIR/plots. Without gnuplot the .csv files are made all the same. */
+ * gnuplot can run commands of the shell from within strings, so nothing of a record reaches it but numbers
+ * and text that plot_text has cut down to harmless characters. It runs by fork and exec in a folder of its
+ * own; what it made is then renamed into DIR/plots. Without gnuplot the .csv files are made all the same. */
 #ifndef HG_BENCH_REPORT_PLOT_H
 #define HG_BENCH_REPORT_PLOT_H
 
@@ -34,10 +34,11 @@ struct plots {
 
 int plots_open(struct plots *p, const char *dir, struct message *m);
 
-/* Starts a picture; stem is any text, made into an unused name. Write settings, data and csv, then plot_draw. The pointer is good
- * until the next plot_begin. NULL with a message. */
+/* Starts a picture; stem is any text, made into an unused name. Write settings, data and csv, then plot_draw.
+ * The pointer is good until the next plot_begin. NULL with a message. */
 struct plot *plot_begin(struct plots *p, const char *script, const char *stem, struct message *m);
-/* Runs gnuplot. 0 also when that failed (see trouble); -errno with a message when the files could not be written. */
+/* Runs gnuplot. 0 also when that failed (see trouble); -errno with a message when the files could not be
+ * written. */
 int plot_draw(struct plots *p, struct plot *plot, struct message *m);
 /* Gives up a picture that turned out to have nothing to show. */
 void plot_drop(struct plots *p, struct plot *plot);

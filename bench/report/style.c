@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The first row whose word the allocator's text contains, from the innermost name out: "preload:/usr/lib/libjemalloc.so.2" is
- * jemalloc, "locked(pymalloc)" is pymalloc with another dash. */
+/* The first row whose word the allocator's text contains, from the innermost name out:
+ * "preload:/usr/lib/libjemalloc.so.2" is jemalloc, "locked(pymalloc)" is pymalloc with another dash. */
 static const struct {
     const char *word;
     unsigned colour, marker, dash;

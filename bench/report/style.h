@@ -1,5 +1,5 @@
-/* style.h: how a backend looks, everywhere: a fixed colour of Okabe & Ito's palette (told apart by all kinds of colour
- * vision; no yellow lines), a dash by refcount policy, a marker. */
+/* style.h: how a backend looks, everywhere: a fixed colour of Okabe & Ito's palette (told apart by all kinds
+ * of colour vision; no yellow lines), a dash by refcount policy, a marker. */
 #ifndef HG_BENCH_REPORT_STYLE_H
 #define HG_BENCH_REPORT_STYLE_H
 

@@ -3,7 +3,8 @@
  *   configuration            ops/s  ratio      95 % CI peak RSS   JW2/ext    pause
  *   pools                   123 M  1.234 1.211-1.260  123 MiB  1.05/1.02  1.23 ms
  *
- * A label that is too long stands on a line of its own. What did not work is said below the row, with its reason. */
+ * A label that is too long stands on a line of its own. What did not work is said below the row, with its
+ * reason. */
 #include "table.h"
 
 #include "data.h"

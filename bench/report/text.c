@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Bytes of the character at p, 0 when it must not be shown: C0 and C1 controls, DEL, and the marks that turn the direction of
- * text (U+202A-202E, U+2066-2069). The library that reads JSON lets only valid UTF-8 in. */
+/* Bytes of the character at p, 0 when it must not be shown: C0 and C1 controls, DEL, and the marks that turn
+ * the direction of text (U+202A-202E, U+2066-2069). The library that reads JSON lets only valid UTF-8 in. */
 static size_t plain_length(const unsigned char *p)
 {
     if (p[0] < 0x80)

@@ -1,5 +1,5 @@
-/* text.h: figures as people read them, and text of records made harmless for where it goes. Records may come from anywhere:
- * no word of theirs reaches a terminal, an HTML page or a CSV file but through these. */
+/* text.h: figures as people read them, and text of records made harmless for where it goes. Records may come
+ * from anywhere: no word of theirs reaches a terminal, an HTML page or a CSV file but through these. */
 #ifndef HG_BENCH_REPORT_TEXT_H
 #define HG_BENCH_REPORT_TEXT_H
 
@@ -7,10 +7,12 @@
 
 #include <stdio.h>
 
-/* At most `width` columns (0: all); control characters, escapes among them, become '?'. Returns the columns written. */
+/* At most `width` columns (0: all); control characters, escapes among them, become '?'. Returns the columns
+ * written. */
 size_t report_put_plain(FILE *out, const char *text, size_t width);
 void report_put_html(FILE *out, const char *text);
-/* One field, quoted where it must be; text that a spreadsheet would take for a formula gets a leading quote mark. */
+/* One field, quoted where it must be; text that a spreadsheet would take for a formula gets a leading quote
+ * mark. */
 void report_put_csv(FILE *out, const char *text);
 void report_put_csv_number(FILE *out, double value); /* empty for a NaN */
 
@@ -29,7 +31,8 @@ struct report_figure report_share(double value);
 struct report_figure report_interval(struct stats_interval log_ratio);
 /* "+2.3 %" of a difference of logs. */
 struct report_figure report_percent(double log_difference);
-/* "1 thread", "gil generational, 4 threads, 2 processes, place cores". Holds words of the record: print it by report_put_*. */
+/* "1 thread", "gil generational, 4 threads, 2 processes, place cores". Holds words of the record: print it by
+ * report_put_*. */
 struct report_where {
     char text[160];
 };

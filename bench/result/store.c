@@ -1,5 +1,5 @@
-/* store.c: records: JSON objects under dotted keys. See store.h; run folders are in store_run.c. The only file that includes the
- * JSON library, which bounds the nesting of what it reads. */
+/* store.c: records: JSON objects under dotted keys. See store.h; run folders are in store_run.c. The only
+ * file that includes the JSON library, which bounds the nesting of what it reads. */
 #include "store.h"
 
 #include <errno.h>
@@ -247,8 +247,8 @@ static json_t *json_at(const json_t *container, const char *word)
     return NULL;
 }
 
-/* Whether the containers that the key still lacks can be made: an array made on the way begins at 0. Looked at before anything
- * is made, so that a refused key leaves nothing behind. */
+/* Whether the containers that the key still lacks can be made: an array made on the way begins at 0. Looked
+ * at before anything is made, so that a refused key leaves nothing behind. */
 static bool key_can_be_made(const json_t *at, const struct key *k)
 {
     unsigned i = 0;

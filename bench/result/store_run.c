@@ -1,8 +1,8 @@
 /* store_run.c: run folders. See store.h.
  *
- * samples.jsonl is only ever appended to, one whole line a write, by one process at a time (flock); what a write could not finish
- * is cut off again. A reader takes lines that end in a newline. Limits on what is read: a line of 16 MiB, a run of
- * 1 GiB and a million samples. */
+ * samples.jsonl is only ever appended to, one whole line a write, by one process at a time (flock); what a
+ * write could not finish is cut off again. A reader takes lines that end in a newline. Limits on what is
+ * read: a line of 16 MiB, a run of 1 GiB and a million samples. */
 #include "store.h"
 
 #include <errno.h>

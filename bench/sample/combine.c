@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- distributions ---------------------------------------------------------------------------------------- */
+/* --- distributions -------------------------------------------------------------------------------------- */
 
 struct combined {
     char prefix[96], unit[16]; /* the figures are PREFIX.p50_UNIT, PREFIX.max_UNIT ... */
@@ -91,11 +91,12 @@ void combine_free(struct combine *c)
         free(c->of[--c->count]);
 }
 
-/* --- other figures ---------------------------------------------------------------------------------------- */
+/* --- other figures -------------------------------------------------------------------------------------- */
 
 enum combine_rule { RULE_FIRST, RULE_SUM, RULE_MEAN, RULE_LEAST, RULE_MOST };
 
-/* The first line whose words begin and end the key. Percentiles without a distribution are those of the worst process. */
+/* The first line whose words begin and end the key. Percentiles without a distribution are those of the worst
+ * process. */
 static const struct {
     const char *begins, *ends;
     enum combine_rule rule;

@@ -1,5 +1,6 @@
-/* measure.c: see measure.h. L = live bytes requested, U = usable bytes of live blocks, A = bytes in the allocator's active
- * pages, M = resident bytes over the baseline. JW1-4: Johnstone & Wilson, "The memory fragmentation problem: solved?", ISMM'98. */
+/* measure.c: see measure.h. L = live bytes requested, U = usable bytes of live blocks, A = bytes in the
+ * allocator's active pages, M = resident bytes over the baseline. JW1-4: Johnstone & Wilson, "The memory
+ * fragmentation problem: solved?", ISMM'98. */
 #include "measure.h"
 
 #include <math.h>
@@ -45,7 +46,8 @@ static struct measure_extremes measure_extremes(const struct measure *m)
     struct measure_extremes e = {0};
     for (unsigned i = 0; i < m->timeline.points; i++)
         measure_point(&e, m->timeline.live_bytes[i], measure_above(m->timeline.rss_bytes[i], m));
-    /* The barriers come last: on a tie of L the exact reading at a barrier is not displaced by a point of the timeline. */
+    /* The barriers come last: on a tie of L the exact reading at a barrier is not displaced by a point of the
+     * timeline. */
     const struct measure_phase *exact[] = {&m->begin, &m->peak};
     for (unsigned i = 0; i < 2; i++)
         if (exact[i]->seen) {
@@ -116,7 +118,8 @@ void measure_record(const struct measure *m, struct record *sample)
         record_set_integers(sample, "timeline.live_bytes", t->live_bytes, t->points);
         record_set_integers(sample, "timeline.allocated_bytes", t->allocated_bytes, t->points);
     }
-    /* The worker says when a collection began by the clock that both have; the axis begins with the timeline. */
+    /* The worker says when a collection began by the clock that both have; the axis begins with the
+     * timeline. */
     for (size_t i = 0; i < record_array_size(sample, "timeline.gc_t_ns"); i++) {
         char key[64];
         int64_t at;

@@ -1,5 +1,5 @@
-/* measure.h: from what was seen of a sample's memory to memory{}, fragmentation{} and timeline{} (definitions: docs/method.md). Pure
- * arithmetic on a struct; a figure that was not measured is null. */
+/* measure.h: from what was seen of a sample's memory to memory{}, fragmentation{} and timeline{}
+ * (definitions: docs/method.md). Pure arithmetic on a struct; a figure that was not measured is null. */
 #ifndef HG_BENCH_SAMPLE_MEASURE_H
 #define HG_BENCH_SAMPLE_MEASURE_H
 
@@ -22,7 +22,8 @@ struct measure {
     struct watch_timeline timeline;
 };
 
-/* Reads probe.* (what the worker said of its allocator) from the sample, writes the figures, removes probe. */
+/* Reads probe.* (what the worker said of its allocator) from the sample, writes the figures, removes
+ * probe. */
 void measure_record(const struct measure *m, struct record *sample);
 
 #endif

@@ -49,7 +49,8 @@ struct spawn {
     char library[PATH_MAX];
 };
 
-/* start.c: starts worker `index` of the sample, its pipes open and its gauge mapped. 0 or -errno with a message. */
+/* start.c: starts worker `index` of the sample, its pipes open and its gauge mapped. 0 or -errno with a
+ * message. */
 int spawn_start(struct spawn *s, unsigned index, const char *worker, uint64_t seed, struct message *m);
 
 #endif

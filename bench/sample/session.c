@@ -126,8 +126,9 @@ static int64_t session_workers(const struct record *sample)
     return known ? threads * processes : 0;
 }
 
-/* A sample whose checksum differs from the others' of its group in its block did other work: it is check-failed. The
- * first ok one of the group and block tells what is expected. Work is divided otherwise over another number of workers. */
+/* A sample whose checksum differs from the others' of its group in its block did other work: it is
+ * check-failed. The first ok one of the group and block tells what is expected. Work is divided otherwise
+ * over another number of workers. */
 static void session_check(const struct session *s, size_t index, struct record *sample)
 {
     const struct plan_sample *p = &s->plan->sample[index];

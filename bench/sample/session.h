@@ -1,5 +1,5 @@
-/* session.h: carries out a plan: sample after sample, stored as it comes, progress told on standard error. Ctrl-C ends
- * the sample under way and leaves a folder that --resume goes on with. */
+/* session.h: carries out a plan: sample after sample, stored as it comes, progress told on standard error.
+ * Ctrl-C ends the sample under way and leaves a folder that --resume goes on with. */
 #ifndef HG_BENCH_SAMPLE_SESSION_H
 #define HG_BENCH_SAMPLE_SESSION_H
 

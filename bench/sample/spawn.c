@@ -1,5 +1,6 @@
-/* spawn.c: see spawn.h. The loop is one poll over the workers' pipes with a time-out at the next reading of their
- * memory. With several processes a phase is reached when all have reached it; only then are they answered. */
+/* spawn.c: see spawn.h. The loop is one poll over the workers' pipes with a time-out at the next reading of
+ * their memory. With several processes a phase is reached when all have reached it; only then are they
+ * answered. */
 #include "parts.h"
 
 #include "bench/host/library.h"
@@ -153,7 +154,8 @@ static uint64_t spawn_rss(const struct spawn *s, bool exact)
     return sum;
 }
 
-/* A worker that looks into its heap has memory of its own for it just now, which is none of the workload's. */
+/* A worker that looks into its heap has memory of its own for it just now, which is none of the
+ * workload's. */
 static bool spawn_walks(const struct spawn *s)
 {
     for (unsigned i = 0; i < s->children; i++)
@@ -354,7 +356,7 @@ static void spawn_loop(struct spawn *s)
     spawn_kill(s);
 }
 
-/* --- the sample ------------------------------------------------------------------------------------------ */
+/* --- the sample ----------------------------------------------------------------------------------------- */
 
 static void spawn_combine(struct spawn *s)
 {
@@ -366,7 +368,8 @@ static void spawn_combine(struct spawn *s)
     combine_free(&s->combine);
 }
 
-/* A census is said as far as there is something to say: nothing that grew is an empty list, no leak a null. */
+/* A census is said as far as there is something to say: nothing that grew is an empty list, no leak a
+ * null. */
 static void spawn_complete_census(struct spawn *s)
 {
     if (!record_has(s->sample, "census.objects"))

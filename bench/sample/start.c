@@ -15,8 +15,8 @@
 
 #define SPAWN_PAD_MAX 4096
 
-/* The environment of ours without LD_PRELOAD, with the library of the cell and padding of a random length: the size of the
- * environment shifts the stack (Mytkowicz et al., ASPLOS'09). */
+/* The environment of ours without LD_PRELOAD, with the library of the cell and padding of a random length:
+ * the size of the environment shifts the stack (Mytkowicz et al., ASPLOS'09). */
 static char **spawn_environment(const struct spawn *s, uint64_t seed)
 {
     extern char **environ;

@@ -1,4 +1,5 @@
-/* watch.h: memory of other processes, read from /proc. Exact readings at the barriers, cheap ones over time. */
+/* watch.h: memory of other processes, read from /proc. Exact readings at the barriers, cheap ones over
+ * time. */
 #ifndef HG_BENCH_SAMPLE_WATCH_H
 #define HG_BENCH_SAMPLE_WATCH_H
 
@@ -21,7 +22,8 @@ void watch_start(struct watch_timeline *w, uint64_t step_ns);
 void watch_add(struct watch_timeline *w, uint64_t rss_bytes, uint64_t live_bytes, uint64_t allocated_bytes,
                bool always);
 
-/* Resident bytes; false when the process is gone. statm is cheap and may lag by some pages; smaps_rollup is exact. */
+/* Resident bytes; false when the process is gone. statm is cheap and may lag by some pages; smaps_rollup is
+ * exact. */
 bool watch_statm(int statm_fd, uint64_t *rss_bytes);
 bool watch_exact(pid_t pid, uint64_t *rss_bytes);
 /* A page that n processes map counts as a part in n of each. */

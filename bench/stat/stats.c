@@ -32,8 +32,8 @@ static double *ordered_copy(const double *x, size_t n)
     return copy;
 }
 
-/* The value that would stand at index k were x in order (Hoare's FIND; x is rearranged). Afterwards nothing before k is greater
- * than it and nothing behind it less. */
+/* The value that would stand at index k were x in order (Hoare's FIND; x is rearranged). Afterwards nothing
+ * before k is greater than it and nothing behind it less. */
 static double select_value(double *x, size_t n, size_t k)
 {
     ptrdiff_t lo = 0, hi = (ptrdiff_t)n - 1, at = (ptrdiff_t)k;
@@ -83,9 +83,10 @@ double stats_median(const double *x, size_t n)
     return median;
 }
 
-/* --- the signed-rank distribution ------------------------------------------------------------------------ */
+/* --- the signed-rank distribution ----------------------------------------------------------------------- */
 
-/* The probability of each sum of a random subset of the ranks, 0 .. the sum of all. NULL when out of memory. */
+/* The probability of each sum of a random subset of the ranks, 0 .. the sum of all. NULL when out of
+ * memory. */
 static double *subset_sums(const unsigned *rank, size_t n, size_t *total)
 {
     *total = 0;
@@ -216,7 +217,7 @@ double stats_signed_rank_p(const double *d, size_t n)
     return p;
 }
 
-/* --- estimates and intervals ----------------------------------------------------------------------------- */
+/* --- estimates and intervals ---------------------------------------------------------------------------- */
 
 /* The Walsh averages, M = n(n+1)/2 of them, into w. */
 static void walsh_averages(const double *d, size_t n, double *w)
@@ -313,7 +314,7 @@ struct stats_interval stats_geometric(const double *d, const size_t *n, size_t w
     return ci;
 }
 
-/* --- many comparisons, noise, verdicts ------------------------------------------------------------------- */
+/* --- many comparisons, noise, verdicts ------------------------------------------------------------------ */
 
 struct ranked_p {
     double p;
@@ -400,8 +401,8 @@ double stats_lag1_limit(size_t n)
 
 double stats_detectable(struct stats_interval ci)
 {
-    /* An effect is found when the estimate is a half-width (z = 1.96) from 0; for that to happen four times in five it must
-     * lie a further z = 0.84 away. */
+    /* An effect is found when the estimate is a half-width (z = 1.96) from 0; for that to happen four times
+     * in five it must lie a further z = 0.84 away. */
     return (ci.hi - ci.lo) / 2 * (1.959963985 + 0.841621234) / 1.959963985;
 }
 

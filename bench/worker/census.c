@@ -1,14 +1,15 @@
-/* census.c: looks into the heap of objects at the barriers between phases, where no thread is attached and none holds a
- * reference outside the workload's roots:
+/* census.c: looks into the heap of objects at the barriers between phases, where no thread is attached and
+ * none holds a reference outside the workload's roots:
  *
- *   the heap checker    in debug builds, after prepare, run and drain: every count equals the references that a walk finds,
- *                       or the sample is check-failed with the type, the count and what was found
- *   --census            objects and bytes by type at the peak (after run, before the drain), what grew since the beginning of
- *                       the measured phase, and which root holds what grew most
+ *   the heap checker    in debug builds, after prepare, run and drain: every count equals the references that
+ *                       a walk finds, or the sample is check-failed with the type, the count and what was
+ *                       found
+ *   --census            objects and bytes by type at the peak (after run, before the drain), what grew since
+ *                       the beginning of the measured phase, and which root holds what grew most
  *   --heap-snapshot     FILE.begin, FILE.peak and FILE.drained, for `heapgauge heap` (gc/heap/snapshot.h)
  *
- * All of it is outside the measured phase. The walk maps memory of its own and gives it back before the front goes on; while it
- * does, the gauge says so and the front reads no memory. */
+ * All of it is outside the measured phase. The walk maps memory of its own and gives it back before the front
+ * goes on; while it does, the gauge says so and the front reads no memory. */
 #include "worker.h"
 
 #include "gc/heap/heap.h"
@@ -23,7 +24,7 @@ static struct {
     uint64_t id; /* of this process's snapshots */
 } census;
 
-/* --- the checker ------------------------------------------------------------------------------------------ */
+/* --- the checker ---------------------------------------------------------------------------------------- */
 
 #ifdef HG_DEBUG
 struct census_wrong {
@@ -69,7 +70,7 @@ static void census_check(struct runtime *r, const struct child_cell *cell, const
 }
 #endif
 
-/* --- census and snapshots ---------------------------------------------------------------------------------- */
+/* --- census and snapshots ------------------------------------------------------------------------------- */
 
 static void census_put(void *arg, const char *line, size_t bytes)
 {
@@ -124,7 +125,7 @@ void census_at(struct runtime *r, const struct child_cell *cell, struct gauge *g
     atomic_store_explicit(&gauge->walking, 0, memory_order_seq_cst);
 }
 
-/* --- what is said ------------------------------------------------------------------------------------------ */
+/* --- what is said --------------------------------------------------------------------------------------- */
 
 static void census_say_row(const char *list, size_t i, const struct heap_row *row)
 {

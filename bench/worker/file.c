@@ -1,5 +1,5 @@
-/* file.c: a worker's way to a file of its own. Lines are gathered in a mapped buffer, as the C library's would be
- * taken from the measured heap. */
+/* file.c: a worker's way to a file of its own. Lines are gathered in a mapped buffer, as the C library's
+ * would be taken from the measured heap. */
 #include "worker.h"
 
 #include <fcntl.h>

@@ -2,9 +2,9 @@
  *
  *   phase,t_ns,arena,pool,address,bytes,class_bytes,used,capacity,lost_bytes,blocks
  *
- * An arena has a line of its own before its pools, with an empty pool; its lost_bytes are lost to alignment. blocks has a
- * hexadecimal digit for four blocks, the first block in the highest bit: 1 is live. Written at the phases' barriers, when no
- * thread is in a call. */
+ * An arena has a line of its own before its pools, with an empty pool; its lost_bytes are lost to alignment.
+ * blocks has a hexadecimal digit for four blocks, the first block in the highest bit: 1 is live. Written at
+ * the phases' barriers, when no thread is in a call. */
 #include "worker.h"
 
 #include <string.h>

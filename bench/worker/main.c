@@ -1,10 +1,10 @@
-/* main.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started by the front
- * alone (spawn.c); its arguments are NAME=VALUE words:
- *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N process=I/N seed=S cpus=0,1 node=N latency=N
- *   library=PATH heapmap=FILE pauses=FILE oracle=N census=1 heap_snapshot=FILE
+/* main.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started by
+ * the front alone (spawn.c); its arguments are NAME=VALUE words:
+ *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N process=I/N seed=S cpus=0,1 node=N
+ *   latency=N library=PATH heapmap=FILE pauses=FILE oracle=N census=1 heap_snapshot=FILE
  *
- * With one thread the main thread does the work and no other exists: a second thread would take the C library's malloc
- * off its single-thread path. */
+ * With one thread the main thread does the work and no other exists: a second thread would take the C
+ * library's malloc off its single-thread path. */
 #include "worker.h"
 #include "bench/worker/check/check.h"
 #include "protocol.h"
@@ -179,8 +179,9 @@ static void child_bind(unsigned index)
                  "the kernel does not let this process bind to the processors of its placement");
 }
 
-/* All memory from one NUMA node, for this thread and those it starts; before anything of the sample is touched. By the system
- * call itself: the workers link no libnuma. A kernel without NUMA has node 0 alone, and all memory is there. */
+/* All memory from one NUMA node, for this thread and those it starts; before anything of the sample is
+ * touched. By the system call itself: the workers link no libnuma. A kernel without NUMA has node 0 alone,
+ * and all memory is there. */
 static void child_bind_memory(void)
 {
     unsigned long mask[CHILD_NODES_MAX / (8 * sizeof(unsigned long))] = {0};
@@ -197,8 +198,8 @@ static void child_bind_memory(void)
                  "the kernel does not let this process bind its memory to the NUMA node of its placement");
 }
 
-/* One thread's way through the phases; the barriers hold all at the same place. Thread 0 is the main thread and
- * speaks to the front between two barriers. */
+/* One thread's way through the phases; the barriers hold all at the same place. Thread 0 is the main thread
+ * and speaks to the front between two barriers. */
 static void child_wait(void)
 {
     if (child.cell.threads > 1)
@@ -237,7 +238,8 @@ static void *child_thread(void *arg)
     child_wait(); /* drain */
     child_call(child.sample.workload->drain, index);
     child_wait(); /* all are drained */
-    child_wait(); /* the front has seen what is left: a thread that ends gives its caches back, not before that */
+    /* the front has seen what is left: a thread that ends gives its caches back, not before that */
+    child_wait();
     return NULL;
 }
 

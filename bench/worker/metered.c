@@ -1,5 +1,6 @@
-/* metered.c: latency.request_metered_* (metered.h). Each thread is a client of its own: its requests are due by
- * themselves. The log is mapped for as many requests as are planned; more than METERED_MAX and there are no such figures. */
+/* metered.c: latency.request_metered_* (metered.h). Each thread is a client of its own: its requests are due
+ * by themselves. The log is mapped for as many requests as are planned; more than METERED_MAX and there are
+ * no such figures. */
 #include "worker.h"
 #include "bench/stat/metered.h"
 

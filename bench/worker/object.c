@@ -1,5 +1,6 @@
-/* object.c: object-level workloads: opens the runtime of this worker's policy, attaches threads to it, says gc{}, gil{},
- * lock{} and stop{} of the measured phase, and looks after it at the end. Pauses: pauses.c; garbage: oracle.c. */
+/* object.c: object-level workloads: opens the runtime of this worker's policy, attaches threads to it, says
+ * gc{}, gil{}, lock{} and stop{} of the measured phase, and looks after it at the end. Pauses: pauses.c;
+ * garbage: oracle.c. */
 #include "worker.h"
 
 #include "bench/stat/hist.h"
@@ -58,7 +59,7 @@ void object_thread_end(struct runtime *r, unsigned index)
         runtime_thread_detach(r);
 }
 
-/* --- the runtime's counters ------------------------------------------------------------------------------ */
+/* --- the runtime's counters ----------------------------------------------------------------------------- */
 
 /* A distribution, a maximum or a state: it has no difference. */
 static bool object_is_counter(const char *key)

@@ -1,9 +1,10 @@
-/* oracle.c: an oracle sample: how much garbage waits, found exactly (heap_garbage, gc/heap/heap.h) at so many points of the
- * measured phase, evenly spaced by operations: gc.uncollected_*. A walk costs as much as a full collection, so that such a sample
- * tells no times and no memory.
+/* oracle.c: an oracle sample: how much garbage waits, found exactly (heap_garbage, gc/heap/heap.h) at so many
+ * points of the measured phase, evenly spaced by operations: gc.uncollected_*. A walk costs as much as a full
+ * collection, so that such a sample tells no times and no memory.
  *
- * The walk is made at a safepoint of whichever thread finds that it is due, the world stopped; before a collection that is
- * due at the same safepoint. It reads only: counts, lists and the collector's trigger stay as they are. */
+ * The walk is made at a safepoint of whichever thread finds that it is due, the world stopped; before a
+ * collection that is due at the same safepoint. It reads only: counts, lists and the collector's trigger stay
+ * as they are. */
 #include "worker.h"
 
 #include "gc/heap/heap.h"

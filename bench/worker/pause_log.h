@@ -1,6 +1,7 @@
-/* pause_log.h: the log of one thread's pauses: sums and histograms of all, and the first PAUSE_LOG_MAX themselves. The memory is
- * the caller's, mapped and faulted in before the measured phase; all zero bytes are an empty log. One thread writes one; reading is
- * for after it has stopped. Writing takes no clock, no lock and no allocation (tests/perf/pause_log.c: what it costs). */
+/* pause_log.h: the log of one thread's pauses: sums and histograms of all, and the first PAUSE_LOG_MAX
+ * themselves. The memory is the caller's, mapped and faulted in before the measured phase; all zero bytes are
+ * an empty log. One thread writes one; reading is for after it has stopped. Writing takes no clock, no lock
+ * and no allocation (tests/perf/pause_log.c: what it costs). */
 #ifndef HG_BENCH_WORKER_PAUSE_LOG_H
 #define HG_BENCH_WORKER_PAUSE_LOG_H
 

@@ -1,15 +1,17 @@
-/* pauses.c: the log of a worker's pauses, and what is told of it: pauses{}, gc.cost_*, gc.share, timeline.gc_*. A pause
- * goes to a table of the thread that paused, mapped beforehand: counts, times and percentiles cover all of them; MMU, BMU, the
- * timeline and the file of --pauses the first PAUSE_LOG_MAX of each thread (pauses.dropped says how many more there were).
+/* pauses.c: the log of a worker's pauses, and what is told of it: pauses{}, gc.cost_*, gc.share,
+ * timeline.gc_*. A pause goes to a table of the thread that paused, mapped beforehand: counts, times and
+ * percentiles cover all of them; MMU, BMU, the timeline and the file of --pauses the first PAUSE_LOG_MAX of
+ * each thread (pauses.dropped says how many more there were).
  *
- * Waits for the GIL, for locks and for the end of a stopped world are pauses of their thread; utilisation is computed for each thread and the least of them
- * and their mean are told (Cheng & Blelloch, PLDI'01).
+ * Waits for the GIL, for locks and for the end of a stopped world are pauses of their thread; utilisation is
+ * computed for each thread and the least of them and their mean are told (Cheng & Blelloch, PLDI'01).
  *
- * The explicit cost of a collector is what lower-bound overhead subtracts (Cai et al., ISPASS'22). In wall time: pauses in
- * which the whole program stands still, whole; those of one thread beside others that run, divided by the number of threads. In
- * processor time: what the pausing threads did in them (a stop is waiting, not work), their wall time times the part of the time in
- * which threads were not waiting that they had a processor for: reading a thread's own processor clock at every pause would cost
- * more than a small pause does. */
+ * The explicit cost of a collector is what lower-bound overhead subtracts (Cai et al., ISPASS'22). In wall
+ * time: pauses in which the whole program stands still, whole; those of one thread beside others that run,
+ * divided by the number of threads. In processor time: what the pausing threads did in them (a stop is
+ * waiting, not work), their wall time times the part of the time in which threads were not waiting that they
+ * had a processor for: reading a thread's own processor clock at every pause would cost more than a small
+ * pause does. */
 #include "worker.h"
 #include "pause_log.h"
 
@@ -60,7 +62,7 @@ void pauses_end(void)
     pauses.on = false;
 }
 
-/* --- what is told ---------------------------------------------------------------------------------------- */
+/* --- what is told --------------------------------------------------------------------------------------- */
 
 /* All threads' into the first one's: histograms and sums. */
 static void pauses_merge(void)
@@ -160,8 +162,8 @@ static void pauses_say_utilisation(uint64_t start_ns, uint64_t end_ns)
     os_unmap(&os_harness, scratch, scratch_bytes);
 }
 
-/* The longest collections, in the order of their beginning. Times are the clock's own: the front, which has the same one, counts
- * from the beginning of its timeline. */
+/* The longest collections, in the order of their beginning. Times are the clock's own: the front, which has
+ * the same one, counts from the beginning of its timeline. */
 static void pauses_say_timeline(void)
 {
     static struct hist ns;

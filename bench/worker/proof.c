@@ -1,5 +1,6 @@
-/* proof.c: which library serves malloc here? A preloaded library that is missing leaves one line on standard error and the
- * program goes on with the C library; so the answer comes from the resolved symbols, not from what was asked. */
+/* proof.c: which library serves malloc here? A preloaded library that is missing leaves one line on standard
+ * error and the program goes on with the C library; so the answer comes from the resolved symbols, not from
+ * what was asked. */
 #include "worker.h"
 #include "bench/worker/check/check.h"
 

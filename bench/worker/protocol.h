@@ -1,6 +1,7 @@
 /* protocol.h: what the front and a worker say to each other.
  *
- * The front starts the worker with its cell on the command line (worker options: see main.c) and three descriptors:
+ * The front starts the worker with its cell on the command line (worker options: see main.c) and three
+ * descriptors:
  *   HG_FD_SAY   (worker -> front)  lines of text, at most PROTOCOL_LINE_MAX bytes
  *   HG_FD_GO    (front -> worker)  one byte answers each phase line
  *   HG_FD_PAGE                     the control page (struct gauge), mapped shared
@@ -8,11 +9,14 @@
  * A line is one of
  *   phase NAME LIVE_REQUESTED LIVE_USABLE     and then the worker waits for its byte. NAMEs in order:
  *                                             baseline begin peak drained exit
- *   set KEY VALUE                             KEY: the dotted path in the sample ("gc.generations.0.collected");
- *                                             VALUE: an integer, a real, or "text" (no quotes or newlines inside)
- *   hist PREFIX UNIT MAX INDEX:COUNT ...      counters of a histogram (hist.h) whose figures are PREFIX.p50_UNIT
- *                                             and so on; one that is long takes several lines. Said by workers
- *                                             of which several make the sample, for combine.h
+ *   set KEY VALUE                             KEY: the dotted path in the sample
+ *   ("gc.generations.0.collected");
+ *                                             VALUE: an integer, a real, or "text" (no quotes or newlines
+ *                                             inside)
+ *   hist PREFIX UNIT MAX INDEX:COUNT ...      counters of a histogram (hist.h) whose figures are
+ *   PREFIX.p50_UNIT
+ *                                             and so on; one that is long takes several lines. Said by
+ *                                             workers of which several make the sample, for combine.h
  *   fail STATUS REASON                        STATUS as in the sample; the worker then exits
  * The front trusts none of it: keys are of [a-z0-9_.], depth and number are bounded. */
 #ifndef HG_BENCH_WORKER_PROTOCOL_H

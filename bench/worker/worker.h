@@ -1,6 +1,6 @@
-/* worker.h: the parts of a worker. A worker runs one sample and exits: main.c reads its cell and walks through the phases,
- * say.c speaks to the front, probe.c measures, metered.c asks what requests would have waited,
- * proof.c proves which library serves malloc, object.c opens the runtime for object-level workloads,
+/* worker.h: the parts of a worker. A worker runs one sample and exits: main.c reads its cell and walks
+ * through the phases, say.c speaks to the front, probe.c measures, metered.c asks what requests would have
+ * waited, proof.c proves which library serves malloc, object.c opens the runtime for object-level workloads,
  * pauses.c logs its pauses, oracle.c finds its garbage, census.c looks into its heap. None of them calls
  * malloc: the heap is the sample's own. */
 #ifndef HG_BENCH_WORKER_WORKER_H
@@ -47,8 +47,8 @@ struct child_cell {
 void say_integer(const char *key, uint64_t value);
 void say_real(const char *key, double value);
 void say_text(const char *key, const char *value);
-/* PREFIX.p50_UNIT and so on for each of the points (HIST_P50 | ...), PREFIX.max_UNIT; the whole histogram for the front, when
- * several processes make the sample. Nothing of an empty one. */
+/* PREFIX.p50_UNIT and so on for each of the points (HIST_P50 | ...), PREFIX.max_UNIT; the whole histogram for
+ * the front, when several processes make the sample. Nothing of an empty one. */
 struct hist;
 void say_distribution(const char *prefix, const char *unit, const struct hist *h, unsigned points);
 void say_whole_distributions(void); /* from here on: there are several processes */
@@ -59,7 +59,8 @@ _Noreturn void say_fail(const char *status, const char *reason);
 extern const struct alloc_sink say_sink;
 #define SAY_KEY(buf, ...) (snprintf(buf, sizeof buf, __VA_ARGS__), buf)
 
-/* proof.c: says library{}; fails the sample as wrong-library when malloc is not served by what was asked for. */
+/* proof.c: says library{}; fails the sample as wrong-library when malloc is not served by what was asked
+ * for. */
 void proof_of_library(const struct child_cell *cell);
 
 /* probe.c: clocks, latency, pauses, rusage. */
@@ -88,7 +89,8 @@ void child_file_close(struct child_file *f);
 void heapmap_open(const struct child_cell *cell, const struct alloc *a);
 void heapmap_write(const struct alloc *a, const char *phase, uint64_t t_ns);
 
-/* census.c. At the barrier before the phase `when` (begin, peak, drained) is announced; without a runtime nothing. */
+/* census.c. At the barrier before the phase `when` (begin, peak, drained) is announced; without a runtime
+ * nothing. */
 #define CENSUS_ROWS 32 /* of each list in a record: the rows of more types are summed up in the last */
 void census_at(struct runtime *r, const struct child_cell *cell, struct gauge *gauge, const char *when);
 void census_report(const struct child_cell *cell); /* census{} */

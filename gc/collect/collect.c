@@ -84,7 +84,7 @@ void gc_report_generations(const struct alloc_sink *sink, const struct gc_stats 
     }
 }
 
-/* --- gc.garbage -------------------------------------------------------------------------------------------- */
+/* --- gc.garbage ----------------------------------------------------------------------------------------- */
 
 #define GARBAGE_MAX ((size_t)1 << 28)
 

@@ -6,7 +6,8 @@
  *   nothing when a list, dict or tuple comes from or goes to a free list.
  * Triggers when young > limit inside gc_new: the memory is there, the object is not initialised, not tracked.
  * A collector that counts bytes sets one = 0 and bytes_mask = ~0; one that counts at track time (3.14.1) sets
- * one = 0, track_one = 1, and is triggered there, too: it may not collect before the next safepoint. limit = INT64_MAX: never (disabled, or no collector).
+ * one = 0, track_one = 1, and is triggered there, too: it may not collect before the next safepoint. limit =
+ * INT64_MAX: never (disabled, or no collector).
  *
  * Without a GIL each thread counts in its own thread.young_delta and hands it over at +-GC_DELTA_MAX.
  *
@@ -89,9 +90,9 @@ void gc_unfreeze(struct runtime *r);
 /* One callback a runtime; NULL takes it away. */
 void gc_set_callback(struct runtime *r, gc_callback *callback, void *arg);
 
-/* gc.garbage: uncollectable objects with a legacy finaliser, each with a reference, under the root "gc.garbage". add is
- * for collectors; without memory the object is left out. clear does what the programmer has to: takes each apart (its
- * clear) and drops it; returns how many there were. */
+/* gc.garbage: uncollectable objects with a legacy finaliser, each with a reference, under the root
+ * "gc.garbage". add is for collectors; without memory the object is left out. clear does what the programmer
+ * has to: takes each apart (its clear) and drops it; returns how many there were. */
 void gc_garbage_add(struct runtime *r, struct object *o);
 size_t gc_garbage(struct object *const **at); /* how many, and where */
 size_t gc_garbage_clear(struct runtime *r);

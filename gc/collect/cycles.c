@@ -1,7 +1,8 @@
 /* cycles.c: see cycles.h. Two departures from CPython that cannot be seen from outside:
- *  - where the set is the whole heap, an object's count is copied when the first reference to it is met, which
- *    saves a pass over the list;
- *  - garbage without finalisers and without callbacks cannot have come back to life and is not examined again.
+ *  - where the set is the whole heap, an object's count is copied when the first reference to it is met,
+ *    which saves a pass over the list;
+ *  - garbage without finalisers and without callbacks cannot have come back to life and is not examined
+ *  again.
  *
  * What costs is memory that is not in the cache: each object's header is touched once for itself and once for
  * each reference to it, in two passes. So both passes fetch ahead: the first hands referents through a ring
@@ -351,7 +352,7 @@ uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct g
     return collected;
 }
 
-/* --- what every collection tells ---------------------------------------------------------------------------- */
+/* --- what every collection tells ------------------------------------------------------------------------ */
 
 void gc_run_begin(struct runtime *r, struct gc_run *run, int generation)
 {

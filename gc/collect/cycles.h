@@ -106,16 +106,18 @@ static inline __attribute__((always_inline)) void gc_traverse(struct object *o, 
     }
 }
 
-/* Moves what no reference from outside the set reaches from set to unreachable (an empty list), adds to count.
- * whole: the set is every tracked object that there is, so that a tracked referent is known to be in it. */
+/* Moves what no reference from outside the set reaches from set to unreachable (an empty list), adds to
+ * count. whole: the set is every tracked object that there is, so that a tracked referent is known to be in
+ * it. */
 void cycles_deduce(struct gc_head *set, struct gc_head *unreachable, bool whole, struct cycles_count *count);
 
 /* Return how many they took out of the list. */
 uint64_t cycles_untrack_tuples(struct gc_head *list);
 uint64_t cycles_untrack_dicts(struct gc_head *list);
 
-/* The rest of a collection: legacy finalisers, weak references, finalisers, resurrection, clearing. What survives goes
- * to old. Returns the number of objects that count as collected; adds to count->uncollectable. */
+/* The rest of a collection: legacy finalisers, weak references, finalisers, resurrection, clearing. What
+ * survives goes to old. Returns the number of objects that count as collected; adds to
+ * count->uncollectable. */
 uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct gc_head *old,
                         struct cycles_count *count);
 

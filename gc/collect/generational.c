@@ -1,12 +1,13 @@
-/* generational.c: CPython's three generations, step for step (Modules/gcmodule.c of 3.11, Python/gc.c of 3.13).
+/* generational.c: CPython's three generations, step for step (Modules/gcmodule.c of 3.11, Python/gc.c of
+ * 3.13).
  *
  *   version=3.11  thresholds 700,10,10; collects inside the allocation that crosses the first threshold
  *   version=3.13  thresholds 2000,10,10; asks for a collection, which runs at the thread's next safepoint
  *
- * The count of generation 0 is gc_state.young (collector.h); those of 1 and 2 count collections of the younger
- * one. The oldest generation whose count is over its threshold is collected with all younger ones; a full
- * collection is put off while the objects that survived a middle one since the last full one are fewer than a
- * quarter of those that survived that. Frozen objects lie on a list that nobody examines. */
+ * The count of generation 0 is gc_state.young (collector.h); those of 1 and 2 count collections of the
+ * younger one. The oldest generation whose count is over its threshold is collected with all younger ones; a
+ * full collection is put off while the objects that survived a middle one since the last full one are fewer
+ * than a quarter of those that survived that. Frozen objects lie on a list that nobody examines. */
 #include "cycles.h"
 
 #include <errno.h>

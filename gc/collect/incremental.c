@@ -4,27 +4,28 @@
  *   young      new objects; they carry the space bit of "pending"
  *   old[2]     two spaces: one is "visited" (bit = self.visited), the other "pending"
  *
- * Every automatic run is an increment. It starts a cycle by marking (phase MARK): what the runtime's roots reach
- * moves from pending to visited without any counting. In phase COLLECT an increment is all young objects and
- * objects from the head of pending, each with everything in pending that it leads to, until their number reaches
- * the work that is due; the increment is then examined like a generation and its survivors become visited. When
- * pending is empty the spaces change places and the next cycle starts. A cycle of garbage in pending is never
- * split, because its members lead to each other.
+ * Every automatic run is an increment. It starts a cycle by marking (phase MARK): what the runtime's roots
+ * reach moves from pending to visited without any counting. In phase COLLECT an increment is all young
+ * objects and objects from the head of pending, each with everything in pending that it leads to, until their
+ * number reaches the work that is due; the increment is then examined like a generation and its survivors
+ * become visited. When pending is empty the spaces change places and the next cycle starts. A cycle of
+ * garbage in pending is never split, because its members lead to each other.
  *
- *   version=3.14.0   counts allocations, at most 1.5 units of old work for one of new; every run also adds the
- *                    heap's share to the work that is due. A run that is ahead of its work does not wait: where the roots
- *                    reach most of the heap, marking leaves pending empty, the next run completes the cycle, and the
- *                    one after that marks everything again. So a heap that grows to n objects costs about
- *                    n^2 / (4 * threshold 0) visits: 2.8e10 for 15 million, where users saw 143 s instead of 1 s
- *                    (python/cpython issue 142531). That is the algorithm, and is kept.
- *   version=3.14.1   counts objects when they are tracked, at most 2; a run that is ahead returns at once, so that one
- *                    marking of n objects is paid for by n new ones
+ *   version=3.14.0   counts allocations, at most 1.5 units of old work for one of new; every run also adds
+ *                    the heap's share to the work that is due. A run that is ahead of its work does not wait:
+ *                    where the roots reach most of the heap, marking leaves pending empty, the next run
+ *                    completes the cycle, and the one after that marks everything again. So a heap that grows
+ *                    to n objects costs about n^2 / (4 * threshold 0) visits: 2.8e10 for 15 million, where
+ *                    users saw 143 s instead of 1 s (python/cpython issue 142531). That is the algorithm, and
+ *                    is kept.
+ *   version=3.14.1   counts objects when they are tracked, at most 2; a run that is ahead returns at once, so
+ *                    that one marking of n objects is paid for by n new ones
  *
- * Runs that only mark, or return at once, are pauses but none of the collections that gc.get_stats() tells. The heap's
- * share is one of tracked objects in both; 3.14.0 counts all containers that were allocated.
+ * Runs that only mark, or return at once, are pauses but none of the collections that gc.get_stats() tells.
+ * The heap's share is one of tracked objects in both; 3.14.0 counts all containers that were allocated.
  *
- * Roots: the tables that workloads register (heap.h) stand for module globals, builtins and thread stacks. They
- * are marked once a cycle; there are no frames that could be scanned in later increments. */
+ * Roots: the tables that workloads register (heap.h) stand for module globals, builtins and thread stacks.
+ * They are marked once a cycle; there are no frames that could be scanned in later increments. */
 #include "cycles.h"
 #include "gc/heap/heap.h"
 
@@ -105,7 +106,7 @@ static void incremental_close(struct runtime *r)
     r->gc.limit = INT64_MAX;
 }
 
-/* --- moving objects between spaces ------------------------------------------------------------------------ */
+/* --- moving objects between spaces ---------------------------------------------------------------------- */
 
 struct mover {
     struct gc_head *to;
@@ -179,7 +180,7 @@ static void cycle_done(struct runtime *r)
     self.phase = PHASE_MARK;
 }
 
-/* --- collections ------------------------------------------------------------------------------------------ */
+/* --- collections ---------------------------------------------------------------------------------------- */
 
 static int64_t heap_share(struct runtime *r)
 {
@@ -287,7 +288,7 @@ static void incremental_safepoint(struct runtime *r)
         incremental_collect(r, 1);
 }
 
-/* --- the gc module ---------------------------------------------------------------------------------------- */
+/* --- the gc module -------------------------------------------------------------------------------------- */
 
 static void incremental_enable(struct runtime *r, bool on)
 {

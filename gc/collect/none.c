@@ -1,5 +1,5 @@
-/* none.c: the collector that does nothing: what reference counts alone leave behind. Objects are tracked all the
- * same, so that a walk over the heap finds them. */
+/* none.c: the collector that does nothing: what reference counts alone leave behind. Objects are tracked all
+ * the same, so that a walk over the heap finds them. */
 #include "find.h"
 
 static int none_open(struct runtime *r, const void *params, struct message *m)

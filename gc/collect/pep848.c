@@ -1,4 +1,5 @@
-/* pep848.c: the generational incremental collector that PEP 848 drafts for Python 3.16 (draft of 16 September 2026).
+/* pep848.c: the generational incremental collector that PEP 848 drafts for Python 3.16 (draft of 16 September
+ * 2026).
  *
  *   nursery   new objects
  *   aging     spaces that were nurseries, oldest first; default 5
@@ -7,39 +8,41 @@
  *                reachable  known to be alive, their referents not yet looked at (the worklist)
  *                visited    done
  *
- * The trigger is bytes, gross: every time a half-space (threshold 0, in units of 1000 bytes) has been allocated, one
- * of two things happens, in strict alternation: when the nursery is half full an increment of the old space; when it
- * is full a collection of the oldest aging space, whose survivors become old, and the nursery becomes the
- * newest aging space. So an object is examined once before it is old.
+ * The trigger is bytes, gross: every time a half-space (threshold 0, in units of 1000 bytes) has been
+ * allocated, one of two things happens, in strict alternation: when the nursery is half full an increment of
+ * the old space; when it is full a collection of the oldest aging space, whose survivors become old, and the
+ * nursery becomes the newest aging space. So an object is examined once before it is old.
  *
- * An increment has work to do, counted in objects. While some is left: take the next reachable object to visited
- * and what it leads to from pending to reachable; if there is none, and pending is empty, swap visited and pending
- * and begin again from the roots; else take the oldest pending object with all that it leads to in pending, and
- * collect that like a generation. Work comes from survivors of aging spaces, and twice over from garbage found.
+ * An increment has work to do, counted in objects. While some is left: take the next reachable object to
+ * visited and what it leads to from pending to reachable; if there is none, and pending is empty, swap
+ * visited and pending and begin again from the roots; else take the oldest pending object with all that it
+ * leads to in pending, and collect that like a generation. Work comes from survivors of aging spaces, and
+ * twice over from garbage found.
  *
  * Low bits of next: GC_NEXT_YOUNG on everything that is not old (frozen objects have it too: nobody may move
- * them), else GC_NEXT_SPACE tells visited from pending by comparison with self.visited; reachable objects bear
- * the visited bit.
+ * them), else GC_NEXT_SPACE tells visited from pending by comparison with self.visited; reachable objects
+ * bear the visited bit.
  *
  * Where the draft is not clear, this is what is done here, and the parameter that gives the other reading:
- *   limit     the pseudocode's test for work left stands outside the loop over the reachable objects, so that loop
- *             would not stop before everything reachable is done. limit=inside tests at each object; limit=outside
- *             takes the pseudocode literally.
- *   aging     the pseudocode starts with a list of one aging space, takes the oldest away and adds the nursery: there
- *             is always one, and threshold 1 has no effect. aging=filled starts with as many empty spaces as
- *             threshold 1 says; aging=one takes the pseudocode literally.
- *   bytes     which bytes count. bytes=gc: those of objects that the collector may track; bytes=all: whatever the
- *             runtime asks its allocator for.
- *   roots     the draft seeds a cycle with sys and leaves thread stacks to the future. roots=cycle marks from the
- *             runtime's roots (heap.h) when a cycle begins; roots=increment also at every increment.
- *   legacy    the draft gives its legacy mode the trigger by bytes as well. That is not modelled: generational counts
- *             objects, as 3.13 does.
- *   survivors is used as a list and as a number: a number of objects is meant. visited and visited_space are one.
- *   references from old to young objects are references from outside the aging space: what they lead to survives.
- *   a closure goes through pending alone: a dead cycle that hangs together through young objects waits until these are
- *   old and a later cycle has all of it in pending.
+ *   limit     the pseudocode's test for work left stands outside the loop over the reachable objects, so that
+ *             loop would not stop before everything reachable is done. limit=inside tests at each object;
+ *             limit=outside takes the pseudocode literally.
+ *   aging     the pseudocode starts with a list of one aging space, takes the oldest away and adds the
+ *             nursery: there is always one, and threshold 1 has no effect. aging=filled starts with as many
+ *             empty spaces as threshold 1 says; aging=one takes the pseudocode literally.
+ *   bytes     which bytes count. bytes=gc: those of objects that the collector may track; bytes=all: whatever
+ *             the runtime asks its allocator for.
+ *   roots     the draft seeds a cycle with sys and leaves thread stacks to the future. roots=cycle marks from
+ *             the runtime's roots (heap.h) when a cycle begins; roots=increment also at every increment.
+ *   legacy    the draft gives its legacy mode the trigger by bytes as well. That is not modelled:
+ *             generational counts objects, as 3.13 does.
+ *   survivors is used as a list and as a number: a number of objects is meant. visited and visited_space are
+ *   one. references from old to young objects are references from outside the aging space: what they lead to
+ *   survives. a closure goes through pending alone: a dead cycle that hangs together through young objects
+ *   waits until these are old and a later cycle has all of it in pending.
  *   collect(0) takes nursery and all aging spaces; collect(1) an increment, of at least one step.
- *   threshold 1 is a number of half-spaces, rounded up to even; 0 means that a full nursery is collected itself. */
+ *   threshold 1 is a number of half-spaces, rounded up to even; 0 means that a full nursery is collected
+ *   itself. */
 #include "cycles.h"
 #include "gc/heap/heap.h"
 
@@ -82,7 +85,7 @@ static struct gc_head *pending_list(void)
     return &self.old[self.visited ^ 1];
 }
 
-/* --- bytes=all: every request of the runtime is counted --------------------------------------------------- */
+/* --- bytes=all: every request of the runtime is counted ------------------------------------------------- */
 
 static void *counting_malloc(void *ctx, size_t size)
 {
@@ -121,7 +124,7 @@ static void count_all_bytes(struct runtime *r)
     r->alloc.free = counting_free;
 }
 
-/* --- spaces ----------------------------------------------------------------------------------------------- */
+/* --- spaces --------------------------------------------------------------------------------------------- */
 
 static void aging_reset(void)
 {
@@ -202,7 +205,7 @@ static void pep848_close(struct runtime *r)
         r->alloc = self.counted;
 }
 
-/* --- the old space ---------------------------------------------------------------------------------------- */
+/* --- the old space -------------------------------------------------------------------------------------- */
 
 struct mover {
     struct gc_head *to;
@@ -308,7 +311,7 @@ static uint64_t collect_increment(struct runtime *r, struct cycles_count *count)
     return collected;
 }
 
-/* --- the young spaces ------------------------------------------------------------------------------------- */
+/* --- the young spaces ----------------------------------------------------------------------------------- */
 
 static uint64_t collect_space(struct runtime *r, struct gc_head *space, struct cycles_count *count)
 {
@@ -332,7 +335,7 @@ static uint64_t collect_oldest_aging(struct runtime *r, struct cycles_count *cou
     return collect_space(r, &oldest, count);
 }
 
-/* --- collections ------------------------------------------------------------------------------------------ */
+/* --- collections ---------------------------------------------------------------------------------------- */
 
 /* Everything young, old ones last, into one list. */
 static void gather_young(struct gc_head *list)
@@ -408,7 +411,7 @@ static void pep848_safepoint(struct runtime *r)
         run(r, 0, PAUSE_YOUNG, collect_oldest_aging);
 }
 
-/* --- the gc module ---------------------------------------------------------------------------------------- */
+/* --- the gc module -------------------------------------------------------------------------------------- */
 
 static void pep848_enable(struct runtime *r, bool on)
 {

@@ -1,19 +1,19 @@
-/* stw.c: the collector of free-threaded CPython (Python/gc_free_threading.c of 3.13 and 3.14): no generations, the
- * world stopped twice.
+/* stw.c: the collector of free-threaded CPython (Python/gc_free_threading.c of 3.13 and 3.14): no
+ * generations, the world stopped twice.
  *
  *   stop 1   garbage is found (stw_mark.h); weak references to it are cleared, their callbacks kept
  *   running  callbacks, finalisers
  *   stop 2   garbage that is referenced from outside again goes free; free lists are emptied
  *   running  the rest is cleared and dropped
  *
- * Starts at a safepoint when more than threshold 0 objects have been made on balance and more than a quarter of what
- * the last collection left alive (of tracked objects; from December 2025 on CPython counts frozen ones and untracked
- * tuples as well). gate=rss (3.14.0): only if the process, with what is swapped out, has grown by a tenth, and by 128
- * KiB, since the last collection, or more than 40 thresholds of objects have been put off. Threshold 1 = 0 takes both
- * conditions away.
+ * Starts at a safepoint when more than threshold 0 objects have been made on balance and more than a quarter
+ * of what the last collection left alive (of tracked objects; from December 2025 on CPython counts frozen
+ * ones and untracked tuples as well). gate=rss (3.14.0): only if the process, with what is swapped out, has
+ * grown by a tenth, and by 128 KiB, since the last collection, or more than 40 thresholds of objects have
+ * been put off. Threshold 1 = 0 takes both conditions away.
  *
- * Under biased an object in its owner's queue counts as referenced until the owner has come by; CPython merges those
- * counts first. */
+ * Under biased an object in its owner's queue counts as referenced until the owner has come by; CPython
+ * merges those counts first. */
 #include "stw_mark.h"
 
 #include "alloc/base/os.h"
@@ -42,7 +42,7 @@ static struct stw {
     struct stw_array callbacks; /* of the collection that runs */
 } self;
 
-/* --- stop 1 ----------------------------------------------------------------------------------------------- */
+/* --- stop 1 --------------------------------------------------------------------------------------------- */
 
 static void clear_weakrefs(void)
 {
@@ -64,7 +64,7 @@ static void clear_weakrefs(void)
     }
 }
 
-/* --- code runs -------------------------------------------------------------------------------------------- */
+/* --- code runs ------------------------------------------------------------------------------------------ */
 
 static bool run_code(void)
 {
@@ -84,7 +84,7 @@ static bool run_code(void)
     return ran;
 }
 
-/* --- in order --------------------------------------------------------------------------------------------- */
+/* --- in order ------------------------------------------------------------------------------------------- */
 
 static void drop_garbage(size_t dead)
 {
@@ -117,8 +117,9 @@ static uint64_t process_bytes(void)
     return kib << 10;
 }
 
-/* What the calling thread did with the garbage since start_ns, beside the others: a pause of its own, and freed by the
- * collector is what died meanwhile. (The free lists it empties while the world stands still hold objects that died before.) */
+/* What the calling thread did with the garbage since start_ns, beside the others: a pause of its own, and
+ * freed by the collector is what died meanwhile. (The free lists it empties while the world stands still hold
+ * objects that died before.) */
 static void tell_reclaim(struct runtime *r, uint64_t start_ns, uint64_t dead_before, uint64_t bytes_before)
 {
     struct thread *t = thread_self;
@@ -194,7 +195,7 @@ static void end_collecting(struct runtime *r)
     atomic_store_explicit(&r->gc.collecting, false, memory_order_release);
 }
 
-/* --- when ------------------------------------------------------------------------------------------------- */
+/* --- when ----------------------------------------------------------------------------------------------- */
 
 /* gate=rss. In collecting. */
 static bool has_grown(struct runtime *r)
@@ -242,7 +243,7 @@ static uint64_t stw_collect(struct runtime *r, int generation)
     return collected;
 }
 
-/* --- the gc module ---------------------------------------------------------------------------------------- */
+/* --- the gc module -------------------------------------------------------------------------------------- */
 
 static void limit_update(struct runtime *r)
 {

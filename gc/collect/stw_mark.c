@@ -12,7 +12,7 @@ enum {
     PREFETCH_MIN = 200000, /* fewer live objects are in the cache anyway */
 };
 
-/* --- arrays ----------------------------------------------------------------------------------------------- */
+/* --- arrays --------------------------------------------------------------------------------------------- */
 
 static struct os_account stw_account;
 
@@ -81,7 +81,7 @@ static inline void refs_restore(struct object *o)
 }
 #endif
 
-/* --- all objects ------------------------------------------------------------------------------------------ */
+/* --- all objects ---------------------------------------------------------------------------------------- */
 
 static int push_tracked(struct object *o, void *arg)
 {
@@ -96,7 +96,8 @@ static void list_objects(struct stw_mark *k, struct runtime *r, int64_t made)
 {
     if (r->registry)
         return;
-    /* Room for those that there were and those that came, at once: faults one by one cost more than the walk. */
+    /* Room for those that there were and those that came, at once: faults one by one cost more than the
+     * walk. */
     size_t room = (size_t)k->alive + (size_t)made + 4096;
     k->object.at = os_map(&stw_account, room * sizeof *k->object.at, 0, OS_POPULATE);
     k->object.room = k->object.at ? room : 0;
@@ -174,7 +175,7 @@ static inline __attribute__((always_inline)) void traverse(struct stw_mark *k, s
             visit(at[i], k);
 }
 
-/* --- mark alive ------------------------------------------------------------------------------------------- */
+/* --- mark alive ----------------------------------------------------------------------------------------- */
 
 static int push_work(struct object *o, void *arg)
 {
@@ -273,7 +274,7 @@ static void mark_alive(struct stw_mark *k, struct runtime *r)
     pthread_mutex_unlock(&r->threads_mutex);
 }
 
-/* --- counting --------------------------------------------------------------------------------------------- */
+/* --- counting ------------------------------------------------------------------------------------------- */
 
 static inline void begin(struct object *o, uint8_t bits)
 {
@@ -419,7 +420,7 @@ void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool alive, int64_t
     }
 }
 
-/* --- what came back --------------------------------------------------------------------------------------- */
+/* --- what came back ------------------------------------------------------------------------------------- */
 
 static int visit_subtract_garbage(struct object *o, void *arg)
 {

@@ -1,5 +1,5 @@
-/* stw_mark.h: which objects are garbage: the part of the stop-the-world collector (stw.c) that goes through the heap. The
- * world is stopped around every call.
+/* stw_mark.h: which objects are garbage: the part of the stop-the-world collector (stw.c) that goes through
+ * the heap. The world is stopped around every call.
  *
  *   find       the objects: a list made by one walk over the heap, or the threads' registries (find.h)
  *   mark alive what the roots reach, transitively (GC_ALIVE): the rest need not be counted for it
@@ -8,13 +8,14 @@
  *   D scan     what still has it is garbage: one reference is taken; the others are counted
  * (CPython's pass B adds references from interpreter stacks, which are roots here.)
  *
- * Scratch in an object is that of its policy: the GC head where there is one; under biased the owner's id, which follows
- * from home and shared and is put back, as CPython does. GC_UNREACHABLE also says "its scratch holds its
- * references". All bits are stored plainly: everyone who could change them stands still.
+ * Scratch in an object is that of its policy: the GC head where there is one; under biased the owner's id,
+ * which follows from home and shared and is put back, as CPython does. GC_UNREACHABLE also says "its scratch
+ * holds its references". All bits are stored plainly: everyone who could change them stands still.
  *
- * Lists are arrays, mapped, not from the measured allocator; one that cannot grow ends the collection with everything
- * left alive. CPython needs none, as it walks its heap for each of the three passes, and threads garbage through the
- * objects; here one walk is made for all three, at 8 bytes an object while the world stands still. */
+ * Lists are arrays, mapped, not from the measured allocator; one that cannot grow ends the collection with
+ * everything left alive. CPython needs none, as it walks its heap for each of the three passes, and threads
+ * garbage through the objects; here one walk is made for all three, at 8 bytes an object while the world
+ * stands still. */
 #ifndef HG_GC_COLLECT_STW_MARK_H
 #define HG_GC_COLLECT_STW_MARK_H
 
@@ -43,8 +44,8 @@ bool stw_grow(struct stw_mark *k, struct stw_array *a);
 void stw_array_close(struct stw_array *a);
 void stw_mark_close(struct stw_mark *k);
 
-/* Fills garbage: objects with GC_UNREACHABLE and a new reference each. Those with a legacy finaliser, and what they lead
- * to, are left alive. made: about so many objects are new since the last time. */
+/* Fills garbage: objects with GC_UNREACHABLE and a new reference each. Those with a legacy finaliser, and
+ * what they lead to, are left alive. made: about so many objects are new since the last time. */
 void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool mark_alive, int64_t made);
 /* After code ran: takes GC_UNREACHABLE off what is referenced from outside garbage again, transitively. */
 void stw_find_resurrected(struct stw_mark *k);

@@ -1,13 +1,13 @@
 /* tracing.c: mark and sweep without reference counts (rc_tracing.h), as MicroPython does: the floor for what
  * counting costs, and for what its memory saves.
  *
- * Roots are the tables that workloads register (heap.h) and nothing else: a collection runs at a safepoint or when it
- * is asked for, where a workload holds no reference that is not in a table. C stacks are not scanned.
+ * Roots are the tables that workloads register (heap.h) and nothing else: a collection runs at a safepoint or
+ * when it is asked for, where a workload holds no reference that is not in a table. C stacks are not scanned.
  *
- * A collection marks from the roots; then from what is dead but has a finaliser that has not run, which is thereby
- * kept once more; clears dead weak references; frees what is not marked; and runs those finalisers. A weak reference's
- * callback runs when its object is freed. Next collection after as many new container objects as growth times
- * what is alive, and at least min. */
+ * A collection marks from the roots; then from what is dead but has a finaliser that has not run, which is
+ * thereby kept once more; clears dead weak references; frees what is not marked; and runs those finalisers. A
+ * weak reference's callback runs when its object is freed. Next collection after as many new container
+ * objects as growth times what is alive, and at least min. */
 #include "cycles.h"
 #include "gc/heap/heap.h"
 
@@ -78,7 +78,7 @@ void tracing_free_all(void)
     table_unmap(&tracing_table);
 }
 
-/* --- mark ------------------------------------------------------------------------------------------------- */
+/* --- mark ----------------------------------------------------------------------------------------------- */
 
 static int visit_mark(struct object *o, void *arg)
 {
@@ -121,7 +121,7 @@ static void mark_finalisable(uint64_t *references)
         mark_from(self.finalisable[i], references);
 }
 
-/* --- sweep ------------------------------------------------------------------------------------------------ */
+/* --- sweep ---------------------------------------------------------------------------------------------- */
 
 /* Callbacks may make objects: they come after those that were there, and stay. */
 static uint64_t sweep(void)
@@ -174,7 +174,7 @@ static uint64_t tracing_collect(struct runtime *r, int generation)
     return gc_run_end(r, &run, &self.log, PAUSE_FULL, &count, freed + self.finalisable_count);
 }
 
-/* --- the gc module ---------------------------------------------------------------------------------------- */
+/* --- the gc module -------------------------------------------------------------------------------------- */
 
 static int tracing_open(struct runtime *r, const void *params, struct message *m)
 {

@@ -1,12 +1,12 @@
 /* garbage.c: garbage by a tracing walk that knows nothing of counts and collectors (heap.h).
  *
- * An object that was met has a bit in a sparse bitmap of addresses, one bit for 8 bytes, in regions of 512 KiB that are
- * made when an address in them is first met:
+ * An object that was met has a bit in a sparse bitmap of addresses, one bit for 8 bytes, in regions of 512
+ * KiB that are made when an address in them is first met:
  *
  *   address   base (high bits) ........ | 16 bits: which of the region's 65536 places of 8 bytes | 3 bits: 0
  *
- * First all that the roots reach is met; then, of every object that there is, what was not met before is garbage, and so is
- * what it leads to: values that are no containers are found there. */
+ * First all that the roots reach is met; then, of every object that there is, what was not met before is
+ * garbage, and so is what it leads to: values that are no containers are found there. */
 #include "heap.h"
 
 #include "alloc/base/os.h"
@@ -140,7 +140,8 @@ static int walk_roots(struct walk *w)
     return err;
 }
 
-/* Every container that there is, tracked or not where the policy knows them all; without counts, every object. */
+/* Every container that there is, tracked or not where the policy knows them all; without counts, every
+ * object. */
 static int walk_all(struct walk *w)
 {
 #if HG_RC == HG_RC_TRACING

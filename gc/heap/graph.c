@@ -114,7 +114,8 @@ int heap_graph_open(struct heap_graph *g)
     return heap_rehash(g, 8192) ? 0 : -ENOMEM;
 }
 
-/* Breadth first from the roots, so that parents make shortest chains. A node that a root holds has no parent. */
+/* Breadth first from the roots, so that parents make shortest chains. A node that a root holds has no
+ * parent. */
 int heap_graph_chains(struct heap_graph *g)
 {
     uint32_t *queue = os_map(&graph_account, (g->nodes + 1) * sizeof *queue, 0, 0);
@@ -154,7 +155,7 @@ void heap_graph_free(struct heap_graph *g)
     *g = (struct heap_graph){0};
 }
 
-/* --- census ------------------------------------------------------------------------------------------------ */
+/* --- census --------------------------------------------------------------------------------------------- */
 
 static int heap_by_bytes(const void *a, const void *b)
 {
@@ -222,7 +223,8 @@ static const struct heap_row *heap_most_grown(const struct heap_graph *g, const 
     return &growth->row[0];
 }
 
-/* Places of one name are one root to a reader: a table a thread. Their counts are gathered in the first of them. */
+/* Places of one name are one root to a reader: a table a thread. Their counts are gathered in the first of
+ * them. */
 static uint32_t heap_most_holding(const struct heap_graph *g, const char *type, uint64_t *most)
 {
     size_t bytes = (g->roots + 1) * sizeof(uint64_t);
@@ -265,7 +267,7 @@ bool heap_leak_report(const struct heap_graph *now, const struct heap_census *gr
     return true;
 }
 
-/* --- who, and how much ------------------------------------------------------------------------------------- */
+/* --- who, and how much ---------------------------------------------------------------------------------- */
 
 int heap_referrers(const struct heap_graph *g, const struct object *o,
                    int (*visit)(struct object *o, void *arg), void *arg)
@@ -302,7 +304,8 @@ size_t heap_chain(const struct heap_graph *g, const struct object *o, const char
     return length;
 }
 
-/* Marks what the roots reach without going through `without`; what is left and hangs on it is retained by it. */
+/* Marks what the roots reach without going through `without`; what is left and hangs on it is retained by
+ * it. */
 int64_t heap_retained(const struct heap_graph *g, const struct object *o)
 {
     uint32_t without = heap_graph_find(g, o);
@@ -347,7 +350,7 @@ int64_t heap_retained(const struct heap_graph *g, const struct object *o)
     return retained;
 }
 
-/* --- Graphviz ---------------------------------------------------------------------------------------------- */
+/* --- Graphviz ------------------------------------------------------------------------------------------- */
 
 int heap_dot_write(const struct heap_graph *g, const struct object *o, size_t most, FILE *f)
 {

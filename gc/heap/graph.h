@@ -1,9 +1,9 @@
-/* graph.h: a picture of a heap: objects, what each refers to, shortest chains from the roots; and the questions that it
- * answers. Made from a live heap (heap.h) or read from a snapshot file (snapshot.h), so it knows objects by their
- * addresses alone and looks into none: it is compiled for no refcount policy.
+/* graph.h: a picture of a heap: objects, what each refers to, shortest chains from the roots; and the
+ * questions that it answers. Made from a live heap (heap.h) or read from a snapshot file (snapshot.h), so it
+ * knows objects by their addresses alone and looks into none: it is compiled for no refcount policy.
  *
- * A graph belongs to its maker; nothing in it changes once it is made. Its memory is mapped, never taken from an
- * allocator. Functions return 0 or -ENOMEM where nothing else is said. */
+ * A graph belongs to its maker; nothing in it changes once it is made. Its memory is mapped, never taken from
+ * an allocator. Functions return 0 or -ENOMEM where nothing else is said. */
 #ifndef HG_GC_HEAP_GRAPH_H
 #define HG_GC_HEAP_GRAPH_H
 
@@ -46,7 +46,7 @@ struct heap_graph {
     size_t roots, roots_room;
 };
 
-/* --- making one ------------------------------------------------------------------------------------------- */
+/* --- making one ----------------------------------------------------------------------------------------- */
 
 int heap_graph_open(struct heap_graph *g);
 /* The node of the object at this address, made if need be (not known yet); HEAP_NONE: no memory. */
@@ -61,7 +61,7 @@ void heap_graph_free(struct heap_graph *g);
 
 uint32_t heap_graph_find(const struct heap_graph *g, const struct object *o); /* HEAP_NONE: not in it */
 
-/* --- questions -------------------------------------------------------------------------------------------- */
+/* --- questions ------------------------------------------------------------------------------------------ */
 
 /* Objects and bytes of a type. Types of one name are one row. */
 struct heap_row {
@@ -78,15 +78,17 @@ struct heap_census {
 void heap_graph_census(const struct heap_graph *g, struct heap_census *census);
 /* What grew from one to the other, most bytes first; rows that did not grow are left out. */
 void heap_growth(const struct heap_census *from, const struct heap_census *to, struct heap_census *growth);
-/* The type that grew most (a class's instances before plain values, which hang on them) and the root that holds most of
- * it, in one sentence; false and an empty text when nothing grew. */
+/* The type that grew most (a class's instances before plain values, which hang on them) and the root that
+ * holds most of it, in one sentence; false and an empty text when nothing grew. */
 bool heap_leak_report(const struct heap_graph *now, const struct heap_census *growth, char *text,
                       size_t size);
 
-/* Calls visit for each object that refers to o (once for each) until it returns other than 0; returns how many. */
+/* Calls visit for each object that refers to o (once for each) until it returns other than 0; returns how
+ * many. */
 int heap_referrers(const struct heap_graph *g, const struct object *o,
                    int (*visit)(struct object *o, void *arg), void *arg);
-/* A shortest chain root -> ... -> o into chain (o last); its length, 0 when no root reaches o. *root: its name. */
+/* A shortest chain root -> ... -> o into chain (o last); its length, 0 when no root reaches o. *root: its
+ * name. */
 size_t heap_chain(const struct heap_graph *g, const struct object *o, const char **root,
                   struct object **chain, size_t room);
 /* Bytes that would be freed with o: of what every chain from a root reaches through o alone. -ENOMEM. */

@@ -72,9 +72,10 @@ int heap_graph_make(struct heap_graph *g, struct runtime *r)
     return err;
 }
 
-/* --- checker ---------------------------------------------------------------------------------------------- */
+/* --- checker -------------------------------------------------------------------------------------------- */
 
-/* What the runtime itself holds has no root: its cached ints, None, the empty tuple, classes of their makers. */
+/* What the runtime itself holds has no root: its cached ints, None, the empty tuple, classes of their
+ * makers. */
 bool heap_is_runtimes_own(const struct runtime *r, const struct object *o)
 {
     if (rc_is_immortal(o) || o == &object_none || o == r->empty_tuple || o->type == &type_type)

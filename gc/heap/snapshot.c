@@ -8,7 +8,7 @@
 
 #define SNAPSHOT_LINE 512
 
-/* --- writing --------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------- */
 
 typedef void snapshot_put(void *arg, const char *line, size_t bytes);
 
@@ -62,7 +62,7 @@ void heap_snapshot_write(const struct heap_graph *g, uint64_t id, snapshot_put *
     snapshot_print(put, arg, "end %" PRIu32 "\n", g->nodes);
 }
 
-/* --- reading --------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 struct snapshot_reader {
     struct heap_snapshot *s;
@@ -299,7 +299,7 @@ void heap_snapshot_free(struct heap_snapshot *s)
     *s = (struct heap_snapshot){.names = 0};
 }
 
-/* --- differences ----------------------------------------------------------------------------------------- */
+/* --- differences ---------------------------------------------------------------------------------------- */
 
 static struct heap_change *snapshot_row(struct heap_changes *c, const char *type)
 {

@@ -6,8 +6,8 @@
  *   to ADDRESS                  a reference of the object above
  *   end OBJECTS                 how many there were: a file that was cut short shows
  *
- * One space between words, addresses in hexadecimal with 0x, names of 1 to 63 printable characters without space, quote or
- * backslash. Every address that is referred to is that of an object line. */
+ * One space between words, addresses in hexadecimal with 0x, names of 1 to 63 printable characters without
+ * space, quote or backslash. Every address that is referred to is that of an object line. */
 #ifndef HG_GC_HEAP_SNAPSHOT_H
 #define HG_GC_HEAP_SNAPSHOT_H
 
@@ -33,8 +33,8 @@ struct heap_snapshot {
 int heap_snapshot_read(struct heap_snapshot *s, FILE *f, const char *path, struct message *m);
 void heap_snapshot_free(struct heap_snapshot *s);
 
-/* By type, what one has that the other has not. An object is the same when its address and its type are, so one that
- * died and left its place to another of its type goes unseen. */
+/* By type, what one has that the other has not. An object is the same when its address and its type are, so
+ * one that died and left its place to another of its type goes unseen. */
 struct heap_change {
     const char *type;
     uint64_t made, made_bytes, gone, gone_bytes;

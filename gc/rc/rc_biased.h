@@ -1,4 +1,5 @@
-/* rc_biased.h: biased reference counting (PEP 703, "Biased Reference Counting": Choi, Shull, Torrellas, PACT'18).
+/* rc_biased.h: biased reference counting (PEP 703, "Biased Reference Counting": Choi, Shull, Torrellas,
+ * PACT'18).
  *
  *   offset 0  u32 tid     the owner's thread id, 0 = nobody: counts are merged
  *          4  u32 slot    in the registry of thread `home` (container types)
@@ -7,8 +8,8 @@
  *         16  i64 shared  everybody else's count << 2 | state; may be negative
  *         24  type *
  *
- * The owner counts in local with plain (relaxed) stores, the others in shared with atomic operations. References
- * in all = local + (shared >> 2). States only ever increase:
+ * The owner counts in local with plain (relaxed) stores, the others in shared with atomic operations.
+ * References in all = local + (shared >> 2). States only ever increase:
  *   0 default        nobody else has looked at it without a reference
  *   1 maybe-weakref  others may try to get a reference without having one (weakrefs, shared containers)
  *   2 queued         it lies in the owner's queue, which holds the reference that was dropped
@@ -18,22 +19,23 @@
  * inc   owner: local + 1. Others: shared + 4.
  * dec   owner: local - 1; at 0 with shared == 0 dead without any atomic operation (nobody else ever had a
  *       reference that was not counted in local, and nobody can try: the state is default), else merge.
- *       Others: CAS; from a count of 0 in state 0 or 1 it becomes queued and goes to the owner, else shared - 4;
- *       merged with count 0: dead.
- * queue (biased.c) the owner, at its next safepoint, adds local and shared, minus the queue's reference: merged. When
- *       the owner has left, whoever queues merges in its place.
+ *       Others: CAS; from a count of 0 in state 0 or 1 it becomes queued and goes to the owner, else shared -
+ *       4; merged with count 0: dead.
+ * queue (biased.c) the owner, at its next safepoint, adds local and shared, minus the queue's reference:
+ *       merged. When the owner has left, whoever queues merges in its place.
  * try   a reference without having one: the owner and immortal objects at once; others by CAS, which fails
  *       when shared is 0 (default) or merged-0, the values an object has when it is taken apart.
  *
- * Pairing: a dec of others releases (acq_rel CAS) what that thread did; the acquire is the CAS that finds 0, or the
- * owner's acquiring load of shared in rc_merge_zero.
+ * Pairing: a dec of others releases (acq_rel CAS) what that thread did; the acquire is the CAS that finds 0,
+ * or the owner's acquiring load of shared in rc_merge_zero.
  *
- * Memory that readers without a lock may still look at (GC_READERS, set when an object leaves a container that
- * a second thread has used) goes back through qsbr.h; all other memory at once. CPython leaves this to its
- * allocator, which keeps header words readable; ours may be any.
+ * Memory that readers without a lock may still look at (GC_READERS, set when an object leaves a container
+ * that a second thread has used) goes back through qsbr.h; all other memory at once. CPython leaves this to
+ * its allocator, which keeps header words readable; ours may be any.
  *
- * Deferred: objects that live long and are used by all (classes, functions) carry DEFERRED_BIAS in shared, so that they
- * cannot die by counting, and references from a thread's stack are not counted (rc_inc_stack). CPython 3.14. */
+ * Deferred: objects that live long and are used by all (classes, functions) carry DEFERRED_BIAS in shared, so
+ * that they cannot die by counting, and references from a thread's stack are not counted (rc_inc_stack).
+ * CPython 3.14. */
 #ifndef HG_GC_RC_RC_BIASED_H
 #define HG_GC_RC_RC_BIASED_H
 
@@ -144,8 +146,8 @@ static inline bool rc_try_inc(struct object *o)
     return rc_try_inc_shared(o);
 }
 
-/* A reference to an object that may be at 0 already (through a weakref, in its lock): false then. The object must
- * have been marked (rc_mark_shared) when the place it is found in was made. */
+/* A reference to an object that may be at 0 already (through a weakref, in its lock): false then. The object
+ * must have been marked (rc_mark_shared) when the place it is found in was made. */
 static inline bool rc_try_inc_dying(struct object *o)
 {
     uint32_t local = atomic_load_explicit(&o->local, memory_order_relaxed);
@@ -206,7 +208,8 @@ static inline void rc_set_deferred(struct object *o)
     atomic_fetch_add_explicit(&o->shared, DEFERRED_BIAS, memory_order_relaxed);
 }
 
-/* At quiescence: counted again; true when nothing holds it any more, and then it is for the caller to take apart. */
+/* At quiescence: counted again; true when nothing holds it any more, and then it is for the caller to take
+ * apart. */
 static inline void rc_clear_deferred(struct object *o)
 {
     if (!rc_is_deferred(o))
@@ -243,7 +246,7 @@ static inline void rc_dec_stack(struct object *o)
         rc_dec(o);
 }
 
-/* --- containers: who may read them without their lock ---------------------------------------------------- */
+/* --- containers: who may read them without their lock --------------------------------------------------- */
 
 static inline bool rc_is_shared_container(const struct object *o)
 {
@@ -255,14 +258,15 @@ static inline bool rc_owned_or_shared_container(const struct object *o)
     return rc_is_owned(o) || rc_is_shared_container(o);
 }
 
-/* In the container's lock, before anything in it is changed or given out by a thread that is not the owner. */
+/* In the container's lock, before anything in it is changed or given out by a thread that is not the
+ * owner. */
 static inline void rc_touch_container(struct object *o)
 {
     if (!rc_is_owned(o) && !rc_is_shared_container(o))
         atomic_fetch_or_explicit(&o->gc_bits, GC_SHARED, memory_order_release);
 }
 
-/* --- threads (biased.c) ----------------------------------------------------------------------------------- */
+/* --- threads (biased.c) --------------------------------------------------------------------------------- */
 
 struct thread;
 struct runtime;

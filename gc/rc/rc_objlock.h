@@ -2,17 +2,18 @@
  *
  *   offset 0  u32 count   4  u8 mutex  5  u8 gc bits  6  u16 home   8  type *
  *
- * The byte holds two locks, so that neither can wait for the other: bits 0 and 1 (held, parked) for the contents,
- * which may be held for long and are suspended when their holder blocks (lock.h); bits 2 and 3 for the count, held for
- * a few instructions with nothing else taken inside. Were they one, a thread that holds list A and counts its
- * item B would deadlock with one that holds B and counts A.
- * count is atomic only so that it may be read without the lock (statistics); every change is made in the lock,
- * whose taking acquires and whose giving back releases. Immortal: the top bit, set before others see the object.
+ * The byte holds two locks, so that neither can wait for the other: bits 0 and 1 (held, parked) for the
+ * contents, which may be held for long and are suspended when their holder blocks (lock.h); bits 2 and 3 for
+ * the count, held for a few instructions with nothing else taken inside. Were they one, a thread that holds
+ * list A and counts its item B would deadlock with one that holds B and counts A.
+ * count is atomic only so that it may be read without the lock (statistics); every change is made in the
+ * lock, whose taking acquires and whose giving back releases. Immortal: the top bit, set before others see
+ * the object.
  *
- * Invariants: count is the number of references whenever bits 2 and 3 are 0; who brings it to 0 is the only one that can
- * still reach the object, and takes it apart outside the lock.
- * The byte is CPython's PyMutex (Python/lock.c; lock.c here). No CPython counts like this: it is what the plain way to
- * fine-grained locks would cost. */
+ * Invariants: count is the number of references whenever bits 2 and 3 are 0; who brings it to 0 is the only
+ * one that can still reach the object, and takes it apart outside the lock.
+ * The byte is CPython's PyMutex (Python/lock.c; lock.c here). No CPython counts like this: it is what the
+ * plain way to fine-grained locks would cost. */
 #ifndef HG_GC_RC_RC_OBJLOCK_H
 #define HG_GC_RC_RC_OBJLOCK_H
 

@@ -1,5 +1,5 @@
-/* rc_tracing.h: no counting at all: increments and decrements are nothing, and the collector alone finds out what
- * is dead (tracing.c). The floor for what counting costs.
+/* rc_tracing.h: no counting at all: increments and decrements are nothing, and the collector alone finds out
+ * what is dead (tracing.c). The floor for what counting costs.
  *
  *   offset 0  i64 mark    0: not reached   1: reached in this collection   TRACING_IMMORTAL: never freed
  *          8  type *

@@ -1,8 +1,9 @@
 /* biased.c: the parts of biased counting that are not inline: merging, the queues to the owners, and qsbr.
  *
- * A thread's queue is an array under a mutex of its own (CPython hashes threads into 257 buckets, because it has to
- * find them by address; here the id is the index). `registered` says that the owner will come by: while it is false
- * whoever wants to queue merges itself, in the mutex, so that the owner cannot attach meanwhile. */
+ * A thread's queue is an array under a mutex of its own (CPython hashes threads into 257 buckets, because it
+ * has to find them by address; here the id is the index). `registered` says that the owner will come by:
+ * while it is false whoever wants to queue merges itself, in the mutex, so that the owner cannot attach
+ * meanwhile. */
 #include "qsbr.h"
 #include "state.h"
 
@@ -135,7 +136,7 @@ void rc_dec_shared(struct object *o)
         object_dealloc(o);
 }
 
-/* --- the owner's side ------------------------------------------------------------------------------------ */
+/* --- the owner's side ----------------------------------------------------------------------------------- */
 
 /* Takes the queue and leaves an empty one; how many there were. In the mutex. */
 static size_t biased_take(struct biased_thread *b)

@@ -36,8 +36,8 @@ static struct timespec gil_deadline(uint64_t at_ns)
     return (struct timespec){(time_t)(at_ns / 1000000000u), (long)(at_ns % 1000000000u)};
 }
 
-/* Waits until the lock is free; asks the holder to drop it whenever a whole interval passed without any switch.
- * In mutex. */
+/* Waits until the lock is free; asks the holder to drop it whenever a whole interval passed without any
+ * switch. In mutex. */
 static void gil_wait(struct gil *g)
 {
     while (atomic_load_explicit(&g->locked, memory_order_relaxed)) {

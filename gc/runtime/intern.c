@@ -2,9 +2,9 @@
  *
  * The table does not count its references, as CPython's before 3.12: an interned string dies with its last
  * reference and takes itself out. With immortal objects it stays for good, as 3.12's. Open addressing with
- * backward-shift deletion, at most half full; memory comes from the measured allocator, as CPython's table does.
- * Locking: a mutex without a GIL. A dying string is still in the table until intern_forget; intern takes a
- * reference only when there is one to share (rc_try_inc_dying), in the lock. */
+ * backward-shift deletion, at most half full; memory comes from the measured allocator, as CPython's table
+ * does. Locking: a mutex without a GIL. A dying string is still in the table until intern_forget; intern
+ * takes a reference only when there is one to share (rc_try_inc_dying), in the lock. */
 #include "gc/types/types.h"
 
 struct intern_table {

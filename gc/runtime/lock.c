@@ -1,11 +1,12 @@
-/* lock.c: see lock.h. A byte holds one mutex in bits 0 and 1 (contents), and under objlock another in bits 2 and 3
- * (the count); `shift` says which.
+/* lock.c: see lock.h. A byte holds one mutex in bits 0 and 1 (contents), and under objlock another in bits 2
+ * and 3 (the count); `shift` says which.
  *
- * lock:   take it if free; else yield up to 40 times while nobody sleeps; else set PARKED and sleep in the lot.
- * unlock: when PARKED, wake the first sleeper of that address. One who waited over 1 ms is given the lock while
- *         LOCKED stays set (fair hand-over); else the woken thread competes with newcomers.
- * The lot: 257 buckets by address, each a mutex and a queue of waiters on their own stacks. A bucket's mutex guards
- * its queue and every change of PARKED of the bytes that hash to it. */
+ * lock:   take it if free; else yield up to 40 times while nobody sleeps; else set PARKED and sleep in the
+ *         lot.
+ * unlock: when PARKED, wake the first sleeper of that address. One who waited over 1 ms is given the lock
+ *         while LOCKED stays set (fair hand-over); else the woken thread competes with newcomers.
+ * The lot: 257 buckets by address, each a mutex and a queue of waiters on their own stacks. A bucket's mutex
+ * guards its queue and every change of PARKED of the bytes that hash to it. */
 #include "lock.h"
 
 #include "alloc/base/os.h"
@@ -87,19 +88,21 @@ static void lot_unlock(_Atomic uint8_t *byte, unsigned shift)
         clear |= (uint8_t)(MUTEX_LOCKED << shift);
     if (!more)
         clear |= (uint8_t)(MUTEX_PARKED << shift);
-    /* Releases what was done under the lock to the next holder's acquiring compare-exchange (or, handed over, to
-     * its acquiring load of woken). */
+    /* Releases what was done under the lock to the next holder's acquiring compare-exchange (or, handed over,
+     * to its acquiring load of woken). */
     atomic_fetch_and_explicit(byte, (uint8_t)~clear, memory_order_release);
     pthread_mutex_unlock(&b->mutex);
     if (found) {
         _Atomic uint32_t *word = &found->woken;
         atomic_store_explicit(word, 1, memory_order_release);
-        /* found may be gone from here on: the sleeper's stack. A futex call on a stale address wakes nobody. */
+        /* found may be gone from here on: the sleeper's stack. A futex call on a stale address wakes
+         * nobody. */
         syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     }
 }
 
-/* detach: may be stopped meanwhile, its critical sections suspended; else a short wait of an attached thread. */
+/* detach: may be stopped meanwhile, its critical sections suspended; else a short wait of an attached
+ * thread. */
 void mutex_lock_slow(_Atomic uint8_t *byte, unsigned shift, bool detach)
 {
     uint8_t locked = (uint8_t)(MUTEX_LOCKED << shift), parked = (uint8_t)(MUTEX_PARKED << shift);

@@ -54,9 +54,10 @@ int trash_open(struct thread *t)
     return t->trash ? 0 : -ENOMEM;
 }
 
-/* An object that died in the default state is nobody else's to look at: its shared count, 0, holds the link meanwhile. Others may
- * be tried by who finds them through a weakref or in a container, and have to keep theirs: they go into the table. When that is
- * full and no memory is left, the object is taken apart here and now, deeper on the stack. */
+/* An object that died in the default state is nobody else's to look at: its shared count, 0, holds the link
+ * meanwhile. Others may be tried by who finds them through a weakref or in a container, and have to keep
+ * theirs: they go into the table. When that is full and no memory is left, the object is taken apart here and
+ * now, deeper on the stack. */
 void trash_put(struct thread *t, struct object *o)
 {
     t->trash_pending = true;
@@ -137,7 +138,7 @@ void trash_close(struct thread *t)
 }
 #endif
 
-/* --- the end of the outermost dealloc --------------------------------------------------------------------- */
+/* --- the end of the outermost dealloc ------------------------------------------------------------------- */
 
 void cascade_begin(struct thread *t)
 {

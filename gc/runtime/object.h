@@ -66,9 +66,10 @@ struct type {
     void (*clear)(struct object *o);
     /* Runs once in an object's life, before anything is taken apart; may resurrect it. */
     void (*finalize)(struct object *o);
-    /* Legacy finaliser (tp_del), set by type_set_del before the first instance: runs whenever the count comes to 0, and
-     * may resurrect. No order is safe for several in a cycle: unreachable ones and what they lead to are uncollectable.
-     * Nothing counts under tracing: there it runs when the object is freed, after what it refers to. */
+    /* Legacy finaliser (tp_del), set by type_set_del before the first instance: runs whenever the count comes
+     * to 0, and may resurrect. No order is safe for several in a cycle: unreachable ones and what they lead
+     * to are uncollectable. Nothing counts under tracing: there it runs when the object is freed, after what
+     * it refers to. */
     void (*del)(struct object *o);
     void (*dealloc)(struct object *o);
     /* As sys.getsizeof without the GC head: the object, and the tables that it owns alone. */
@@ -252,8 +253,8 @@ static inline void tuple_init_item(struct object *o, size_t i, struct object *it
 {
     ((struct tuple_object *)o)->item[i] = item;
 }
-/* Once all items are in. From CPython 3.14.1 on (GH-140262) a tuple in which there is nothing to track is not tracked from the
- * beginning; before, and for most of its makers still, it is until a collection sees it. */
+/* Once all items are in. From CPython 3.14.1 on (GH-140262) a tuple in which there is nothing to track is not
+ * tracked from the beginning; before, and for most of its makers still, it is until a collection sees it. */
 void tuple_filled(struct object *o);
 static inline size_t tuple_size(const struct object *o)
 {

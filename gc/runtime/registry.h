@@ -5,8 +5,8 @@
  *     object *                 a live object, or one on a free list (its type is NULL)
  *     (index << 1) | 1         free, and the next free slot of this thread
  *     REGISTRY_LOST            emptied by another thread: the owner takes it back when it runs out
- * Only the owner adds, and links free slots; whoever frees an object stores into its slot alone. So adding and
- * removing one's own is a few plain instructions, and removing another's one store and one count.
+ * Only the owner adds, and links free slots; whoever frees an object stores into its slot alone. So adding
+ * and removing one's own is a few plain instructions, and removing another's one store and one count.
  * Walks happen with the world stopped. */
 #ifndef HG_GC_RUNTIME_REGISTRY_H
 #define HG_GC_RUNTIME_REGISTRY_H

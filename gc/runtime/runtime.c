@@ -15,7 +15,8 @@ const char *const pause_cause_names[PAUSE_CAUSES] = {
     [PAUSE_STOPPED] = "stopped",
 };
 
-/* Does the whole program stand still in a pause of this cause? Where one thread runs at a time, in all but waiting. */
+/* Does the whole program stand still in a pause of this cause? Where one thread runs at a time, in all but
+ * waiting. */
 static bool runtime_pause_is_of_all(enum pause_cause cause)
 {
     return cause <= (RC_GIL_HELD ? PAUSE_CASCADE : PAUSE_STOP);
@@ -252,7 +253,8 @@ static void runtime_empty_tuple(struct tuple_object *t)
     }
 }
 
-/* Everything that is still tracked is garbage now, cyclic or held by places that are gone: breaks all of it. */
+/* Everything that is still tracked is garbage now, cyclic or held by places that are gone: breaks all of
+ * it. */
 static void runtime_free_leftovers(struct runtime *r)
 {
     struct leftovers l = {0};

@@ -51,22 +51,24 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
 void runtime_close(struct runtime *r);
 
 /* A thread must attach before it touches an object and detach before it ends or blocks for long. */
-/* index: 0 .. 1023, one thread at a time each; the main thread has 0 and may attach again. -EBUSY, -ENOMEM. */
+/* index: 0 .. 1023, one thread at a time each; the main thread has 0 and may attach again. -EBUSY,
+ * -ENOMEM. */
 int runtime_thread_attach(struct runtime *r, unsigned index);
 void runtime_thread_detach(struct runtime *r);
 
-/* From now on config.watch is called at each safepoint of the calling thread, before a collection that is due there: the
- * thread is attached and between two operations, so that it holds no reference outside the roots. */
+/* From now on config.watch is called at each safepoint of the calling thread, before a collection that is due
+ * there: the thread is attached and between two operations, so that it holds no reference outside the
+ * roots. */
 void runtime_watch(void);
 
-/* Container objects ever taken from the allocator, by all threads (not those from a free list, as a collector counts);
- * any time, by any thread. */
+/* Container objects ever taken from the allocator, by all threads (not those from a free list, as a collector
+ * counts); any time, by any thread. */
 uint64_t runtime_containers_made(struct runtime *r);
 /* Objects alive now (at quiescence). */
 uint64_t runtime_live_objects(struct runtime *r);
-/* Bytes taken from the allocator and not given back (what free lists keep is in them), and the bytes ever asked for:
- * by the calling thread (any time), and by all (at quiescence). A thread that drops what others made goes below 0:
- * sum modulo 2^64. */
+/* Bytes taken from the allocator and not given back (what free lists keep is in them), and the bytes ever
+ * asked for: by the calling thread (any time), and by all (at quiescence). A thread that drops what others
+ * made goes below 0: sum modulo 2^64. */
 void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes);
 uint64_t runtime_live_bytes(struct runtime *r);
 /* False for `none`: cyclic garbage stays. */

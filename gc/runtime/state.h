@@ -68,9 +68,9 @@ struct runtime {
 };
 extern struct runtime runtime_global;
 
-/* How many places of thread[] were ever used, and the whole thread at one of them, or NULL, for who does not hold threads_mutex: a
- * thread may come while the world is stopped (it waits before it touches objects). Pair with the releasing stores of
- * thread_attach. */
+/* How many places of thread[] were ever used, and the whole thread at one of them, or NULL, for who does not
+ * hold threads_mutex: a thread may come while the world is stopped (it waits before it touches objects). Pair
+ * with the releasing stores of thread_attach. */
 static inline unsigned thread_places(struct runtime *r)
 {
     return __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE);
@@ -87,7 +87,8 @@ static inline struct thread *thread_at(struct runtime *r, unsigned i)
 #define FREELISTS (&thread_self->freelists)
 #endif
 
-/* Without a GIL: hands the thread's young count over, and triggers when that is due; when the thread leaves. */
+/* Without a GIL: hands the thread's young count over, and triggers when that is due; when the thread
+ * leaves. */
 void gc_flush_young(struct thread *t);
 void gc_flush_thread(struct thread *t);
 
@@ -236,8 +237,9 @@ static inline void gc_delete(struct object *o, size_t bytes)
     object_free_gc_block(o, (char *)o - GC_HEAD_BYTES, GC_HEAD_BYTES + bytes);
 }
 
-/* A dead object goes to a free list, and comes back as a new one: neither is counted by the collector, nor as memory
- * given back, which it is not; runtime_live_objects looks into the free lists. body: what of it has no use there. */
+/* A dead object goes to a free list, and comes back as a new one: neither is counted by the collector, nor as
+ * memory given back, which it is not; runtime_live_objects looks into the free lists. body: what of it has no
+ * use there. */
 static inline void object_retire(struct object *o, void *body, size_t body_bytes)
 {
     strict_bury(body, body_bytes);
@@ -254,8 +256,8 @@ static inline void freelist_give_back(struct object *o, size_t bytes)
     gc_delete(o, bytes);
 }
 
-/* Objects that died on this thread, for good or into its free lists (of all threads, under a GIL): differences of it
- * say how many died meanwhile. */
+/* Objects that died on this thread, for good or into its free lists (of all threads, under a GIL):
+ * differences of it say how many died meanwhile. */
 static inline uint64_t objects_dead(const struct thread *t)
 {
     return t->freed + freelist_count(FREELISTS);

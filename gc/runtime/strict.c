@@ -58,8 +58,8 @@ void strict_safepoint(struct thread *t)
 #if RC_GIL_HELD
     if (t->runtime->threads == 1)
         return; /* there is nobody to hand over to */
-    /* As if who waits had asked for it: this thread may not have it back before. Where none waits, one that is on its way
-     * gets the chance to. */
+    /* As if who waits had asked for it: this thread may not have it back before. Where none waits, one that
+     * is on its way gets the chance to. */
     if (atomic_load_explicit(&t->runtime->gil.waiting, memory_order_relaxed)) {
         thread_break(t, BREAK_GIL);
     } else {

@@ -40,9 +40,9 @@ struct thread {
     bool in_use;    /* under runtime.threads_mutex */
     struct runtime *runtime;
     /* Counted by the owner alone; read by others at quiescence. */
-    /* Memory taken from the allocator and given back: objects (dead ones on free lists count as not given back), and
-     * bytes, with the tables that objects own. Containers are counted apart from other objects; that count may be read
-     * at any time. */
+    /* Memory taken from the allocator and given back: objects (dead ones on free lists count as not given
+     * back), and bytes, with the tables that objects own. Containers are counted apart from other objects;
+     * that count may be read at any time. */
     uint64_t made_plain, freed, made_bytes, freed_bytes;
     _Atomic uint64_t made_containers;
     int64_t young_delta;

@@ -3,7 +3,8 @@
  * A container's dealloc starts with trash_begin: at 50 levels it puts the object aside (true: return at once)
  * and the outermost trash_end takes those apart one by one, each again with 50 levels of its own. So the C
  * stack is bounded by about 100 deallocs whatever the shape. Objects are put aside untracked, linked through
- * the GC head where there is one; under biased, which has none, through the header or in the thread's own table (object.c). */
+ * the GC head where there is one; under biased, which has none, through the header or in the thread's own
+ * table (object.c). */
 #ifndef HG_GC_RUNTIME_TRASH_H
 #define HG_GC_RUNTIME_TRASH_H
 

@@ -1,9 +1,10 @@
-/* dict.c: open addressing over an index, entries in order of insertion, CPython 3.11's growth: full at 2/3, then
- * the smallest table of at least three times what is in use. Probing: i = 5i + perturb + 1, perturb >>= 5.
+/* dict.c: open addressing over an index, entries in order of insertion, CPython 3.11's growth: full at 2/3,
+ * then the smallest table of at least three times what is in use. Probing: i = 5i + perturb + 1, perturb >>=
+ * 5.
  *
- * A dict is tracked when it first holds something that can be tracked. Changes happen in a critical section on
- * the dict; what they drop is dropped after it. Keys compare by identity, ints and strs by value, which runs
- * nothing, so a lookup cannot change the dict. Lock-free reads under biased: as list.c, in dict_get. */
+ * A dict is tracked when it first holds something that can be tracked. Changes happen in a critical section
+ * on the dict; what they drop is dropped after it. Keys compare by identity, ints and strs by value, which
+ * runs nothing, so a lookup cannot change the dict. Lock-free reads under biased: as list.c, in dict_get. */
 #include "dict.h"
 #include "gc/runtime/lock.h"
 
@@ -386,8 +387,8 @@ int dict_put(struct object *o, struct object *key, struct object *value)
 }
 
 #if HG_RC == HG_RC_BIASED
-/* Without the lock: *value a new reference or NULL; false: try with it. Entries of a table are filled once and then only
- * emptied, and keys that left live on in qsbr, so that a stale table can be searched. */
+/* Without the lock: *value a new reference or NULL; false: try with it. Entries of a table are filled once
+ * and then only emptied, and keys that left live on in qsbr, so that a stale table can be searched. */
 static bool dict_get_unlocked(struct dict_object *d, struct object *key, int64_t hash, struct object **value)
 {
     if (!rc_owned_or_shared_container(&d->head))

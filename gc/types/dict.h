@@ -1,8 +1,9 @@
 /* dict.h: the key table of a dict, in CPython 3.11's layout and sizes.
  *
  *   32 bytes of header | index: 1, 2, 4 or 8 bytes a slot | entries, in order of insertion
- * A slot holds EMPTY, DUMMY or the number of an entry. Entries have 16 bytes while all keys are strs (KEYS_STR),
- * else 24 with the hash in front. usable counts the entries that can still be added: 2/3 of the slots. */
+ * A slot holds EMPTY, DUMMY or the number of an entry. Entries have 16 bytes while all keys are strs
+ * (KEYS_STR), else 24 with the hash in front. usable counts the entries that can still be added: 2/3 of the
+ * slots. */
 #ifndef HG_GC_TYPES_DICT_H
 #define HG_GC_TYPES_DICT_H
 

@@ -1,10 +1,10 @@
-/* instance.c: classes made at run time and their instances: slots, and by class a list of weakrefs and some plain
- * memory beside them.
+/* instance.c: classes made at run time and their instances: slots, and by class a list of weakrefs and some
+ * plain memory beside them.
  *
- * An instance holds a reference to its class, as CPython's heap types have it (not where the class is deferred:
- * then nobody counts them). Death in CPython's order (subtype_dealloc): untrack, trashcan, track, finaliser (may
- * resurrect: stays tracked), untrack, weakrefs with callbacks, legacy finaliser in the same way, weakrefs made by
- * either without, slots from the first to the last, memory, class. */
+ * An instance holds a reference to its class, as CPython's heap types have it (not where the class is
+ * deferred: then nobody counts them). Death in CPython's order (subtype_dealloc): untrack, trashcan, track,
+ * finaliser (may resurrect: stays tracked), untrack, weakrefs with callbacks, legacy finaliser in the same
+ * way, weakrefs made by either without, slots from the first to the last, memory, class. */
 #include "types.h"
 #include "gc/runtime/lock.h"
 
@@ -163,7 +163,8 @@ struct type *type_new_instance_type(const char *name, unsigned slots, unsigned p
     memset(type, 0, sizeof *type);
     type->head.type = &type_type;
     rc_init(&type->head);
-    if (r->deferred) /* its instances do not count it: the runtime's own reference keeps it until type_close_all */
+    /* its instances do not count it: the runtime's own reference keeps it until type_close_all */
+    if (r->deferred)
         rc_inc(&type->head);
     type->name = name;
     type->id = TYPE_INSTANCE;

@@ -1,10 +1,10 @@
 /* list.c: growth as CPython's list_resize: room for about an eighth more, in steps of 4.
  *
- * Without a GIL every change happens in a critical section on the list; what a change drops is dropped after it, since
- * a dealloc may run anything. Under biased, reads need no lock (PEP 703): by the owner always, by others once the list
- * is marked shared, which the first of them does in the lock. From then on old arrays go through qsbr, and items that
- * leave are marked, so that their memory does too. A reader takes the array, the item, a reference, and looks again
- * whether both are still there. */
+ * Without a GIL every change happens in a critical section on the list; what a change drops is dropped after
+ * it, since a dealloc may run anything. Under biased, reads need no lock (PEP 703): by the owner always, by
+ * others once the list is marked shared, which the first of them does in the lock. From then on old arrays go
+ * through qsbr, and items that leave are marked, so that their memory does too. A reader takes the array, the
+ * item, a reference, and looks again whether both are still there. */
 #include "types.h"
 #include "gc/runtime/lock.h"
 
@@ -242,8 +242,8 @@ int list_set(struct object *o, size_t i, struct object *item)
 }
 
 #if HG_RC == HG_RC_BIASED
-/* Without the lock: *item a new reference; false: try with it. The size is read after the array, and bounded by what
- * the array itself says. */
+/* Without the lock: *item a new reference; false: try with it. The size is read after the array, and bounded
+ * by what the array itself says. */
 static bool list_get_unlocked(struct list_object *l, size_t i, struct object **item)
 {
     if (!rc_owned_or_shared_container(&l->head))

@@ -6,7 +6,8 @@
 static void none_dealloc(struct object *o)
 {
     rc_init(
-        o); /* more references dropped than taken: as CPython, which makes this a fatal error in debug builds */
+        /* more references dropped than taken: as CPython, which makes this a fatal error in debug builds */
+        o);
     rc_set_immortal(o);
 #ifdef HG_DEBUG
     __builtin_trap();

@@ -1,5 +1,5 @@
-/* tuple.c: as CPython 3.11's: tracked from birth, untracked by a collection that finds nothing trackable in it,
- * kept on a free list by length. Items are dropped from the last to the first. */
+/* tuple.c: as CPython 3.11's: tracked from birth, untracked by a collection that finds nothing trackable in
+ * it, kept on a free list by length. Items are dropped from the last to the first. */
 #include "types.h"
 
 static size_t tuple_bytes(const struct object *o)

@@ -1,9 +1,10 @@
-/* weakref.c: as CPython 3.11's: an object's weakrefs hang in a list of its own, the plain one (no callback, shared)
- * first, newer ones with callbacks before older ones.
+/* weakref.c: as CPython 3.11's: an object's weakrefs hang in a list of its own, the plain one (no callback,
+ * shared) first, newer ones with callbacks before older ones.
  *
- * Under a GIL nothing more is needed. Without one a bucket of mutexes, chosen by the referent's address, guards the
- * lists and the weakrefs' referent pointers. The referent of a live weakref may be dying: weakref_get takes a reference only if there is one left to share
- * (rc_try_inc_dying), under that mutex, which a dying object's dealloc takes too before it goes on. */
+ * Under a GIL nothing more is needed. Without one a bucket of mutexes, chosen by the referent's address,
+ * guards the lists and the weakrefs' referent pointers. The referent of a live weakref may be dying:
+ * weakref_get takes a reference only if there is one left to share (rc_try_inc_dying), under that mutex,
+ * which a dying object's dealloc takes too before it goes on. */
 #include "types.h"
 
 /* --- the guard ------------------------------------------------------------------------------------------ */
@@ -173,9 +174,9 @@ static void weakref_call(struct weakref *w)
     callback(w, w->arg);
 }
 
-/* Takes the first weakref out of o's list. *alive: with a new reference, so that the callback can run without the
- * lock; the others are dying elsewhere, wait for nothing but the end of their referent pointer, and may not be
- * touched any more. */
+/* Takes the first weakref out of o's list. *alive: with a new reference, so that the callback can run without
+ * the lock; the others are dying elsewhere, wait for nothing but the end of their referent pointer, and may
+ * not be touched any more. */
 static struct weakref *weakref_take_first(struct object *o, bool *alive)
 {
     weakref_lock(o);

@@ -1,4 +1,5 @@
-/* hgo_conform.c: are our collectors CPython's? Random object scripts run on both; their stat lines must be equal.
+/* hgo_conform.c: are our collectors CPython's? Random object scripts run on both; their stat lines must be
+ * equal.
  *
  *   hgo-conform                              the test: 300 scripts of 5000 operations, TAP
  *   hgo-conform check FIRST COUNT OPERATIONS the same for other seeds (make fuzz)
@@ -6,11 +7,12 @@
  *   hgo-conform cpython FILE | ours FILE     prints the stat lines of one of the two
  *   hgo-conform shrink FILE                  prints the fewest operations of FILE that still differ
  *
- * The interpreter is started once; each run is a child of that state. A child of ours that dies is a difference,
- * too; where CPython's dies there is nothing to compare with: its PyObject_ClearWeakRefs asks for memory
- * between counting an object's weak references and going through them, and a collection in there whose
+ * The interpreter is started once; each run is a child of that state. A child of ours that dies is a
+ * difference, too; where CPython's dies there is nothing to compare with: its PyObject_ClearWeakRefs asks for
+ * memory between counting an object's weak references and going through them, and a collection in there whose
  * finaliser drops one of them leaves it with a dangling pointer. About 3 random scripts in 1000 do that.
- * The first differing line and the shrunk script are printed for the first mismatch; the seeds of the others. */
+ * The first differing line and the shrunk script are printed for the first mismatch; the seeds of the
+ * others. */
 #include "hgo_cpython.h"
 #include "hgo_generate.h"
 #include "hgo_ours.h"

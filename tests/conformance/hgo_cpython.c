@@ -9,8 +9,8 @@
  * collector's state is read from its structures, and its functions are called by vectorcall.
  *
  * A node is what a class with __slots__ (and __weakref__) makes: one counted allocation, slots dropped in
- * order, its deallocation step for step that of such a class. "fin" and "del" change the node's type to one that has
- * tp_finalize or tp_del, as an assignment to __class__ does. */
+ * order, its deallocation step for step that of such a class. "fin" and "del" change the node's type to one
+ * that has tp_finalize or tp_del, as an assignment to __class__ does. */
 #define PY_SSIZE_T_CLEAN
 #define Py_BUILD_CORE 1
 #include <Python.h>

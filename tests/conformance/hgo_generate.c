@@ -2,10 +2,10 @@
  * keys) so that it never appends to an int. A root that a finaliser may write is "wild" from then on: what it
  * holds depends on when the collector runs, so it is only copied, stored and overwritten.
  *
- * Each script has a character of its own: how often each kind of act comes, how small the thresholds are. Acts
- * aim at what a collector can get wrong: cycles through every container, chains deeper than the trashcan's
- * limit, several weak references to one node, free lists that fill and overflow, tuples and dicts that
- * are untracked and tracked again, objects that come back to life, frozen heaps. */
+ * Each script has a character of its own: how often each kind of act comes, how small the thresholds are.
+ * Acts aim at what a collector can get wrong: cycles through every container, chains deeper than the
+ * trashcan's limit, several weak references to one node, free lists that fill and overflow, tuples and dicts
+ * that are untracked and tracked again, objects that come back to life, frozen heaps. */
 #include "hgo_generate.h"
 #include "alloc/base/rng.h"
 
@@ -564,7 +564,7 @@ void hgo_generate(struct text *out, uint64_t seed, unsigned operations)
     free(g.wild);
 }
 
-/* --- shrinking: a script as an array of lines, some of them left out --------------------------------------- */
+/* --- shrinking: a script as an array of lines, some of them left out ------------------------------------ */
 struct lines {
     char **line;
     bool *out;

@@ -1,7 +1,8 @@
-/* oracle.c: every collector of this policy on random object scripts, beside a tracing oracle that knows nothing of
- * collectors:
- *   - nothing that the roots reach is ever freed: the allocator under the runtime keeps a table of live blocks, and
- *     every few steps a walk from the roots finds each object that it meets in that table before it touches it;
+/* oracle.c: every collector of this policy on random object scripts, beside a tracing oracle that knows
+ * nothing of collectors:
+ *   - nothing that the roots reach is ever freed: the allocator under the runtime keeps a table of live
+ *     blocks, and every few steps a walk from the roots finds each object that it meets in that table before
+ *     it touches it;
  *   - every dead cycle is freed in the end: after the script all roots are dropped, and nothing may be left;
  *   - old garbage is found by automatic collections alone, while the program goes on;
  *   - no finaliser runs twice.
@@ -15,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- a table of addresses: open addressing, no removal within a probe run ---------------------------------- */
+/* --- a table of addresses: open addressing, no removal within a probe run ------------------------------- */
 
 struct set {
     uintptr_t *slot; /* 0: free; 1: removed */
@@ -75,7 +76,7 @@ static void set_clear(struct set *s)
     *s = (struct set){0};
 }
 
-/* --- the allocator under the runtime ----------------------------------------------------------------------- */
+/* --- the allocator under the runtime -------------------------------------------------------------------- */
 
 static struct set live;
 
@@ -154,7 +155,7 @@ static void live_close(struct alloc *a)
 static const struct backend live_backend = {
     .name = "live", .close = live_close, .walk = live_walk, .beside = live_beside};
 
-/* --- the walk ---------------------------------------------------------------------------------------------- */
+/* --- the walk ------------------------------------------------------------------------------------------- */
 
 struct walk {
     struct set seen;
@@ -204,7 +205,7 @@ static bool reachable_is_live(struct objrun *run)
     return !w.freed_reached;
 }
 
-/* --- scripts on a collector -------------------------------------------------------------------------------- */
+/* --- scripts on a collector ----------------------------------------------------------------------------- */
 
 static struct runtime *open_runtime(const struct collector_info *info, const char *params)
 {
@@ -274,7 +275,7 @@ static const char *run_script(const struct collector_info *info, const char *par
     return wrong;
 }
 
-/* --- old garbage is found while the program goes on --------------------------------------------------------- */
+/* --- old garbage is found while the program goes on ----------------------------------------------------- */
 
 static unsigned found;
 
@@ -295,8 +296,8 @@ static void pair(struct type *type, struct object **a)
 
 enum { PAIRS = 100, LIVE = 4000, ROUNDS_MAX = 600, ROUND = 2000 };
 
-/* 100 cycles among 4000 live ones grow old and die. The program makes 2000 cycles a round, half of which die young;
- * its heap grows by the others. */
+/* 100 cycles among 4000 live ones grow old and die. The program makes 2000 cycles a round, half of which die
+ * young; its heap grows by the others. */
 static const char *old_garbage(const struct collector_info *info, const char *params, unsigned *rounds)
 {
     struct runtime *r = open_runtime(info, params);

@@ -1,11 +1,11 @@
-/* pymalloc.c: is our pymalloc the real one? The same operations on both, each in a fresh process with the same
- * arenas; see pymalloc_side.h for what is compared: every address, every arena event, all of heap{}.
+/* pymalloc.c: is our pymalloc the real one? The same operations on both, each in a fresh process with the
+ * same arenas; see pymalloc_side.h for what is compared: every address, every arena event, all of heap{}.
  *
  *   pymalloc                 the vector and random traces
  *   pymalloc FILE.txt...     these recorded traces instead (text form)
  *
- * Where no libpython 3.9 to 3.11 is installed, the rules written down a second time (pymalloc_model.h) take its
- * place; they do so everywhere for the layouts that the installed one does not have. */
+ * Where no libpython 3.9 to 3.11 is installed, the rules written down a second time (pymalloc_model.h) take
+ * its place; they do so everywhere for the layouts that the installed one does not have. */
 #include "pymalloc_side.h"
 
 #include <setjmp.h>

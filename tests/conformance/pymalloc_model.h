@@ -1,6 +1,7 @@
-/* pymalloc_model.h: the rules of pymalloc written down a second time, as plainly as they can be said: no pointer
- * trick, no deferred work, arenas in one array in their order, lists searched from end to end. It is held against
- * the real allocator, and then stands in for the layouts that no installed libpython has (3.9, huge pages).
+/* pymalloc_model.h: the rules of pymalloc written down a second time, as plainly as they can be said: no
+ * pointer trick, no deferred work, arenas in one array in their order, lists searched from end to end. It is
+ * held against the real allocator, and then stands in for the layouts that no installed libpython has (3.9,
+ * huge pages).
  *
  * It hands out addresses and never touches them. */
 #ifndef HG_TESTS_CONFORMANCE_PYMALLOC_MODEL_H

@@ -1,11 +1,11 @@
-/* pymalloc_side.h: runs a trace on one allocator in a process of its own, so that the heap is fresh, and brings
- * back everything there is to compare.
+/* pymalloc_side.h: runs a trace on one allocator in a process of its own, so that the heap is fresh, and
+ * brings back everything there is to compare.
  *
- * Both sides get their arenas from the same scripted source (PyObject_SetArenaAllocator on the real side): the
- * n-th arena lies at the same address in both processes, aligned to a pool or not, or is refused at the same
- * moment. So the comparison needs no allowance: the log of a trace, which has the address of every block from
- * an arena and every arena mapped, refused and given back in between, must be equal entry by entry, and so
- * must be all of heap{}. */
+ * Both sides get their arenas from the same scripted source (PyObject_SetArenaAllocator on the real side):
+ * the n-th arena lies at the same address in both processes, aligned to a pool or not, or is refused at the
+ * same moment. So the comparison needs no allowance: the log of a trace, which has the address of every block
+ * from an arena and every arena mapped, refused and given back in between, must be equal entry by entry, and
+ * so must be all of heap{}. */
 #ifndef HG_TESTS_CONFORMANCE_PYMALLOC_SIDE_H
 #define HG_TESTS_CONFORMANCE_PYMALLOC_SIDE_H
 

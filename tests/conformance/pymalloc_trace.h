@@ -1,5 +1,5 @@
-/* pymalloc_trace.h: what both allocators are driven with: one list of operations, made from a seed or read from
- * the text form of a recorded trace. */
+/* pymalloc_trace.h: what both allocators are driven with: one list of operations, made from a seed or read
+ * from the text form of a recorded trace. */
 #ifndef HG_TESTS_CONFORMANCE_PYMALLOC_TRACE_H
 #define HG_TESTS_CONFORMANCE_PYMALLOC_TRACE_H
 
@@ -154,8 +154,8 @@ static inline void trace_release_run(struct trace_maker *g, uint32_t at, uint32_
     g->live_count -= n;
 }
 
-/* Full arenas of large blocks, among them lone pools of other classes; a few pools of some arenas are freed, so
- * that arenas have one or two free pools each; then the lone ones go and come back. */
+/* Full arenas of large blocks, among them lone pools of other classes; a few pools of some arenas are freed,
+ * so that arenas have one or two free pools each; then the lone ones go and come back. */
 static inline void trace_lone_pools(struct trace_maker *g)
 {
     struct rng *r = &g->rng;
@@ -269,7 +269,8 @@ static inline void trace_make(struct trace *t, uint64_t seed)
     free(g);
 }
 
-/* --- the vector of a fresh process: 100 -> 90 -> 80 realloc, then 100000 blocks of 1 + i mod 512 bytes ------*/
+/* --- the vector of a fresh process: 100 -> 90 -> 80 realloc, then 100000 blocks of 1 + i mod 512 bytes
+ * ------ */
 static inline void trace_vector(struct trace *t)
 {
     trace_add(t, 'a', 0, 100);
@@ -280,7 +281,8 @@ static inline void trace_vector(struct trace *t)
         trace_add(t, 'a', i, 1 + i % 512);
 }
 
-/* --- two pools of one class, the second emptied, filled, moved before the first and emptied again ----------*/
+/* --- two pools of one class, the second emptied, filled, moved before the first and emptied again
+ * ---------- */
 static inline void trace_two_pools(struct trace *t)
 {
     enum { ROOM = 31 }; /* blocks of 512 bytes in a pool of 16 KiB */
@@ -297,10 +299,10 @@ static inline void trace_two_pools(struct trace *t)
 }
 
 /* --- read from text --------------------------------------------------------------------------------------*/
-/* "a ID SIZE", "c ID SIZE", "r ID SIZE", "A ID ALIGN SIZE", "f ID", "@T" before a line for thread T: the threads'
- * operations are taken in the order of the file. Up to four leading lines of one number are a header. Over-aligned
- * blocks are left out with all that happens to them: they are no business of pymalloc's. 0, or the number of the
- * line that is wrong. */
+/* "a ID SIZE", "c ID SIZE", "r ID SIZE", "A ID ALIGN SIZE", "f ID", "@T" before a line for thread T: the
+ * threads' operations are taken in the order of the file. Up to four leading lines of one number are a
+ * header. Over-aligned blocks are left out with all that happens to them: they are no business of pymalloc's.
+ * 0, or the number of the line that is wrong. */
 static inline size_t trace_read(struct trace *t, FILE *f)
 {
     enum { IDS_MAX = 1 << 26 };

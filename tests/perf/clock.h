@@ -1,5 +1,5 @@
-/* clock.h: processor time of the calling thread: on a quiet machine the same as wall time for a loop that never waits, on one that
- * others use, too, the better figure. */
+/* clock.h: processor time of the calling thread: on a quiet machine the same as wall time for a loop that
+ * never waits, on one that others use, too, the better figure. */
 #ifndef HG_TESTS_PERF_CLOCK_H
 #define HG_TESTS_PERF_CLOCK_H
 

@@ -1,13 +1,14 @@
 /* cpython_collect.c: the time of a collection for each object, beside CPython 3.11's on the same graph.
  *
- * Nodes of two slots (a class with __slots__ there, an instance type here): slot 0 makes a ring of all, slot 1 goes
- * to a neighbour ("near") or to a node anywhere ("far"). Live: a list holds them all, the best of a few full
- * collections counts. Dead: then the list goes, and the next collection frees them. Young: every 700 new nodes are
- * collected by collect(0) and live; not told above a million, as it does not depend on how many there are.
+ * Nodes of two slots (a class with __slots__ there, an instance type here): slot 0 makes a ring of all, slot
+ * 1 goes to a neighbour ("near") or to a node anywhere ("far"). Live: a list holds them all, the best of a
+ * few full collections counts. Dead: then the list goes, and the next collection frees them. Young: every 700
+ * new nodes are collected by collect(0) and live; not told above a million, as it does not depend on how many
+ * there are.
  *
- * Each figure is CPU time of a process of its own, and a round is a pair of them, the two sides in turn first. Told: the medians
- * of both sides, the ratio ours/theirs (Hodges-Lehmann of the rounds' pairs) with its exact 95 % interval. The goal is
- * at most 0.7.
+ * Each figure is CPU time of a process of its own, and a round is a pair of them, the two sides in turn
+ * first. Told: the medians of both sides, the ratio ours/theirs (Hodges-Lehmann of the rounds' pairs) with
+ * its exact 95 % interval. The goal is at most 0.7.
  *
  *   cpython_collect [OBJECTS...] */
 #define PY_SSIZE_T_CLEAN

@@ -1,6 +1,7 @@
-/* cpython_objects.c: making, filling and dropping small objects, beside CPython 3.11's C API on one thread, in one
- * process, turn by turn. Both have their free lists, and both take memory from a pymalloc: CPython its own. Told are the
- * processor times of each and the paired ratios ours/theirs over the rounds, with exact 95 % intervals. The goal is at most 0.8.
+/* cpython_objects.c: making, filling and dropping small objects, beside CPython 3.11's C API on one thread,
+ * in one process, turn by turn. Both have their free lists, and both take memory from a pymalloc: CPython its
+ * own. Told are the processor times of each and the paired ratios ours/theirs over the rounds, with exact 95
+ * % intervals. The goal is at most 0.8.
  *
  *   tuple      a 3-tuple of a small int, an int that is not cached and a float; dropped at once
  *   held       the same, put into a table of 10,000 where it replaces the oldest

@@ -1,4 +1,5 @@
-/* gil_handover.c: runs policy/gil-gil, which is compiled for the policy: the rate of GIL switches, and what they cost. */
+/* gil_handover.c: runs policy/gil-gil, which is compiled for the policy: the rate of GIL switches, and what
+ * they cost. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

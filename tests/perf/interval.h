@@ -1,4 +1,5 @@
-/* interval.h: medians and ratios of rounds that took turns, with their exact 95 % intervals (bench/stat/stats.h). */
+/* interval.h: medians and ratios of rounds that took turns, with their exact 95 % intervals
+ * (bench/stat/stats.h). */
 #ifndef HG_TESTS_PERF_INTERVAL_H
 #define HG_TESTS_PERF_INTERVAL_H
 

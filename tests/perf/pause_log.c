@@ -1,7 +1,7 @@
 // links: bench/stat/stats.c
 
-/* pause_log.c: what the log of pauses costs: runs policy/pause_log-gil and tells the ratio of processor time with the log to
- * that without, over its pairs (Hodges-Lehmann, 95 % interval). The goal: less than 1 %. */
+/* pause_log.c: what the log of pauses costs: runs policy/pause_log-gil and tells the ratio of processor time
+ * with the log to that without, over its pairs (Hodges-Lehmann, 95 % interval). The goal: less than 1 %. */
 #include "bench/stat/stats.h"
 
 #include <math.h>

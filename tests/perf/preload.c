@@ -1,13 +1,15 @@
 // links: bench/stat/stats.c bench/host/library.c
 
-/* preload.c: pools in malloc's place in programs that are not ours, beside the installed allocators in theirs. Each round runs a
- * program once on every allocator, each time in another order; the figures are paired by round: the Hodges-Lehmann estimate of the
- * other's speed over that of pools and its exact 95 % interval, by the wall and by the processors, and the median of the largest
- * resident set. The goal is 1.05 at most, and a resident set of at most 1.25 of the others' median. Run from the top of the source;
- * its argument is the number of rounds (6 or more give an interval):
+/* preload.c: pools in malloc's place in programs that are not ours, beside the installed allocators in
+ * theirs. Each round runs a program once on every allocator, each time in another order; the figures are
+ * paired by round: the Hodges-Lehmann estimate of the other's speed over that of pools and its exact 95 %
+ * interval, by the wall and by the processors, and the median of the largest resident set. The goal is 1.05
+ * at most, and a resident set of at most 1.25 of the others' median. Run from the top of the source; its
+ * argument is the number of rounds (6 or more give an interval):
  *
- *   CPython on a JSON round trip, every object from malloc; a C compiler (cc1 -O2) on a file of our own; SQLite in memory;
- *   zstd and xz with two threads on a binary of ours. A program that is not installed is left out. */
+ *   CPython on a JSON round trip, every object from malloc; a C compiler (cc1 -O2) on a file of our own;
+ *   SQLite in memory; zstd and xz with two threads on a binary of ours. A program that is not installed is
+ *   left out. */
 #include "alloc/base/os.h"
 #include "alloc/base/param.h"
 #include "bench/host/library.h"

@@ -1,13 +1,14 @@
 // links: bench/stat/stats.c
-/* pymalloc.c: our pymalloc against the real one: both behind struct alloc, in one process, turn by turn. A row is
- * the processor time of one operation on each and the ratio ours/real: the Hodges-Lehmann estimate over ROUNDS paired
- * log ratios with its exact 95 % interval.
+/* pymalloc.c: our pymalloc against the real one: both behind struct alloc, in one process, turn by turn. A
+ * row is the processor time of one operation on each and the ratio ours/real: the Hodges-Lehmann estimate
+ * over ROUNDS paired log ratios with its exact 95 % interval.
  *
  *   pymalloc                 pair, churn, batch
  *   pymalloc FILE.txt...     these recorded traces (text form) as well
  *
  * The second column of ratios is against the allocator that PyObject_Malloc forwards to, called directly
- * (PyMem_GetAllocator): what is left when forwarding costs nothing. Exit status 77 when there is no libpython. */
+ * (PyMem_GetAllocator): what is left when forwarding costs nothing. Exit status 77 when there is no
+ * libpython. */
 #include "tests/conformance/pymalloc_trace.h"
 
 #include "alloc/alloc.h"

@@ -1,8 +1,9 @@
 // links: bench/stat/stats.c
 
-/* record.c: what recording costs a program: its own time bare and recorded, in turn, as a ratio with the Hodges-Lehmann
- * estimate and its exact 95 % interval; and the same for `heapgauge record` as a whole, which sorts and packs the trace
- * when the program has ended. The goal is 2 at most for the program. Run from the top of the source:
+/* record.c: what recording costs a program: its own time bare and recorded, in turn, as a ratio with the
+ * Hodges-Lehmann estimate and its exact 95 % interval; and the same for `heapgauge record` as a whole, which
+ * sorts and packs the trace when the program has ended. The goal is 2 at most for the program. Run from the
+ * top of the source:
  *
  *   CPython on a JSON round trip, every object from malloc; a C compiler (cc1 -O2) on a file of our own. */
 #include "alloc/base/os.h"

@@ -1,7 +1,7 @@
 // links: bench/stat/stats.c
-/* refcount.c: the price of each refcount policy beside the others: runs policy/refcount of every policy in turn, round
- * after round, and tells each figure in ns, its ratio to gil's of the same round, both with exact 95 % intervals, and bytes an object.
- * The goal: owner under biased at most 1.6 times gil. */
+/* refcount.c: the price of each refcount policy beside the others: runs policy/refcount of every policy in
+ * turn, round after round, and tells each figure in ns, its ratio to gil's of the same round, both with exact
+ * 95 % intervals, and bytes an object. The goal: owner under biased at most 1.6 times gil. */
 #include "interval.h"
 
 #include <stdio.h>

@@ -2,9 +2,10 @@
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_check.c workloads/trace/format/hgt_read.c
 // links: workloads/trace/format/hgt_write.c workloads/trace/replay/replay.c workloads/trace/replay/load.c
 
-/* replay.c: what replaying adds to the calls that it makes: the same calls on the same backend from a hand-written loop and
- * from a trace, in one process, turn by turn. A row is the time of one operation on each side and their difference: the
- * Hodges-Lehmann estimate over ROUNDS paired differences with its exact 95 % interval. The goal is 3 ns at most. */
+/* replay.c: what replaying adds to the calls that it makes: the same calls on the same backend from a
+ * hand-written loop and from a trace, in one process, turn by turn. A row is the time of one operation on
+ * each side and their difference: the Hodges-Lehmann estimate over ROUNDS paired differences with its exact
+ * 95 % interval. The goal is 3 ns at most. */
 #include "alloc/base/os.h"
 #include "alloc/spec.h"
 #include "bench/stat/stats.h"

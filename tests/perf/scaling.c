@@ -1,12 +1,12 @@
 // links: gc/list.c bench/stat/stats.c
-/* scaling.c: how `private` scales from one thread to two under each policy: runs policy/scaling of every policy and tells, with exact
- * 95 % intervals over its rounds,
+/* scaling.c: how `private` scales from one thread to two under each policy: runs policy/scaling of every
+ * policy and tells, with exact 95 % intervals over its rounds,
  *
  *   machine    what a loop that only computes gains from a second thread: no policy can gain more
  *   private    what `private` gains: the goal for biased is 1.9 where the machine gives 2
  *   of ideal   the one over the other
- *   cpu        without a GIL: 2 x processor time an operation with one thread over that with two, which is what it would gain with both
- *              processors to itself
+ *   cpu        without a GIL: 2 x processor time an operation with one thread over that with two, which is
+ *              what it would gain with both processors to itself
  *   of ideal   the same over the loop's */
 #include "gc/list.h"
 #include "interval.h"

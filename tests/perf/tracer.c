@@ -1,6 +1,7 @@
-/* tracer: what trace() costs: bare X against trace(X) and trace:frames=8(X), interleaved in one process, as the median ratio
- * over paired rounds with its 95 % interval (order statistics of the sign test). Goal: at most 3 at one frame on a loop
- * that only allocates. Beside it Python's tracemalloc on such a loop, where there is a python3. Run by `make perf`. */
+/* tracer: what trace() costs: bare X against trace(X) and trace:frames=8(X), interleaved in one process, as
+ * the median ratio over paired rounds with its 95 % interval (order statistics of the sign test). Goal: at
+ * most 3 at one frame on a loop that only allocates. Beside it Python's tracemalloc on such a loop, where
+ * there is a python3. Run by `make perf`. */
 #include "alloc/alloc.h"
 #include "alloc/spec.h"
 

@@ -1,5 +1,5 @@
-/* loud_malloc.c: a malloc that makes itself heard: every call is a getppid system call first, so that a tracer which
- * counts system calls counts allocations, too. For tests/unit/quiet.c. */
+/* loud_malloc.c: a malloc that makes itself heard: every call is a getppid system call first, so that a
+ * tracer which counts system calls counts allocations, too. For tests/unit/quiet.c. */
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>

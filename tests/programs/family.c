@@ -1,5 +1,5 @@
-/* family.c: the whole malloc family as a program sees it, linked against nothing of ours: run under the shim by
- * tests/cli/preload.bats. Each failure is a line on standard output; the status tells how many. */
+/* family.c: the whole malloc family as a program sees it, linked against nothing of ours: run under the shim
+ * by tests/cli/preload.bats. Each failure is a line on standard output; the status tells how many. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

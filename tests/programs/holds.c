@@ -1,5 +1,5 @@
-/* holds.c: holds memory of known places when it ends, and has one of known size in between, at which it sends itself
- * SIGUSR2: run under trace() by tests/cli/preload.bats, which knows the lines. */
+/* holds.c: holds memory of known places when it ends, and has one of known size in between, at which it sends
+ * itself SIGUSR2: run under trace() by tests/cli/preload.bats, which knows the lines. */
 #include <signal.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* Each check of `heapgauge check` can fail: for each there is an allocator here that is wrong in that one way, and is
- * caught by it; a sound one passes all. Built for this test alone. */
+/* Each check of `heapgauge check` can fail: for each there is an allocator here that is wrong in that one
+ * way, and is caught by it; a sound one passes all. Built for this test alone. */
 // links: $(ALLOC_C)
 #include "bench/worker/check/check.c"
 #include "bench/worker/check/checks.c"
@@ -32,11 +32,12 @@ int proof_serves(const char *library, struct message *m)
     return 0;
 }
 
-/* --- a sound allocator with a switch for each fault ------------------------------------------------------- */
+/* --- a sound allocator with a switch for each fault ----------------------------------------------------- */
 
 /* A block of the C library's with the thread and the size before it, and room behind it:
  *     | thread 8 | size 8 | block ... | 64 spare bytes |
- * Over-aligned blocks are of posix_memalign and have none (told apart by the table below, as few are live). */
+ * Over-aligned blocks are of posix_memalign and have none (told apart by the table below, as few are
+ * live). */
 enum fault {
     SOUND,
     MISALIGNED,        /* a block at 8 modulo 16 */
@@ -209,7 +210,8 @@ static void broken_free(void *ctx, void *p)
     if (fault == ERRNO_CHANGED)
         errno = EINVAL;
     if (!p || fault == NEVER_REUSING || fault == OVERLAPPING || fault == MISALIGNED || fault == SCRIBBLING)
-        return; /* the last three: what was given is not where the C library's block begins, or is scribbled on */
+        /* the last three: what was given is not where the C library's block begins, or is scribbled on */
+        return;
     if (aligned_find(p, true)) {
         free(p);
         return;
@@ -307,7 +309,7 @@ static void broken_fork(void *ctx, enum alloc_fork phase)
 
 static const struct backend backend_broken = {.name = "broken", .close = broken_close, .fork = broken_fork};
 
-/* --- the tests ------------------------------------------------------------------------------------------- */
+/* --- the tests ------------------------------------------------------------------------------------------ */
 
 /* What the checks say of the allocator with this fault. */
 static const char *verdict(enum fault f, const char *only, unsigned limit_s)
@@ -334,12 +336,14 @@ static const char *verdict(enum fault f, const char *only, unsigned limit_s)
     return text;
 }
 
-/* ThreadSanitizer slows all by ten, and bears no fork among threads: it sees the checks of threads alone, and no fault. */
+/* ThreadSanitizer slows all by ten, and bears no fork among threads: it sees the checks of threads alone, and
+ * no fault. */
 #ifdef HG_TSAN
 #define CHECKED        "threads,thread-exit"
 #define NOT_UNDER_TSAN return
 #elif defined HG_ASAN
-/* AddressSanitizer's own malloc, below the sound one, holds its locks across a fork among threads: all but fork. */
+/* AddressSanitizer's own malloc, below the sound one, holds its locks across a fork among threads: all but
+ * fork. */
 #define CHECKED                                                                                           \
     "alignment,overlap,contents,calloc,realloc,usable,errno,overflow,zero,null,reuse,remote-free,thread-" \
     "exit,"                                                                                               \

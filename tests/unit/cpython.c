@@ -1,5 +1,5 @@
-/* cpython.c: the real PyObject_Malloc behind our table: the contract that the library itself does not keep, and what it
- * may say of itself. Skipped where no libpython 3.9 to 3.11 is installed. */
+/* cpython.c: the real PyObject_Malloc behind our table: the contract that the library itself does not keep,
+ * and what it may say of itself. Skipped where no libpython 3.9 to 3.11 is installed. */
 #include "alloc/alloc.h"
 #include "alloc/backend/cpython.h"
 #include "alloc/spec.h"

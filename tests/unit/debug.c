@@ -1,5 +1,5 @@
-/* debug(X): the layout is CPython's; every kind of damage is found, in a child of ours that must die by SIGABRT with
- * the right words; and a program without damage runs as on X. */
+/* debug(X): the layout is CPython's; every kind of damage is found, in a child of ours that must die by
+ * SIGABRT with the right words; and a program without damage runs as on X. */
 #include "alloc/alloc.h"
 #include "alloc/spec.h"
 #include "alloc/base/os.h"
@@ -100,7 +100,7 @@ static const char *report_of(const char *spec, void (*bug)(void))
             fail_msg("no \"%s\" in the report:\n%s", word, report_); \
     } while (0)
 
-/* --- the layout ------------------------------------------------------------------------------------------ */
+/* --- the layout ----------------------------------------------------------------------------------------- */
 
 static void layout_is_that_of_pythonmalloc_debug(void **state)
 {
@@ -202,7 +202,7 @@ static void table_that_cannot_grow_fails_the_call_alone(void **state)
     alloc_close(&stack);
 }
 
-/* --- the damage ------------------------------------------------------------------------------------------ */
+/* --- the damage ----------------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void bug_overrun(void)
 {
@@ -356,7 +356,7 @@ static void what_cannot_work_is_refused(void **state)
     assert_true(refused("debug:frame=6(system)", "frames"));
 }
 
-/* --- threads --------------------------------------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, ROUNDS = 4000, SLOTS = 128 };
 static _Atomic(unsigned char *) shared[SLOTS];

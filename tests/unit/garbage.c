@@ -80,7 +80,8 @@ static void test_dropped_ring(void **state)
     close_all(r);
 }
 
-/* What garbage refers to and a root reaches is alive; what only garbage refers to is dead, whatever its own kind. */
+/* What garbage refers to and a root reaches is alive; what only garbage refers to is dead, whatever its own
+ * kind. */
 static void test_shared(void **state)
 {
     (void)state;
@@ -104,7 +105,8 @@ static void test_shared(void **state)
     close_all(r);
 }
 
-/* 200,000 objects over many regions, every third ring dead; what is reached and what is dead is what there is. */
+/* 200,000 objects over many regions, every third ring dead; what is reached and what is dead is what there
+ * is. */
 static void test_many(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* generational.c: the number of collections of each generation while a heap of live objects grows, measured on
- * CPython 3.9-3.12 and 3.13; thresholds as text; collections that are not due; legacy finalisers. */
+/* generational.c: the number of collections of each generation while a heap of live objects grows, measured
+ * on CPython 3.9-3.12 and 3.13; thresholds as text; collections that are not due; legacy finalisers. */
 // policy: gil
 #include "alloc/spec.h"
 #include "gc/runtime/state.h"
@@ -185,7 +185,8 @@ static void tell_uncollectable(void *arg, enum gc_phase phase, int generation, u
         *(uint64_t *)arg += uncollectable;
 }
 
-/* A legacy finaliser's ring, a tail that hangs on it, and a ring that leads to it: only the last is collected. */
+/* A legacy finaliser's ring, a tail that hangs on it, and a ring that leads to it: only the last is
+ * collected. */
 static void test_legacy(void **state)
 {
     (void)state;

@@ -21,7 +21,8 @@ static int count_visit(struct object *o, void *arg)
     return 0;
 }
 
-/* root "cache" -> list -> { node a -> tuple -> float, dict { "k": node a } }; root "other" -> node b -> tuple. */
+/* root "cache" -> list -> { node a -> tuple -> float, dict { "k": node a } }; root "other" -> node b ->
+ * tuple. */
 static struct type *type;
 static struct object *list, *a, *b, *tuple, *dict, *number;
 static struct runtime *build(void)

@@ -1,6 +1,7 @@
-/* The .hgt format: what is written is read back; any damage, at any byte, is an error or (asked for in part) leaves a true
- * prefix; and what a forger can write with right checksums stays within bounds. */
-// links: workloads/trace/format/hgt.c workloads/trace/format/hgt_read.c workloads/trace/format/hgt_write.c alloc/base/os.c
+/* The .hgt format: what is written is read back; any damage, at any byte, is an error or (asked for in part)
+ * leaves a true prefix; and what a forger can write with right checksums stays within bounds. */
+// links: workloads/trace/format/hgt.c workloads/trace/format/hgt_read.c workloads/trace/format/hgt_write.c
+// links: alloc/base/os.c
 #include "alloc/base/os.h"
 #include "alloc/base/rng.h"
 #include "workloads/trace/format/hgt.h"
@@ -31,7 +32,8 @@ static struct file file_of(int fd)
     return f;
 }
 
-/* A random history that makes sense: what is freed is live. Returns its operations as the writer filled them. */
+/* A random history that makes sense: what is freed is live. Returns its operations as the writer filled
+ * them. */
 static struct hgt_op *history(uint64_t seed, size_t count, uint32_t threads)
 {
     struct hgt_op *ops = calloc(count, sizeof *ops);

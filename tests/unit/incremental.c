@@ -1,5 +1,5 @@
-/* incremental.c: the runs of 3.14.0 and 3.14.1, one after the other, against the arithmetic of CPython's Python/gc.c: on a
- * heap that only grows, which a root reaches as a whole, or of which no root knows. */
+/* incremental.c: the runs of 3.14.0 and 3.14.1, one after the other, against the arithmetic of CPython's
+ * Python/gc.c: on a heap that only grows, which a root reaches as a whole, or of which no root knows. */
 // policy: gil
 #include "alloc/spec.h"
 #include "gc/heap/heap.h"

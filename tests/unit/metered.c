@@ -34,8 +34,8 @@ static void test_steady(void **state)
     assert_int_equal(metered.max_ns, 800);
 }
 
-/* Ten requests back to back, 1000 each, but for one that takes 10000: begins 0 1 2 3 4 14 15 16 17 18 thousand. Due every
- * 2000 from 0 to 18000: those of before are ahead of it, those behind are late. */
+/* Ten requests back to back, 1000 each, but for one that takes 10000: begins 0 1 2 3 4 14 15 16 17 18
+ * thousand. Due every 2000 from 0 to 18000: those of before are ahead of it, those behind are late. */
 static void test_full(void **state)
 {
     (void)state;
@@ -53,8 +53,9 @@ static void test_full(void **state)
     assert_int_equal(simple.sum_ns, 19000);
 }
 
-/* A window keeps what a pause does to those near it: a thousand requests of 1 us, a pause of 20 us in the middle. The first one
- * after it is due earlier by about the half of the window times its rank; far away nothing waits. */
+/* A window keeps what a pause does to those near it: a thousand requests of 1 us, a pause of 20 us in the
+ * middle. The first one after it is due earlier by about the half of the window times its rank; far away
+ * nothing waits. */
 static void test_window(void **state)
 {
     (void)state;

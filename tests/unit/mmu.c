@@ -14,8 +14,8 @@
 
 enum { RUN_MAX = 160 };
 
-/* paused[t]: nanosecond [t, t+1) of the run is paused. All ends are whole, so a window of whole length is worst at a whole
- * place. */
+/* paused[t]: nanosecond [t, t+1) of the run is paused. All ends are whole, so a window of whole length is
+ * worst at a whole place. */
 static double oracle_mmu(const bool *paused, unsigned run, unsigned w)
 {
     unsigned most = 0;
@@ -92,7 +92,8 @@ static void test_known(void **state)
     assert_true(mmu_at(&m, 10) == 1 && mmu_bounded_at(&m, 10) == 1);
 }
 
-/* A hundred thousand pauses at real distances: the bounded form never exceeds the plain one and never falls with w. */
+/* A hundred thousand pauses at real distances: the bounded form never exceeds the plain one and never falls
+ * with w. */
 static void test_large(void **state)
 {
     (void)state;

@@ -1,6 +1,7 @@
-/* object_workloads.c: every object-level workload when memory runs out: one allocation fails, or all from one on, at every place of
- * its life. It stops, says so, gives back what it holds, and the runtime closes with nothing left in the allocator.
- * Without a failure it keeps what it says and its checksum is that of its parts, however many threads do them. */
+/* object_workloads.c: every object-level workload when memory runs out: one allocation fails, or all from one
+ * on, at every place of its life. It stops, says so, gives back what it holds, and the runtime closes with
+ * nothing left in the allocator. Without a failure it keeps what it says and its checksum is that of its
+ * parts, however many threads do them. */
 // policies: gil objlock atomic biased
 // links: $(LEVEL_C) $(FORMAT_C)
 #include "gc/heap/heap.h"
@@ -62,7 +63,7 @@ static const struct {
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes, THREADS_MAX = 3 };
 
-/* --- an allocator that counts, and fails where it is told to -------------------------------------------------------- */
+/* --- an allocator that counts, and fails where it is told to -------------------------------------------- */
 
 static struct {
     _Atomic uint64_t asked, failed;
@@ -131,7 +132,7 @@ static const struct alloc counting_alloc = {
     NULL,          counting_malloc,  counting_calloc, counting_realloc,
     counting_free, counting_aligned, counting_usable, NULL};
 
-/* --- a worker in this process --------------------------------------------------------------------------------------- */
+/* --- a worker in this process --------------------------------------------------------------------------- */
 
 struct outcome {
     bool opened, set_up;
@@ -318,8 +319,8 @@ static void without_a_failure_the_parts_add_up(void **state)
         }
 }
 
-/* A failure must leave nothing behind, and be told, unless it changed nothing: a table that could not grow and did not have to. Returns
- * what is wrong, or NULL. */
+/* A failure must leave nothing behind, and be told, unless it changed nothing: a table that could not grow
+ * and did not have to. Returns what is wrong, or NULL. */
 static const char *wrong_after_failure(const struct outcome *o, const struct outcome *whole)
 {
     if (o->left)

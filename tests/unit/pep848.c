@@ -1,5 +1,6 @@
-/* pep848.c: the collections of PEP 848, one after the other, against its arithmetic, in each reading of what the draft
- * leaves open: on a heap of objects that lead to nothing and stay, which a root reaches or of which no root knows. */
+/* pep848.c: the collections of PEP 848, one after the other, against its arithmetic, in each reading of what
+ * the draft leaves open: on a heap of objects that lead to nothing and stay, which a root reaches or of which
+ * no root knows. */
 // policy: gil
 #include "alloc/spec.h"
 #include "gc/heap/heap.h"
@@ -176,8 +177,8 @@ static void grow(const struct reading *reading)
     close_runtime();
 }
 
-/* A half-space of 2000 kB holds 50,000 such objects: too few are made in one test for its default to do anything but
- * wait. These have 20 kB; the grace of 100,000 objects is the draft's. */
+/* A half-space of 2000 kB holds 50,000 such objects: too few are made in one test for its default to do
+ * anything but wait. These have 20 kB; the grace of 100,000 objects is the draft's. */
 static const struct reading readings[] = {
     {"thresholds=20/4/0", false, false, false, 2},
     {"thresholds=20/4/0", true, false, false, 2},

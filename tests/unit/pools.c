@@ -1,9 +1,9 @@
-/* pools.c: what `pools` promises a single thread, one promise a test; what it does with several, with memory to give back and with
- * none to get is in pools_*.c. */
+/* pools.c: what `pools` promises a single thread, one promise a test; what it does with several, with memory
+ * to give back and with none to get is in pools_*.c. */
 #include "alloc/pools/size_class.h"
 #include "pools_heap.h"
 
-/* --- size classes ---------------------------------------------------------------------------------------- */
+/* --- size classes --------------------------------------------------------------------------------------- */
 
 static void test_classes(void **state)
 {
@@ -28,7 +28,7 @@ static void test_classes(void **state)
     }
 }
 
-/* --- requests ---------------------------------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------------------------------------- */
 
 static void test_requests(void **state)
 {
@@ -133,7 +133,7 @@ static void test_calloc_fresh(void **state)
         put(p[i]);
 }
 
-/* --- several heaps ----------------------------------------------------------------------------------------- */
+/* --- several heaps -------------------------------------------------------------------------------------- */
 
 static void *use_second(void *arg)
 {
@@ -179,7 +179,7 @@ static void test_several_heaps(void **state)
         alloc_close(&many[n]);
 }
 
-/* --- looking in -------------------------------------------------------------------------------------------- */
+/* --- looking in ----------------------------------------------------------------------------------------- */
 
 struct census {
     uint64_t arenas, pools, blocks, used, pool_used, arena_bytes, used_bytes;

@@ -1,5 +1,5 @@
-/* pools_beside.c: a second heap beside the first: its walk finds each of its live blocks and nothing else, whatever
- * lies in bins and outboxes, whoever made it, and while threads end; the first tells of both. */
+/* pools_beside.c: a second heap beside the first: its walk finds each of its live blocks and nothing else,
+ * whatever lies in bins and outboxes, whoever made it, and while threads end; the first tells of both. */
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
 #include "alloc/spec.h"
@@ -35,7 +35,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* What a walk found, as the sum of a mark that each block carries: a block of the wrong heap or a dead one spoils it. */
+/* What a walk found, as the sum of a mark that each block carries: a block of the wrong heap or a dead one
+ * spoils it. */
 struct found {
     uint64_t blocks, marks;
 };
@@ -120,7 +121,7 @@ static void test_finds_its_own(void **state)
     assert_int_equal(walk(&second).blocks, 0);
 }
 
-/* --- threads ---------------------------------------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------------------------------------- */
 
 enum { THREADS = 12, KEPT = 6000 };
 

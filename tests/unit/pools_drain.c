@@ -86,7 +86,8 @@ static void test_drain_of_dead(void **state)
 
 #define TURN_BLOCKS 4000u
 
-/* A program that fills and empties its heap in quick turns keeps what it misses, but not much of it at the end. */
+/* A program that fills and empties its heap in quick turns keeps what it misses, but not much of it at the
+ * end. */
 static void test_drain_of_breathing(void **state)
 {
     (void)state;
@@ -129,7 +130,7 @@ static void test_drain_in_steps(void **state)
         fail_msg("%zu KiB are given back at once", (size_t)most >> 10);
 }
 
-/* --- huge blocks ------------------------------------------------------------------------------------------ */
+/* --- huge blocks ---------------------------------------------------------------------------------------- */
 
 #define HUGE_BLOCKS 12u
 

@@ -89,7 +89,8 @@ static size_t failures(void)
     return n;
 }
 
-/* The n-th map fails, and all after it or none, for every n that the work gets to; each time in a new heap. */
+/* The n-th map fails, and all after it or none, for every n that the work gets to; each time in a new
+ * heap. */
 static void fail_each(void (*inject)(uint64_t n), void (*work)(void))
 {
     for (uint64_t n = 1;; n++) {

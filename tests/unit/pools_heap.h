@@ -1,4 +1,5 @@
-/* pools_heap.h: what the unit tests of `pools` share: a heap that is opened and closed around each test, calls on it, and its figures. */
+/* pools_heap.h: what the unit tests of `pools` share: a heap that is opened and closed around each test,
+ * calls on it, and its figures. */
 #ifndef HG_TESTS_POOLS_HEAP_H
 #define HG_TESTS_POOLS_HEAP_H
 

@@ -1,10 +1,11 @@
 /* pools_stress.c: random work on `pools` from several threads at once, every block checked.
  *
- * Threads share slots: whoever takes a block out of one checks its whole pattern and frees it, so that most frees
- * come from another thread than the malloc. Threads die holding memory that the next ones free. At the end of a
- * round everything is freed and the backend's own count must say that nothing lives.
+ * Threads share slots: whoever takes a block out of one checks its whole pattern and frees it, so that most
+ * frees come from another thread than the malloc. Threads die holding memory that the next ones free. At the
+ * end of a round everything is freed and the backend's own count must say that nothing lives.
  *
- * HEAPGAUGE_STRESS_SECONDS=600 runs longer, HEAPGAUGE_STRESS_SEED=N from a given seed (printed at the start). */
+ * HEAPGAUGE_STRESS_SECONDS=600 runs longer, HEAPGAUGE_STRESS_SEED=N from a given seed (printed at the
+ * start). */
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
 #include "alloc/spec.h"

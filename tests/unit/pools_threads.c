@@ -1,11 +1,12 @@
-/* pools_threads.c: what threads of `pools` leave to each other: by dying, by freeing what others made, by fork. */
+/* pools_threads.c: what threads of `pools` leave to each other: by dying, by freeing what others made, by
+ * fork. */
 #include "alloc/pools/pools.h"
 #include "pools_heap.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- threads that die ------------------------------------------------------------------------------------- */
+/* --- threads that die ----------------------------------------------------------------------------------- */
 
 static void *die_holding(void *arg)
 {
@@ -53,7 +54,7 @@ static void *idle_maker(void *arg)
     return NULL;
 }
 
-/* --- others' blocks ---------------------------------------------------------------------------------------- */
+/* --- others' blocks ------------------------------------------------------------------------------------- */
 
 struct lot {
     size_t size;
@@ -83,8 +84,8 @@ static bool of_lot(const struct lot *l, const void *p)
     return false;
 }
 
-/* Frees `count` blocks of another thread, having drawn `drawn` itself; says how many stay with this thread, and whether
- * these are what it is given next. */
+/* Frees `count` blocks of another thread, having drawn `drawn` itself; says how many stay with this thread,
+ * and whether these are what it is given next. */
 static uint64_t swap(size_t size, unsigned count, unsigned drawn)
 {
     struct lot theirs = {.size = size, .count = count}, mine = {.size = size, .count = drawn};
@@ -110,8 +111,8 @@ static void test_swap(void **state)
 {
     (void)state;
     put(get(1));
-    /* Each in a class of its own. As many as were drawn, at the grain of a chain; at most so many bytes; none when none
-     * were drawn, or of less than a cache line. */
+    /* Each in a class of its own. As many as were drawn, at the grain of a chain; at most so many bytes; none
+     * when none were drawn, or of less than a cache line. */
     uint64_t kept = swap(500, 100, 50);
     assert_true(kept >= 50 && kept < 60);
     assert_int_equal(swap(1000, 500, 500), ((size_t)64 << 10) / 1024);
@@ -139,9 +140,10 @@ static void test_swap_and_die(void **state)
     assert_int_equal(figure("heap.blocks_live"), 0);
 }
 
-/* --- the books ---------------------------------------------------------------------------------------------- */
+/* --- the books ------------------------------------------------------------------------------------------ */
 
-/* What all heaps book as live, less what was brought home and is not yet settled. At quiescence, after a report. */
+/* What all heaps book as live, less what was brought home and is not yet settled. At quiescence, after a
+ * report. */
 static int64_t booked_weight(struct pools *in)
 {
     int64_t sum = 0;
@@ -232,7 +234,7 @@ static void test_books_below_zero(void **state)
     assert_int_equal(booked_weight(heap->ctx), true_weight(heap->ctx));
 }
 
-/* --- fork -------------------------------------------------------------------------------------------------- */
+/* --- fork ----------------------------------------------------------------------------------------------- */
 
 static _Atomic bool fork_stop;
 static void *fork_noise(void *unused)

@@ -1,5 +1,6 @@
-/* pymalloc.c: the rules of pymalloc that a caller sees, in each layout. What the conformance test compares with the
- * real one is here said in words; what that cannot reach (failing maps, foreign pointers, the walk) is here alone. */
+/* pymalloc.c: the rules of pymalloc that a caller sees, in each layout. What the conformance test compares
+ * with the real one is here said in words; what that cannot reach (failing maps, foreign pointers, the walk)
+ * is here alone. */
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
 #include "alloc/pymalloc/pymalloc.h"
@@ -41,7 +42,8 @@ static bool owns(const struct alloc *a, const void *p)
     return pymalloc_owns(a, p);
 }
 
-/* --- arenas from a region of ours, each shifted by so much --------------------------------------------------*/
+/* --- arenas from a region of ours, each shifted by so much
+ * -------------------------------------------------- */
 struct region {
     char *base;
     size_t stride, shift, places;
@@ -367,8 +369,8 @@ static void test_misaligned_arena(void **state)
     region_close(&r);
 }
 
-/* Memory is faulted in ahead of its use from the fourth MiB on: whole pools of the arena being carved, each once, and
- * never more than one part in 128 of the heap. Where the kernel cannot it is asked once. */
+/* Memory is faulted in ahead of its use from the fourth MiB on: whole pools of the arena being carved, each
+ * once, and never more than one part in 128 of the heap. Where the kernel cannot it is asked once. */
 static void test_populate(void **state)
 {
     (void)state;

@@ -1,7 +1,8 @@
-/* quiet.c: in the measured phase the harness makes no system call and no allocation. A worker is run under ptrace with
- * the protocol's front played here, and with a malloc that makes a system call each time (tests/preload/loud_malloc.c).
- * The measured phase lies between the two readings of the process's CPU time; between them only the futex calls of the
- * threads' barriers are allowed. The backend is null, so that every call that is seen is the harness's own. */
+/* quiet.c: in the measured phase the harness makes no system call and no allocation. A worker is run under
+ * ptrace with the protocol's front played here, and with a malloc that makes a system call each time
+ * (tests/preload/loud_malloc.c). The measured phase lies between the two readings of the process's CPU time;
+ * between them only the futex calls of the threads' barriers are allowed. The backend is null, so that every
+ * call that is seen is the harness's own. */
 // links: alloc/base/os.c
 #include <setjmp.h>
 #include <stdarg.h>

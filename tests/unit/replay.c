@@ -1,8 +1,10 @@
-/* The replayer: every call of the trace reaches the backend, on the block that it was about and with its arguments, in an
- * order that could have been, with any number of workers; contents are checked; what is left is told and then freed. */
+/* The replayer: every call of the trace reaches the backend, on the block that it was about and with its
+ * arguments, in an order that could have been, with any number of workers; contents are checked; what is left
+ * is told and then freed. */
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_check.c workloads/trace/format/hgt_read.c
 // links: workloads/trace/format/hgt_write.c workloads/trace/replay/replay.c workloads/trace/replay/load.c
-// links: workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c alloc/base/param.c alloc/base/os.c
+// links: workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c alloc/base/param.c
+// links: alloc/base/os.c
 
 #include "workloads/list.h"
 #include "alloc/base/rng.h"
@@ -24,7 +26,8 @@ extern const struct workload workload_alloc_trace;
 
 /* ---- a backend that looks at what it is told ---- */
 
-/* Each block has a head before it: alive or not, and its size. Anything that does not fit is a fault, told by main. */
+/* Each block has a head before it: alive or not, and its size. Anything that does not fit is a fault, told by
+ * main. */
 #define HEAD_BYTES 64
 #define ALIVE      0x600dc0de600dc0deu
 #define DEAD       0xdeadc0dedeadc0deu
@@ -391,8 +394,8 @@ static void test_faults_are_found(void **state)
     (void)state;
     write_trace(13, 3000, 2, false);
     seen.scribble = true;
-    /* Blocks change while they are moved: each realloc that kept something. (A change before the memory is given back
-     * comes after the replayer has looked.) */
+    /* Blocks change while they are moved: each realloc that kept something. (A change before the memory is
+     * given back comes after the replayer has looked.) */
     assert_int_equal(replay(&r, 2, "verify=1", UINT32_MAX), 0);
     seen.scribble = false;
     assert_true(r.faults > 100);
@@ -416,8 +419,8 @@ static void test_refusals_are_counted(void **state)
     seen.fail_every = 0;
 }
 
-/* A producer that is slow to start: who frees must wait, not fail. Every block goes from thread 0 to thread 1, and each
- * is touched by both in turn. */
+/* A producer that is slow to start: who frees must wait, not fail. Every block goes from thread 0 to thread
+ * 1, and each is touched by both in turn. */
 static void test_waits(void **state)
 {
     (void)state;

@@ -1,7 +1,8 @@
-/* From a recording to a trace: threads' words come into an order that could have been, addresses become ids, and whatever
- * a kill, a full disk or a damaged file left is taken for what it is. */
+/* From a recording to a trace: threads' words come into an order that could have been, addresses become ids,
+ * and whatever a kill, a full disk or a damaged file left is taken for what it is. */
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_read.c workloads/trace/format/hgt_write.c
-// links: workloads/trace/tool/spool.c workloads/trace/tool/map.c workloads/trace/tool/place.c workloads/trace/tool/file.c alloc/base/os.c
+// links: workloads/trace/tool/spool.c workloads/trace/tool/map.c workloads/trace/tool/place.c
+// links: workloads/trace/tool/file.c alloc/base/os.c
 
 #include "alloc/base/rng.h"
 #include "workloads/trace/format/spool.h"
@@ -112,7 +113,8 @@ static void converts_to(const char *expected)
     assert_string_equal(text, expected);
 }
 
-/* Thread 1 gets the memory that thread 0 gave back: the free is first, though nothing but its number says so. */
+/* Thread 1 gets the memory that thread 0 gave back: the free is first, though nothing but its number says
+ * so. */
 static void test_reuse(void **state)
 {
     (void)state;
@@ -305,7 +307,8 @@ static void test_noise(void **state)
     assert_non_null(strstr(message.text, "at byte 0: not a recording"));
 }
 
-/* A history of threads that pass blocks around, with the clock that the recorder would have had: all of it fits again. */
+/* A history of threads that pass blocks around, with the clock that the recorder would have had: all of it
+ * fits again. */
 static void test_simulated(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* stats: published tables, brute force over all signs, and simulations with known truth (seeded: the same draws each time). */
+/* stats: published tables, brute force over all signs, and simulations with known truth (seeded: the same
+ * draws each time). */
 // links: bench/stat/stats.c
 #include "bench/stat/stats.h"
 
@@ -153,8 +154,9 @@ static void test_judge(void **state)
     assert_int_equal(stats_judge((struct stats_interval){0.0, -0.005, 0.02}, 1, margin), STATS_INCONCLUSIVE);
 }
 
-/* A table as a run makes it: a noise of rho 0.9 goes on from sample to sample; in each block the base twice and a configuration
- * that costs `effect` more (a log), in random order. d gets configuration against base, aa base against base. */
+/* A table as a run makes it: a noise of rho 0.9 goes on from sample to sample; in each block the base twice
+ * and a configuration that costs `effect` more (a log), in random order. d gets configuration against base,
+ * aa base against base. */
 static void make_table(struct rng *r, size_t blocks, double effect, double sd, double *d, double *aa)
 {
     double noise = gauss(r) * sd;

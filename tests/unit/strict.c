@@ -1,5 +1,5 @@
-/* strict.c: the strict build finds what it is for: writes to dead memory, counts of dead objects; it stops at every safepoint and
- * fails every n-th allocation. In other builds there is nothing to test. */
+/* strict.c: the strict build finds what it is for: writes to dead memory, counts of dead objects; it stops at
+ * every safepoint and fails every n-th allocation. In other builds there is nothing to test. */
 // policies: gil gil314 objlock atomic biased
 #include "runtime.h"
 
@@ -122,13 +122,13 @@ static void test_allocations_fail(void **state)
     unsetenv("HEAPGAUGE_STRICT_FAIL");
 }
 
-/* --- safepoints ------------------------------------------------------------------------------------------- */
+/* --- safepoints ----------------------------------------------------------------------------------------- */
 
 enum { STOPS = 20 };
 static _Atomic unsigned stopped, wrong, ended;
 
-/* Passes safepoints until so many of them were stops. Under a GIL each comes when the other waits, which has had the lock before
- * this one goes on; without, the world has been stopped each time. */
+/* Passes safepoints until so many of them were stops. Under a GIL each comes when the other waits, which has
+ * had the lock before this one goes on; without, the world has been stopped each time. */
 static void *pass_safepoints(void *arg)
 {
     struct runtime *r = &runtime_global;

@@ -1,7 +1,7 @@
-/* stw.c: the stop-the-world collector beside threads that go on: cycles of each thread and cycles that lead through
- * objects of other threads, finalisers that bring objects back, weak references with callbacks, explicit
- * collections that collide; objects found by registry and by a walk over the heap, threads that end meanwhile. At the
- * end every object is gone and each finaliser ran once. */
+/* stw.c: the stop-the-world collector beside threads that go on: cycles of each thread and cycles that lead
+ * through objects of other threads, finalisers that bring objects back, weak references with callbacks,
+ * explicit collections that collide; objects found by registry and by a walk over the heap, threads that end
+ * meanwhile. At the end every object is gone and each finaliser ran once. */
 // policy: atomic
 #include "alloc/spec.h"
 #include "gc/heap/heap.h"

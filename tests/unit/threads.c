@@ -1,6 +1,7 @@
-/* threads.c: the runtime with several threads, under every policy: shared containers, weak references, interning,
- * critical sections, objects that die away from home, and stopping the world while threads come, block and go.
- * Threads hand their findings to the main thread, which asserts. ThreadSanitizer is the other judge.
+/* threads.c: the runtime with several threads, under every policy: shared containers, weak references,
+ * interning, critical sections, objects that die away from home, and stopping the world while threads come,
+ * block and go. Threads hand their findings to the main thread, which asserts. ThreadSanitizer is the other
+ * judge.
  */
 // policies: gil gil314 objlock atomic biased
 #include "runtime.h"
@@ -83,7 +84,7 @@ static bool is_whole(const struct object *t)
            (double)(int_value(tuple_item(t, 0)) - 1000) == float_value(tuple_item(t, 1));
 }
 
-/* --- one list and one dict for all ------------------------------------------------------------------------ */
+/* --- one list and one dict for all ---------------------------------------------------------------------- */
 
 static void use_list(struct worker *w)
 {
@@ -171,7 +172,7 @@ static void test_shared_containers(void **state)
     test_close(r);
 }
 
-/* --- objects that die away from home ---------------------------------------------------------------------- */
+/* --- objects that die away from home -------------------------------------------------------------------- */
 
 /* Swaps own new objects with what others left in the boxes: most die in a thread that did not make them. */
 static void swap_boxes(struct worker *w)
@@ -212,7 +213,7 @@ static void test_remote_deaths(void **state)
     test_close(r);
 }
 
-/* --- weak references and finalisers ----------------------------------------------------------------------- */
+/* --- weak references and finalisers --------------------------------------------------------------------- */
 
 static void weak_called(struct weakref *w, void *arg)
 {
@@ -227,7 +228,8 @@ static void weak_finalizer(struct object *o)
     atomic_fetch_add_explicit(&s.finalised, 1, memory_order_relaxed);
 }
 
-/* The referents sit in boxes; every thread makes weakrefs to its own new one, and gives box and weakref to others. */
+/* The referents sit in boxes; every thread makes weakrefs to its own new one, and gives box and weakref to
+ * others. */
 static void use_weakrefs(struct worker *w)
 {
     for (int i = 0; i < ROUNDS; i++) {
@@ -271,7 +273,7 @@ static void test_weakrefs(void **state)
     test_close(r);
 }
 
-/* --- interning -------------------------------------------------------------------------------------------- */
+/* --- interning ------------------------------------------------------------------------------------------ */
 
 static void intern_many(struct worker *w)
 {
@@ -304,10 +306,10 @@ static void test_interning(void **state)
     }
 }
 
-/* --- critical sections ------------------------------------------------------------------------------------ */
+/* --- critical sections ---------------------------------------------------------------------------------- */
 
-/* Moves the last item of one list to the other, in both directions: none is lost, whatever the order of locks. A
- * section inside a section of other objects may suspend it, but never deadlock. */
+/* Moves the last item of one list to the other, in both directions: none is lost, whatever the order of
+ * locks. A section inside a section of other objects may suspend it, but never deadlock. */
 static void move_items(struct worker *w)
 {
     for (int i = 0; i < ROUNDS; i++) {
@@ -358,9 +360,10 @@ static void test_critical_sections(void **state)
     test_close(r);
 }
 
-/* --- stopping the world ----------------------------------------------------------------------------------- */
+/* --- stopping the world --------------------------------------------------------------------------------- */
 
-/* Works, blocks, leaves and comes back, until told to stop; while the world is stopped the steps stand still. */
+/* Works, blocks, leaves and comes back, until told to stop; while the world is stopped the steps stand
+ * still. */
 static void come_and_go(struct worker *w)
 {
     while (!atomic_load_explicit(&s.stop, memory_order_relaxed)) {
@@ -453,10 +456,11 @@ static void test_many_stop_the_world(void **state)
     test_close(r);
 }
 
-/* --- the GIL ---------------------------------------------------------------------------------------------- */
+/* --- the GIL -------------------------------------------------------------------------------------------- */
 
 #if RC_GIL_HELD
-/* Each thread works until all have had their part: with two that never block, only requests make them switch. */
+/* Each thread works until all have had their part: with two that never block, only requests make them
+ * switch. */
 static void count_until_all(struct worker *w)
 {
     uint64_t start = os_now_ns();

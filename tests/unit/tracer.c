@@ -1,5 +1,5 @@
-/* trace(X): blocks and bytes by call site, current and peak, statistics, differences, snapshot files; threads; and no
- * memory for its own tables. */
+/* trace(X): blocks and bytes by call site, current and peak, statistics, differences, snapshot files;
+ * threads; and no memory for its own tables. */
 #include "alloc/tracer/tracer.h"
 #include "alloc/tracer/callsite.h"
 #include "alloc/base/os.h"
@@ -295,7 +295,7 @@ static void without_memory_of_its_own_sums_stay_right(void **state)
     alloc_close(&stack);
 }
 
-/* --- snapshot files -------------------------------------------------------------------------------------- */
+/* --- snapshot files ------------------------------------------------------------------------------------- */
 
 static void a_file_tells_what_the_snapshot_told(void **state)
 {
@@ -369,7 +369,7 @@ static void what_is_no_snapshot_is_refused_with_its_line(void **state)
     }
 }
 
-/* --- the report, composition ----------------------------------------------------------------------------- */
+/* --- the report, composition ---------------------------------------------------------------------------- */
 
 static char report_text[65536];
 
@@ -433,7 +433,7 @@ static void a_foreign_free_is_not_followed(void **state)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
-/* --- threads --------------------------------------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, ROUNDS = 20000, SLOTS = 64 };
 static void *_Atomic shared[SLOTS];

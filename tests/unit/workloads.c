@@ -1,6 +1,6 @@
-/* workloads.c: every allocator-level workload, run in this process on an auditing allocator and on the floors: the same checksum
- * everywhere, contents and bounds respected, live bytes and the gauge told truly, everything given back, failed allocations
- * survived, no allocation of its own in the measured phase. */
+/* workloads.c: every allocator-level workload, run in this process on an auditing allocator and on the
+ * floors: the same checksum everywhere, contents and bounds respected, live bytes and the gauge told truly,
+ * everything given back, failed allocations survived, no allocation of its own in the measured phase. */
 // links: $(ALLOC_C) $(filter-out workloads/registry.c,$(LEVEL_C)) $(FORMAT_C)
 #include "workloads/list.h"
 #include "alloc/base/rng.h"
@@ -50,7 +50,7 @@ WORKLOADS(EXTERN)
 static const struct workload *const workloads[] = {WORKLOADS(POINTER)};
 const char *const op_names[OP_KINDS]; /* of registry.c, which needs the object level too */
 
-/* --- the auditing allocator: | base | size | block ... | guard 8 | -------------------------------------------------- */
+/* --- the auditing allocator: | base | size | block ... | guard 8 | -------------------------------------- */
 
 #define GUARD 0x5afe5afe5afe5afeu
 
@@ -145,7 +145,7 @@ static size_t audit_usable(void *ctx, const void *p)
 static const struct alloc audit_alloc = {NULL,       audit_malloc,  audit_calloc, audit_realloc,
                                          audit_free, audit_aligned, audit_usable, NULL};
 
-/* --- a worker in this process --------------------------------------------------------------------------------------- */
+/* --- a worker in this process --------------------------------------------------------------------------- */
 
 enum { THREADS_MAX = 4 };
 
@@ -370,7 +370,8 @@ static void failed_allocations_are_counted_and_survived(void **state)
         }
 }
 
-/* An allocator that changes a live block is found out by every workload that holds more than one at a time. */
+/* An allocator that changes a live block is found out by every workload that holds more than one at a
+ * time. */
 static void changed_contents_are_found(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 /* aligned.c: the two calls that are not plain malloc.
- * aligned: random slots are replaced by blocks of alignments 16 .. 4096; an address that is not aligned counts as changed contents.
- * calloc: random slots are replaced by zeroed blocks; each is read whole (is it zero?) and then filled, so that recycled memory
- * must really be cleared. */
+ * aligned: random slots are replaced by blocks of alignments 16 .. 4096; an address that is not aligned
+ * counts as changed contents. calloc: random slots are replaced by zeroed blocks; each is read whole (is it
+ * zero?) and then filled, so that recycled memory must really be cleared. */
 #include "workloads/list.h"
 #include "slots.h"
 

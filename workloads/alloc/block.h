@@ -1,10 +1,11 @@
-/* block.h: a workload's hold on one block, and a thread's account of all it asked for: the steps that allocator-level workloads
- * share. Each step is one call of the backend; every GAUGE_BATCH steps the account is published in the gauge; one step in
- * latency_every is timed.
+/* block.h: a workload's hold on one block, and a thread's account of all it asked for: the steps that
+ * allocator-level workloads share. Each step is one call of the backend; every GAUGE_BATCH steps the account
+ * is published in the gauge; one step in latency_every is timed.
  *
- * Contents: a block's tag is written into its first byte, the first byte of each page and its last byte, never beyond; before
- * a free the first and last are checked (not on backends whose blocks overlap). Nothing is ever read out of a block but its tag:
- * a workload's links live in its own tables, so that every workload also runs on the null floor.
+ * Contents: a block's tag is written into its first byte, the first byte of each page and its last byte,
+ * never beyond; before a free the first and last are checked (not on backends whose blocks overlap). Nothing
+ * is ever read out of a block but its tag: a workload's links live in its own tables, so that every workload
+ * also runs on the null floor.
  *
  * An account belongs to one thread at a time; whoever hands it on synchronises. */
 #ifndef HG_WORKLOADS_ALLOC_BLOCK_H

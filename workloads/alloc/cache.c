@@ -1,8 +1,9 @@
-/* cache.c: false sharing that an allocator causes (Berger et al., "Hoard: a scalable memory allocator for multithreaded
- * applications", ASPLOS 2000): small blocks of two threads on one cache line.
- * cache-thrash (active): every thread allocates a small block, writes it many times and frees it, all at the same time.
- * cache-scratch (passive): before that, each thread frees a block that thread 0 made beside the others': an allocator that lets a
- * freed block be used again by whoever freed it hands out pieces of one line to different threads. */
+/* cache.c: false sharing that an allocator causes (Berger et al., "Hoard: a scalable memory allocator for
+ * multithreaded applications", ASPLOS 2000): small blocks of two threads on one cache line.
+ * cache-thrash (active): every thread allocates a small block, writes it many times and frees it, all at the
+ * same time. cache-scratch (passive): before that, each thread frees a block that thread 0 made beside the
+ * others': an allocator that lets a freed block be used again by whoever freed it hands out pieces of one
+ * line to different threads. */
 #include "workloads/list.h"
 #include "slots.h"
 
@@ -61,8 +62,8 @@ static int cache_scratch_setup(struct workload_sample *s)
     return cache_setup(s, ((const struct cache_scratch_params *)s->params)->ops);
 }
 
-/* Thread 0 makes the blocks one after another; the others find them at begin. The table that holds them is not an account: the
- * bytes are thread 0's in the gauge until their owners free them. */
+/* Thread 0 makes the blocks one after another; the others find them at begin. The table that holds them is
+ * not an account: the bytes are thread 0's in the gauge until their owners free them. */
 static void cache_scratch_prepare(struct workload_thread *t)
 {
     const struct cache_scratch_params *p = t->sample->params;

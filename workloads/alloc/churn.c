@@ -1,6 +1,6 @@
-/* churn.c: random-slot replacement over a live set: the steady state of a program whose blocks die at random ages.
- * Each step frees the block of a random slot and puts a new one of a random size in its place. Threads have slots of
- * their own, so no free is remote. An operation is one malloc or one free.
+/* churn.c: random-slot replacement over a live set: the steady state of a program whose blocks die at random
+ * ages. Each step frees the block of a random slot and puts a new one of a random size in its place. Threads
+ * have slots of their own, so no free is remote. An operation is one malloc or one free.
  *
  * Slot and size come from a counter that is mixed (SplitMix64): the stream needs one register and no chain
  * between steps, so that the harness stays out of the allocator's way. */
@@ -14,8 +14,8 @@
 
 #define CHURN_SIZES 4096 /* quantiles of the size distribution */
 
-/* A slot is one word, so that the table of 100,000 of them stays in a second-level cache and out of the way of the
- * blocks: | tag 4 | size 12 | address 48 |. The size is an index of sizes[]; an address of a user's on Linux has 47 bits (48 on
+/* A slot is one word, so that the table of 100,000 of them stays in a second-level cache and out of the way
+ * of the blocks: | tag 4 | size 12 | address 48 |. The size is an index of sizes[]; an address of a user's on Linux has 47 bits (48 on
  * aarch64). 0 is an empty slot. */
 typedef uint64_t churn_slot;
 #define CHURN_ADDRESS_BITS 48

@@ -1,12 +1,14 @@
-/* fragment.c: adversaries of memory, not of speed. All run on a table that is a thread's share of a live size in bytes.
+/* fragment.c: adversaries of memory, not of speed. All run on a table that is a thread's share of a live size
+ * in bytes.
  *
- * blowup (Berger et al., ASPLOS 2000): a constant live set moves through the threads one after another: each frees, one by one,
- * what the thread before made and makes its own. Compare peak memory with that of one thread.
- * robson (Robson, JACM 1974; Johnstone & Wilson, ISMM'98): fill, free every other block, double the size, and again: the holes are
- * always half of what is asked next.
- * phase-shift (Powers et al., "Mesh", PLDI 2019): each phase fills the live size with larger blocks than the last, after a random few
- * per cent of the blocks survived.
- * sawtooth: grow, drain, grow, drain; the last drain is the harness's, which then watches what goes back to the system. */
+ * blowup (Berger et al., ASPLOS 2000): a constant live set moves through the threads one after another: each
+ * frees, one by one, what the thread before made and makes its own. Compare peak memory with that of one
+ * thread. robson (Robson, JACM 1974; Johnstone & Wilson, ISMM'98): fill, free every other block, double the
+ * size, and again: the holes are always half of what is asked next.
+ * phase-shift (Powers et al., "Mesh", PLDI 2019): each phase fills the live size with larger blocks than the
+ * last, after a random few per cent of the blocks survived.
+ * sawtooth: grow, drain, grow, drain; the last drain is the harness's, which then watches what goes back to
+ * the system. */
 #include "workloads/list.h"
 #include "slots.h"
 
@@ -19,7 +21,7 @@ static int fragment_setup(struct workload_sample *s, uint64_t live_bytes, uint64
     return err;
 }
 
-/* --- blowup -------------------------------------------------------------------------------------------------------- */
+/* --- blowup --------------------------------------------------------------------------------------------- */
 
 struct blowup_shared {
     pthread_barrier_t barrier;
@@ -82,7 +84,7 @@ const struct workload workload_blowup = {
     .live = slots_live,
 };
 
-/* --- robson -------------------------------------------------------------------------------------------------------- */
+/* --- robson --------------------------------------------------------------------------------------------- */
 
 static int robson_setup(struct workload_sample *s)
 {
@@ -133,7 +135,7 @@ const struct workload workload_robson = {
     .live = slots_live,
 };
 
-/* --- phase-shift --------------------------------------------------------------------------------------------------- */
+/* --- phase-shift ---------------------------------------------------------------------------------------- */
 
 static int phase_shift_setup(struct workload_sample *s)
 {
@@ -184,7 +186,7 @@ const struct workload workload_phase_shift = {
     .live = slots_live,
 };
 
-/* --- sawtooth ------------------------------------------------------------------------------------------------------ */
+/* --- sawtooth ------------------------------------------------------------------------------------------- */
 
 static int sawtooth_setup(struct workload_sample *s)
 {

@@ -1,6 +1,6 @@
 /* glibc.c: the shapes of the GNU C library's own two malloc benchmarks.
- * glibc-simple: n blocks of one size are allocated, half of them are freed first-in first-out and the rest last-in first-out, over and
- * over, for n of 25, 100, 400 and 1600: how far the per-thread caches reach.
+ * glibc-simple: n blocks of one size are allocated, half of them are freed first-in first-out and the rest
+ * last-in first-out, over and over, for n of 25, 100, 400 and 1600: how far the per-thread caches reach.
  * glibc-thread: random slots are emptied or filled; block sizes fall with the inverse square. */
 #include "workloads/list.h"
 #include "slots.h"

@@ -1,5 +1,6 @@
-/* large.c: a few live buffers of many megabytes, replaced at random: what an allocator does with memory that it could give
- * back to the system at once. The first byte of each page is written. Buffers are not asked to be zero. */
+/* large.c: a few live buffers of many megabytes, replaced at random: what an allocator does with memory that
+ * it could give back to the system at once. The first byte of each page is written. Buffers are not asked to
+ * be zero. */
 #include "workloads/list.h"
 #include "slots.h"
 

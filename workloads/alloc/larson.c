@@ -1,9 +1,10 @@
-/* larson.c: a server whose worker threads come and go (Larson & Krishnan, "Memory allocation for long-running server
- * applications", ISMM'98). A thread replaces the blocks of random slots; after `handover` replacements it ends and a successor goes
- * on with its slots, so that the blocks it frees at first were made by a thread that is no more ("bleeding").
+/* larson.c: a server whose worker threads come and go (Larson & Krishnan, "Memory allocation for long-running
+ * server applications", ISMM'98). A thread replaces the blocks of random slots; after `handover` replacements
+ * it ends and a successor goes on with its slots, so that the blocks it frees at first were made by a thread
+ * that is no more ("bleeding").
  *
- * A harness thread does the first stretch itself, then starts one successor after another and waits for each. The random stream
- * goes from thread to thread with the slots. */
+ * A harness thread does the first stretch itself, then starts one successor after another and waits for each.
+ * The random stream goes from thread to thread with the slots. */
 #include "block.h"
 #include "workloads/list.h"
 #include "successor.h"

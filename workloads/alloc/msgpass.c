@@ -1,6 +1,7 @@
-/* msgpass.c: messages through a chain of threads: a producer allocates, a proxy reads each message and passes it on, a consumer
- * frees it (the pattern of snmalloc's msgpass). At most `outstanding` messages wait at each hop. Threads form chains of three; of a
- * rest of two one produces and one consumes; a single one does all in turn. */
+/* msgpass.c: messages through a chain of threads: a producer allocates, a proxy reads each message and passes
+ * it on, a consumer frees it (the pattern of snmalloc's msgpass). At most `outstanding` messages wait at each
+ * hop. Threads form chains of three; of a rest of two one produces and one consumes; a single one does all in
+ * turn. */
 #include "workloads/list.h"
 #include "ring.h"
 #include "slots.h"

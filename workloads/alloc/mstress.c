@@ -1,11 +1,13 @@
-/* mstress.c: blocks that wander between threads that come and go (the pattern of mimalloc's mstress). Threads replace blocks of
- * their own table and now and then swap one with a random place of a table that all share; sizes are powers of two with rare
- * ones a hundred to ten thousand times as large; loads are uneven. After a phase a thread ends with all it holds, half of the
- * shared blocks survive, and a new thread begins the next phase.
+/* mstress.c: blocks that wander between threads that come and go (the pattern of mimalloc's mstress). Threads
+ * replace blocks of their own table and now and then swap one with a random place of a table that all share;
+ * sizes are powers of two with rare ones a hundred to ten thousand times as large; loads are uneven. After a
+ * phase a thread ends with all it holds, half of the shared blocks survive, and a new thread begins the next
+ * phase.
  *
- * Which thread frees which block depends on timing; what all of them free together does not: every place of every table is full
- * while a phase runs, so a swap never changes how much there is to do, and the checksum is a sum. A swap exchanges descriptors by
- * one atomic exchange; a descriptor belongs to whoever holds its pointer. */
+ * Which thread frees which block depends on timing; what all of them free together does not: every place of
+ * every table is full while a phase runs, so a swap never changes how much there is to do, and the checksum
+ * is a sum. A swap exchanges descriptors by one atomic exchange; a descriptor belongs to whoever holds its
+ * pointer. */
 #include "workloads/list.h"
 #include "slots.h"
 #include "successor.h"
@@ -95,7 +97,8 @@ static void *mstress_phase(void *arg)
         slots_drop(own, *slot, OP_FREE);
         block_new(&own->account, *slot, mstress_size(&own->rng), (uint32_t)(bits >> 32));
         if ((bits >> 40 & 127) * 100 < p->transfer * 128) {
-            /* release: our writes to the descriptor and the block come before; acquire: so did the other side's */
+            /* release: our writes to the descriptor and the block come before; acquire: so did the other
+             * side's */
             _Atomic(struct block *) *place =
                 &shared->place[rng_scale((uint32_t)(bits >> 32), shared->places)];
             *slot = atomic_exchange_explicit(place, *slot, memory_order_acq_rel);

@@ -1,6 +1,7 @@
-/* realloc.c: vectors that grow, one element at a time until they are full, by CPython's rule for lists or geometrically, and
- * start again when they reach the largest size. An operation is one realloc (or the free and malloc of a new start). How many
- * reallocs had to move the block is noted: it is the allocator's doing and no part of the checksum. */
+/* realloc.c: vectors that grow, one element at a time until they are full, by CPython's rule for lists or
+ * geometrically, and start again when they reach the largest size. An operation is one realloc (or the free
+ * and malloc of a new start). How many reallocs had to move the block is noted: it is the allocator's doing
+ * and no part of the checksum. */
 #include "workloads/list.h"
 #include "slots.h"
 

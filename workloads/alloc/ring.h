@@ -1,8 +1,9 @@
-/* ring.h: a bounded queue of batches of blocks from one thread to another (single producer, single consumer). The batches live in the
- * ring: the producer fills the one at its end in place, the consumer empties the one at its front in place, so that nothing but
- * the two counters moves between the threads.
+/* ring.h: a bounded queue of batches of blocks from one thread to another (single producer, single consumer).
+ * The batches live in the ring: the producer fills the one at its end in place, the consumer empties the one
+ * at its front in place, so that nothing but the two counters moves between the threads.
  *
- * Waiting spins briefly and then yields: with more threads than processors the other side needs this one's. */
+ * Waiting spins briefly and then yields: with more threads than processors the other side needs this
+ * one's. */
 #ifndef HG_WORKLOADS_ALLOC_RING_H
 #define HG_WORKLOADS_ALLOC_RING_H
 
@@ -62,7 +63,8 @@ static inline void ring_fill_end(struct ring *r, uint32_t count)
     atomic_store_explicit(&r->filled, filled + 1, memory_order_release);
 }
 
-/* The consumer's next batch to empty; waits while there is none. NULL at once when none is there and wait is false. */
+/* The consumer's next batch to empty; waits while there is none. NULL at once when none is there and wait is
+ * false. */
 static inline struct block *ring_empty_begin(struct ring *r, uint32_t *count, bool wait)
 {
     unsigned spins = 0;

@@ -1,11 +1,11 @@
-/* rptest.c: blocks of random sizes that are mostly small; every loop frees a tenth of them, scattered over the table, fills the
- * holes, and hands a batch of new ones to the next thread of a circle, which frees them (the pattern of rpmalloc's benchmark). */
+/* rptest.c: blocks of random sizes that are mostly small; every loop frees a tenth of them, scattered over
+ * the table, fills the holes, and hands a batch of new ones to the next thread of a circle, which frees them
+ * (the pattern of rpmalloc's benchmark). */
 #include "workloads/list.h"
 #include "ring.h"
 #include "slots.h"
 
-#define RPTEST_PLACES \
-    2 /* see sh.c: enough for a circle in which each fills one and empties one a loop */
+#define RPTEST_PLACES  2 /* see sh.c: enough for a circle in which each fills one and empties one a loop */
 #define RPTEST_SCATTER 10
 
 enum { FALLOFF_LINEAR, FALLOFF_EXPONENTIAL };

@@ -1,6 +1,7 @@
 /* sh.c: the order of frees (MicroQuill's sh6bench and sh8bench, as the field's suites run them).
- * sh6: batches of blocks of falling sizes are freed in the order they were made, in reverse, or from both ends, in turn.
- * sh8: the same, but every batch is first handed to the next thread of a circle, which frees it. */
+ * sh6: batches of blocks of falling sizes are freed in the order they were made, in reverse, or from both
+ * ends, in turn. sh8: the same, but every batch is first handed to the next thread of a circle, which frees
+ * it. */
 #include "workloads/list.h"
 #include "ring.h"
 #include "slots.h"
@@ -64,7 +65,8 @@ const struct workload workload_sh6 = {
     .live = slots_live,
 };
 
-/* Two places a ring are enough: in a circle of threads that each fill one and empty one a round, the slowest never waits for long. */
+/* Two places a ring are enough: in a circle of threads that each fill one and empty one a round, the slowest
+ * never waits for long. */
 #define SH8_PLACES 2
 
 static int sh8_setup(struct workload_sample *s)

@@ -1,5 +1,6 @@
-/* slots.h: a thread's own table of blocks with its account and its random stream: the state that most allocator-level workloads need.
- * setup makes one for each thread, prepare opens it, drain frees what is left, live visits it. */
+/* slots.h: a thread's own table of blocks with its account and its random stream: the state that most
+ * allocator-level workloads need. setup makes one for each thread, prepare opens it, drain frees what is
+ * left, live visits it. */
 #ifndef HG_WORKLOADS_ALLOC_SLOTS_H
 #define HG_WORKLOADS_ALLOC_SLOTS_H
 

@@ -1,6 +1,7 @@
-/* startup.c: what a thread's first allocations cost, and what a thread that ended leaves behind. Each round starts a thread that
- * allocates a few blocks of different sizes, frees most of them and ends; the rest is freed by the thread of the next round. An
- * operation is one malloc or free; the starts themselves are in the time, the same for every backend. */
+/* startup.c: what a thread's first allocations cost, and what a thread that ended leaves behind. Each round
+ * starts a thread that allocates a few blocks of different sizes, frees most of them and ends; the rest is
+ * freed by the thread of the next round. An operation is one malloc or free; the starts themselves are in the
+ * time, the same for every backend. */
 #include "workloads/list.h"
 #include "slots.h"
 #include "successor.h"

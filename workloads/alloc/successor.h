@@ -1,6 +1,7 @@
-/* successor.h: threads that a workload itself starts, as its own nature: larson's successors, thread churn. Each runs on a stack of
- * the workload's scratch memory, so that what the C library allocates for a thread (its TLS vector) is all that is not the
- * workload's. One at a time for each harness thread, which waits for it. */
+/* successor.h: threads that a workload itself starts, as its own nature: larson's successors, thread churn.
+ * Each runs on a stack of the workload's scratch memory, so that what the C library allocates for a thread
+ * (its TLS vector) is all that is not the workload's. One at a time for each harness thread, which waits for
+ * it. */
 #ifndef HG_WORKLOADS_ALLOC_SUCCESSOR_H
 #define HG_WORKLOADS_ALLOC_SUCCESSOR_H
 
@@ -12,8 +13,8 @@
 #define SUCCESSOR_STACK_BYTES ((size_t)256 << 10)
 #endif
 
-/* Runs body(arg) in a thread of its own and waits for its end. When none can be had, runs it here and returns false: the work is done
- * and the checksum stays, the shape does not. */
+/* Runs body(arg) in a thread of its own and waits for its end. When none can be had, runs it here and returns
+ * false: the work is done and the checksum stays, the shape does not. */
 static inline bool successor_run(void *stack, void *(*body)(void *), void *arg)
 {
     pthread_attr_t attr;

@@ -1,6 +1,7 @@
-/* test.c: a random slot is freed when it is full and filled when it is empty; some slots are chosen far more often than others
- * (80 % of the choices fall on 20 % of the slots, and so on inside those), most blocks are small (each class of sizes half as
- * likely as the one below it), and every byte of a block is written. Pattern: node-dcpp's alloc-test, as the field's suites run it. */
+/* test.c: a random slot is freed when it is full and filled when it is empty; some slots are chosen far more
+ * often than others (80 % of the choices fall on 20 % of the slots, and so on inside those), most blocks are
+ * small (each class of sizes half as likely as the one below it), and every byte of a block is written.
+ * Pattern: node-dcpp's alloc-test, as the field's suites run it. */
 #include "workloads/list.h"
 #include "slots.h"
 
@@ -24,8 +25,8 @@ static uint32_t test_size(uint64_t bits)
     return base + (uint32_t)rng_scale((uint32_t)(bits >> 32), base);
 }
 
-/* Four times: with 205/256 go on in the first fifth of what is left, else take any of the rest. Integers alone, so that every
- * machine chooses the same. */
+/* Four times: with 205/256 go on in the first fifth of what is left, else take any of the rest. Integers
+ * alone, so that every machine chooses the same. */
 static uint64_t test_slot(uint64_t bits, uint64_t slots)
 {
     for (unsigned level = 0; level < 4 && slots >= 5; level++, bits >>= 8) {

@@ -1,5 +1,6 @@
-/* touch.h: which bytes of a new block a workload writes. An allocator that hands out memory which nobody touches is not
- * charged for its pages; the parameter `touch` decides. Values are the order of its choices in list.h. */
+/* touch.h: which bytes of a new block a workload writes. An allocator that hands out memory which nobody
+ * touches is not charged for its pages; the parameter `touch` decides. Values are the order of its choices in
+ * list.h. */
 #ifndef HG_WORKLOADS_ALLOC_TOUCH_H
 #define HG_WORKLOADS_ALLOC_TOUCH_H
 

@@ -1,6 +1,7 @@
-/* xmalloc.c: producers and consumers (Lever & Boreham, "malloc() performance in a multithreaded Linux environment", USENIX
- * 2000). Threads work in pairs: one allocates batches of blocks, the other frees them, so that every free is remote. At most
- * `outstanding` batches are under way in a pair. A thread without a partner does both parts in turn. */
+/* xmalloc.c: producers and consumers (Lever & Boreham, "malloc() performance in a multithreaded Linux
+ * environment", USENIX 2000). Threads work in pairs: one allocates batches of blocks, the other frees them,
+ * so that every free is remote. At most `outstanding` batches are under way in a pair. A thread without a
+ * partner does both parts in turn. */
 #include "workloads/list.h"
 #include "ring.h"
 

@@ -1,9 +1,10 @@
-/* churn.c: random-slot replacement over a live set of objects in a Python program's mix of types and sizes. They
- * die by reference count; nothing is cyclic. An operation is one replacement: an object made, one dropped.
+/* churn.c: random-slot replacement over a live set of objects in a Python program's mix of types and sizes.
+ * They die by reference count; nothing is cyclic. An operation is one replacement: an object made, one
+ * dropped.
  *
- * The mix, in 64ths: 12 ints beyond the cache, 8 floats, 18 strs (half of them under 16 characters, a tail to 200),
- * 12 tuples of 1 to 4, 5 lists of 0 to 8, 5 dicts of 1 to 4 strs, 4 instances of 2 slots. Containers hold
- * fresh numbers, small ints or None. The checksum folds what the dropped objects held. */
+ * The mix, in 64ths: 12 ints beyond the cache, 8 floats, 18 strs (half of them under 16 characters, a tail to
+ * 200), 12 tuples of 1 to 4, 5 lists of 0 to 8, 5 dicts of 1 to 4 strs, 4 instances of 2 slots. Containers
+ * hold fresh numbers, small ints or None. The checksum folds what the dropped objects held. */
 #include "object.h"
 
 struct object_churn_thread { /* written in every step: in cache lines of its own */

@@ -1,13 +1,15 @@
 /* cycles.c: structures that point back into themselves, made and dropped: what a collector must find. A live
- * set of them is held; each operation makes one and drops an older one in its place. `fraction` of them are cyclic,
- * the others have the same nodes without the pointer that closes the cycle, and die by reference count. Beside them may
- * live a `heap` of nodes that nothing changes: a program's own, which a collector that paces itself by the heap counts.
+ * set of them is held; each operation makes one and drops an older one in its place. `fraction` of them are
+ * cyclic, the others have the same nodes without the pointer that closes the cycle, and die by reference
+ * count. Beside them may live a `heap` of nodes that nothing changes: a program's own, which a collector that
+ * paces itself by the heap counts.
  *
- * chain: node i refers to node i+1, the last one to the first. tree: a heap-shaped binary tree whose nodes also refer
- * to their parents. Slots of a node: 0 next or left, 1 right, 2 parent, 3 the extra bytes; a number beside.
+ * chain: node i refers to node i+1, the last one to the first. tree: a heap-shaped binary tree whose nodes
+ * also refer to their parents. Slots of a node: 0 next or left, 1 right, 2 parent, 3 the extra bytes; a
+ * number beside.
  *
- * One dropped cycle in so many is marked, to tell how long it waits to be freed (reclaim.h): the one of the operation after a
- * timed one, so that the mark is in no latency. */
+ * One dropped cycle in so many is marked, to tell how long it waits to be freed (reclaim.h): the one of the
+ * operation after a timed one, so that the mark is in no latency. */
 #include "object.h"
 #include "reclaim.h"
 

@@ -1,9 +1,13 @@
 /* death.c: how objects end.
  *
- * deep-free    the head of a long chain is dropped, or one list that holds all: how long one decrement can take.
- * finalizers   pairs of nodes with finalisers, a part of them cyclic, a part of which bring themselves back once.
- * weak-cache   values found again through weak references while somebody still holds them; callbacks count the dead.
- * scope        a small structure a step, which dies at the end of its scope, or by a collection (it refers to itself).
+ * deep-free    the head of a long chain is dropped, or one list that holds all: how long one decrement can
+ *              take.
+ * finalizers   pairs of nodes with finalisers, a part of them cyclic, a part of which bring themselves back
+ *              once.
+ * weak-cache   values found again through weak references while somebody still holds them; callbacks count
+ *              the dead.
+ * scope        a small structure a step, which dies at the end of its scope, or by a collection (it refers to
+ *              itself).
  * leak         a cache that nobody empties: one record in `every` stays in it till the end of the run. */
 #include "object.h"
 

@@ -1,12 +1,15 @@
 /* field.c: programs that the field measures collectors with, under their names.
  *
- * binary-trees     (Boehm; Benchmarks Game) a stretch tree of depth n+1, a long-lived one of depth n, and 2^(n-d+4) trees of each
- *                  depth d = 4, 6 .. n, made and dropped one after another: containers that die by refcount.
- * gcbench          (Boehm, Ellis, Kovac) the same with a long-lived array of numbers, and each tree made twice: from its root
- *                  down, and from its leaves up.
- * message-buffer   (gc-latency-experiment) a window of messages, the newest in the place of the oldest; each push is timed, the worst is
- *                  what counts. A message is a container, its text inside it, or outside in a bytes object that it holds.
- * gc-traversal     (pyperformance) list n holds n references to list n-1, nothing is garbage: full collections of it.
+ * binary-trees     (Boehm; Benchmarks Game) a stretch tree of depth n+1, a long-lived one of depth n, and
+ *                  2^(n-d+4) trees of each depth d = 4, 6 .. n, made and dropped one after another:
+ *                  containers that die by refcount.
+ * gcbench          (Boehm, Ellis, Kovac) the same with a long-lived array of numbers, and each tree made
+ *                  twice: from its root down, and from its leaves up.
+ * message-buffer   (gc-latency-experiment) a window of messages, the newest in the place of the oldest; each
+ *                  push is timed, the worst is what counts. A message is a container, its text inside it, or
+ *                  outside in a bytes object that it holds.
+ * gc-traversal     (pyperformance) list n holds n references to list n-1, nothing is garbage: full
+ *                  collections of it.
  * gc-collect       (pyperformance) rings of 21 nodes, all garbage: their full collection alone is timed. */
 #include "object.h"
 
@@ -15,7 +18,8 @@
 #define TREE_DEPTH_LEAST 4
 #define TREE_DEPTH_MOST  26 /* of the parameter; the stretch tree has up to two more */
 
-/* A tree in the making hangs in the table all the time: a collector without counts knows nothing of the C stack. */
+/* A tree in the making hangs in the table all the time: a collector without counts knows nothing of the C
+ * stack. */
 enum {
     TREE_LONG_LIVED,
     TREE_ARRAY,
@@ -29,7 +33,8 @@ static uint64_t tree_nodes(unsigned depth)
     return ((uint64_t)2 << depth) - 1;
 }
 
-/* Trees of that depth, in all threads, where the long-lived one has depth n: about as many nodes for each depth. */
+/* Trees of that depth, in all threads, where the long-lived one has depth n: about as many nodes for each
+ * depth. */
 static uint64_t binary_trees_of(unsigned n, unsigned depth)
 {
     return (uint64_t)1 << (n - depth + TREE_DEPTH_LEAST);

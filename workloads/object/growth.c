@@ -1,14 +1,15 @@
-/* growth.c: heaps that only grow and heaps that only shrink: where a collector must choose its own pace, since no
- * steady state sets it.
+/* growth.c: heaps that only grow and heaps that only shrink: where a collector must choose its own pace,
+ * since no steady state sets it.
  *
- * growth   kind=tuple appends tuples of one number to a list (CPython issue 139951): nothing can be garbage, and each tuple is
- *          untracked when it is first looked at, but the list has a reference to each. kind=record puts nodes that refer to
- *          nothing into lists of 1,000, and these into one list: many small roots. kind=node builds a graph as a compiler
- *          does: modules of 1,000 nodes that refer to their module, to the node before them and to one of any module, so
- *          that each leads to all: one giant structure. A part `dead` of the nodes go into no module: they refer
- *          to themselves and take the place of one of `lag` others, at random: old garbage in a heap that grows.
- * decay    rings of 10 nodes, made before the clock starts, are dropped one by one until none is left, beside bursts of
- *          short-lived instances: garbage of the old space while nothing new survives. */
+ * growth   kind=tuple appends tuples of one number to a list (CPython issue 139951): nothing can be garbage,
+ *          and each tuple is untracked when it is first looked at, but the list has a reference to each.
+ *          kind=record puts nodes that refer to nothing into lists of 1,000, and these into one list: many
+ *          small roots. kind=node builds a graph as a compiler does: modules of 1,000 nodes that refer to
+ *          their module, to the node before them and to one of any module, so that each leads to all: one
+ *          giant structure. A part `dead` of the nodes go into no module: they refer to themselves and take
+ *          the place of one of `lag` others, at random: old garbage in a heap that grows.
+ * decay    rings of 10 nodes, made before the clock starts, are dropped one by one until none is left, beside
+ *          bursts of short-lived instances: garbage of the old space while nothing new survives. */
 #include "object.h"
 
 /* --- growth --------------------------------------------------------------------------------------------- */

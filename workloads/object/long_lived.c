@@ -1,10 +1,10 @@
 /* long_lived.c: a large live graph that does not change, and short-lived objects made beside it in bursts, as
  * a server makes them for a request: what each collection pays for objects that do not die.
  *
- * The graph is `heap` nodes of two slots. roots: each node hangs alone in a root. tree: one binary tree under one
- * root a thread. A burst is 2,500 instances of two slots with a number and a str, more than any young
- * generation's threshold (instances have no free list, so the collector counts each); then all of it is dropped. An operation is one
- * short-lived instance. */
+ * The graph is `heap` nodes of two slots. roots: each node hangs alone in a root. tree: one binary tree under
+ * one root a thread. A burst is 2,500 instances of two slots with a number and a str, more than any young
+ * generation's threshold (instances have no free list, so the collector counts each); then all of it is
+ * dropped. An operation is one short-lived instance. */
 #include "object.h"
 
 #define BURST 2500
@@ -43,8 +43,8 @@ static int long_setup(struct workload_sample *s)
     return w->type ? 0 : message_set(s->message, -ENOMEM, "long-lived: no memory for its first objects");
 }
 
-/* Hangs a complete tree of so many nodes, o counted, below o, which a root leads to all the time: a collector without
- * counts knows nothing of the C stack. Recursion is as deep as the tree, its log2. */
+/* Hangs a complete tree of so many nodes, o counted, below o, which a root leads to all the time: a collector
+ * without counts knows nothing of the C stack. Recursion is as deep as the tree, its log2. */
 static bool long_tree(struct workload_thread *t, struct type *type, struct object *o, uint64_t nodes)
 {
     uint64_t left = (nodes - 1) / 2, part[2] = {left, nodes - 1 - left};

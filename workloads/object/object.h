@@ -24,7 +24,8 @@ static inline struct object **object_table(struct workload_sample *s, const char
     return table;
 }
 
-/* What most of them keep for each thread: written in every step, so in cache lines of its own (in pairs, as they are fetched). */
+/* What most of them keep for each thread: written in every step, so in cache lines of its own (in pairs, as
+ * they are fetched). */
 struct object_thread {
     _Alignas(128) struct object **table; /* a root */
     uint64_t count;
@@ -62,8 +63,8 @@ static inline void object_publish(struct workload_thread *t, uint64_t ops)
     gauge_publish(t->gauge, live, allocated, ops);
 }
 
-/* This thread's part of a count that all threads of all processes share: the same parts, with the same seeds, whether workers
- * are threads or processes, so that the checksum is the same. */
+/* This thread's part of a count that all threads of all processes share: the same parts, with the same seeds,
+ * whether workers are threads or processes, so that the checksum is the same. */
 static inline uint64_t object_share(const struct workload_thread *t, uint64_t count)
 {
     unsigned workers = t->sample->workers;
@@ -83,7 +84,8 @@ static inline bool object_replace(struct workload_thread *t, struct object **pla
     return true;
 }
 
-/* Runs step once for each of this thread's operations, with safepoints, latency and figures; stops when one fails. */
+/* Runs step once for each of this thread's operations, with safepoints, latency and figures; stops when one
+ * fails. */
 typedef bool object_step(struct workload_thread *t, struct object_thread *own, uint64_t bits);
 static inline __attribute__((always_inline)) void object_run(struct workload_thread *t, uint64_t ops,
                                                              object_step *step)

@@ -1,12 +1,14 @@
 /* sharing.c: what threads share and what they do not.
  *
- * private             each thread reads and replaces its own objects only: the ideal case, which should scale with cores.
- * shared-read         all threads read the same few objects, out of one dict (a module's globals) or by plain references
- *                     to them (a function, a class: deferred where the policy can); a part of the reads may go
- *                     to objects of the thread's own instead.
- * ftscaling           one kind of work a run, on private data (after CPython's Tools/ftscalingbench): only what the kind
- *                     itself shares, a constant or a function, is shared.
- * shared-containers   all threads change one list or dict, or each its own (disjoint=1): the price of its lock. */
+ * private             each thread reads and replaces its own objects only: the ideal case, which should scale
+ *                     with cores.
+ * shared-read         all threads read the same few objects, out of one dict (a module's globals) or by plain
+ *                     references to them (a function, a class: deferred where the policy can); a part of the
+ *                     reads may go to objects of the thread's own instead.
+ * ftscaling           one kind of work a run, on private data (after CPython's Tools/ftscalingbench): only
+ *                     what the kind itself shares, a constant or a function, is shared.
+ * shared-containers   all threads change one list or dict, or each its own (disjoint=1): the price of its
+ *                     lock. */
 #include "object.h"
 
 /* --- private -------------------------------------------------------------------------------------------- */
@@ -347,7 +349,8 @@ static struct object *containers_of(const struct workload_thread *t)
     return maker->table[0];
 }
 
-/* Half reads, half replacements. What is read depends on the others; the checksum takes only what this thread does. */
+/* Half reads, half replacements. What is read depends on the others; the checksum takes only what this thread
+ * does. */
 static bool containers_step(struct workload_thread *t, struct object_thread *own, uint64_t bits)
 {
     const struct shared_containers_params *p = t->sample->params;

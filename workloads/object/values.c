@@ -1,10 +1,12 @@
 /* values.c: values that are kept for the next to ask, streams, and a server's request.
  *
- * intern              names made and interned: hits in the table against strings made (intern.hits, intern.misses).
+ * intern              names made and interned: hits in the table against strings made (intern.hits,
+ *                     intern.misses).
  * small-int           ints of a range: those in the cache cost no allocation.
  * generator-or-list   the sum of n numbers one by one, or made into a list first: throughput and peak memory.
- * request             decode, small dicts and strings, a response, a few objects kept in a session. rate=0: one after another;
- *                     else requests arrive at this rate (all threads together), and their latency counts from when they were due. */
+ * request             decode, small dicts and strings, a response, a few objects kept in a session. rate=0:
+ *                     one after another; else requests arrive at this rate (all threads together), and their
+ *                     latency counts from when they were due. */
 #include "object.h"
 
 #include <stdlib.h>
@@ -151,7 +153,8 @@ static int request_setup(struct workload_sample *s)
     return w->type ? object_setup(s, p->sessions, w) : object_no_memory(s);
 }
 
-/* A request: its fields in a dict, a handler that refers to dict and body and, in one of `cyclic`, to itself. */
+/* A request: its fields in a dict, a handler that refers to dict and body and, in one of `cyclic`, to
+ * itself. */
 static struct object *request_decode(struct workload_thread *t, uint64_t bits)
 {
     const struct request_params *p = t->sample->params;

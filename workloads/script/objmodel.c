@@ -1,10 +1,10 @@
-/* objmodel.c: what can be known of an object script without running it: objscript_check follows what each root
- * holds, so that an append to an int is refused before anything is started.
+/* objmodel.c: what can be known of an object script without running it: objscript_check follows what each
+ * root holds, so that an append to an int is refused before anything is started.
  *
- * Some things depend on when the collector runs: a root that a finaliser may write ("wild") can hold one thing
- * or another from then on, and what such a root leads to is unknown. An operation on an unknown object is let
- * through; when it changes one, the contents of all containers become unknown. So a script that is refused is
- * wrong on every collector; a fault that is let through is told by the run.
+ * Some things depend on when the collector runs: a root that a finaliser may write ("wild") can hold one
+ * thing or another from then on, and what such a root leads to is unknown. An operation on an unknown object
+ * is let through; when it changes one, the contents of all containers become unknown. So a script that is
+ * refused is wrong on every collector; a fault that is let through is told by the run.
  *
  * Used by the front and by tests, never by a worker: memory is from malloc. */
 #include "objscript.h"
@@ -25,7 +25,8 @@ struct thing {
     struct thing *made_before;
 };
 
-/* The keys that are in some dict: open addressing, at most half full. A removed key stays with present false. */
+/* The keys that are in some dict: open addressing, at most half full. A removed key stays with present
+ * false. */
 struct entry {
     const struct thing *dict;
     const char *key;

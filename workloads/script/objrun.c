@@ -1,9 +1,10 @@
 /* objrun.c: see objrun.h. A node of K slots is an instance of a type made for K, which can be referenced
- * weakly and carries two words beside its slots: the root that its finaliser writes, and whether it has run. "fin" and "del" change its type to
- * the twin that has a finaliser, or a legacy one, as an assignment to __class__ does in Python.
+ * weakly and carries two words beside its slots: the root that its finaliser writes, and whether it has run.
+ * "fin" and "del" change its type to the twin that has a finaliser, or a legacy one, as an assignment to
+ * __class__ does in Python.
  *
- * What the collector sees at the start is nothing: objects that making the types has left are untracked, and a
- * full collection sets the counts to 0 and empties the free lists. */
+ * What the collector sees at the start is nothing: objects that making the types has left are untracked, and
+ * a full collection sets the counts to 0 and empties the free lists. */
 #include "objrun.h"
 #include "alloc/base/os.h"
 
@@ -210,7 +211,7 @@ void objrun_stat(struct objrun *run, struct objscript_stat *stat)
     gc_each_tracked(run->runtime, count_tracked, stat);
 }
 
-/* --- operations ------------------------------------------------------------------------------------------- */
+/* --- operations ----------------------------------------------------------------------------------------- */
 
 struct act {
     struct objrun *run;

@@ -26,8 +26,8 @@ typedef void objrun_emit(void *arg, const char *stat_line);
 int objrun_open(struct objrun *run, struct runtime *r, const struct objscript *script, struct message *m);
 /* Runs at most `steps` more steps; 0, or -EINVAL or -ENOMEM with a message. emit is called for each stat. */
 int objrun_steps(struct objrun *run, uint32_t steps, objrun_emit *emit, void *arg, struct message *m);
-/* Drops every root and clears gc.garbage; returns how many held something or were in it. Nodes may come back to life meanwhile: call it, and a full
- * collection, until both return 0. */
+/* Drops every root and clears gc.garbage; returns how many held something or were in it. Nodes may come back
+ * to life meanwhile: call it, and a full collection, until both return 0. */
 uint32_t objrun_drop(struct objrun *run);
 /* After the last instance of every node type is gone. */
 void objrun_close(struct objrun *run);

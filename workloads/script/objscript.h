@@ -25,9 +25,9 @@
 #define OBJSCRIPT_NO_ROOT    UINT32_MAX
 #define OBJSCRIPT_THRESH_MAX INT32_MAX
 
-/* fin gives the node a finaliser (tp_finalize), del a legacy one (tp_del): it and what it leads to are uncollectable.
- * S(ident, "word", arguments): r root, s a second root, i index, n number of characters or slots, v integer,
- * f real, k key, * roots, t optional root, g generation, 3 three thresholds */
+/* fin gives the node a finaliser (tp_finalize), del a legacy one (tp_del): it and what it leads to are
+ * uncollectable. S(ident, "word", arguments): r root, s a second root, i index, n number of characters or
+ * slots, v integer, f real, k key, * roots, t optional root, g generation, 3 three thresholds */
 #define OBJSCRIPT_OPS(S)           \
     S(INT, "int", "rv")            \
     S(FLOAT, "float", "rf")        \
@@ -90,8 +90,8 @@ int objscript_parse(struct objscript *s, const char *text, size_t bytes, const c
 int objscript_read(struct objscript *s, const char *path, struct message *m);
 void objscript_close(struct objscript *s);
 
-/* objmodel.c: reads the script and follows what each root holds, as far as that does not depend on the collector:
- * what the front does before anything is started. */
+/* objmodel.c: reads the script and follows what each root holds, as far as that does not depend on the
+ * collector: what the front does before anything is started. */
 int objscript_check(const char *path, struct message *m);
 
 /* Writes one step as a line of text with its newline; returns what snprintf returns. */

@@ -1,6 +1,6 @@
 /* objtrace.c: one object script (.hgo) is one sample: its steps are the measured phase, its stat lines go
- * to stats[] of the sample. The checksum is that of the stat lines that every collector must agree on: none, as
- * counts differ between collectors; so it is the number of steps. */
+ * to stats[] of the sample. The checksum is that of the stat lines that every collector must agree on: none,
+ * as counts differ between collectors; so it is the number of steps. */
 #include "workloads/workload.h"
 
 #include "workloads/list.h"

@@ -29,9 +29,10 @@ struct report_family report_family_at(const struct report_data *d, size_t work)
     return f;
 }
 
-/* --- throughput against threads -------------------------------------------------------------------------- */
+/* --- throughput against threads ------------------------------------------------------------------------- */
 
-/* Of the family's cells those that the picture can show; of works whose cells differ in threads and processes: those of one process. */
+/* Of the family's cells those that the picture can show; of works whose cells differ in threads and
+ * processes: those of one process. */
 static bool in_threads(const struct report_data *d, const struct report_cell *c)
 {
     return !figure_is_floor(c) && (d->work[c->work].processes || c->processes == 1) &&
@@ -46,8 +47,8 @@ static bool is_known(const struct report_cell *const *known, size_t n, const str
     return false;
 }
 
-/* The configurations of the picture, those that got to most threads first: what did not (out of memory, say) is shown up to where it
- * did. 0 when all cells have the same number of threads. */
+/* The configurations of the picture, those that got to most threads first: what did not (out of memory, say)
+ * is shown up to where it did. 0 when all cells have the same number of threads. */
 static size_t threads_series(const struct report_data *d, size_t first, size_t end,
                              const struct report_cell **out, int64_t *most)
 {
@@ -129,7 +130,7 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
     return plot_draw(plots, p, m);
 }
 
-/* --- ratios at one number of threads --------------------------------------------------------------------- */
+/* --- ratios at one number of threads -------------------------------------------------------------------- */
 
 static int figure_ratios(struct plots *plots, const struct report_data *d, size_t work,
                          const struct report_comparisons *c, struct message *m)
@@ -198,7 +199,7 @@ static int figure_ratios(struct plots *plots, const struct report_data *d, size_
     return plot_draw(plots, p, m);
 }
 
-/* --- all workloads at a glance --------------------------------------------------------------------------- */
+/* --- all workloads at a glance -------------------------------------------------------------------------- */
 
 static size_t column_of(const char **column, size_t *columns, size_t most, const char *label)
 {

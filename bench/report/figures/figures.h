@@ -1,4 +1,5 @@
-/* figures.h: which pictures a run gives, and their numbers. A family is the works that differ in threads (and group) alone. */
+/* figures.h: which pictures a run gives, and their numbers. A family is the works that differ in threads (and
+ * group) alone. */
 #ifndef HG_BENCH_REPORT_FIGURES_FIGURES_H
 #define HG_BENCH_REPORT_FIGURES_FIGURES_H
 

@@ -9,7 +9,7 @@
 
 #define TIMELINE_COLLECTIONS 100000u
 
-/* --- memory and fragmentation ---------------------------------------------------------------------------- */
+/* --- memory and fragmentation --------------------------------------------------------------------------- */
 
 static int figure_memory(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
 {
@@ -62,7 +62,8 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
     }
     if (most <= 0)
         most = most_floor;
-    /* Floors keep everything or nothing: their bars may run out of the picture, their figures are still told. */
+    /* Floors keep everything or nothing: their bars may run out of the picture, their figures are still
+     * told. */
     plot_number(p, "XMAX", 1.35 * fmin(fmax(most, most_floor), 1.5 * most) / MIB);
     plot_number(p, "FMIN", least_ratio);
     plot_number(p, "FMAX", least_ratio + (1.05 * fmin(ratio, 10) - least_ratio) / 0.6);
@@ -76,7 +77,7 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
     return plot_draw(plots, p, m);
 }
 
-/* --- memory over time ------------------------------------------------------------------------------------ */
+/* --- memory over time ----------------------------------------------------------------------------------- */
 
 /* The first ok sample that has a timeline. */
 static const struct record *timeline_of(const struct report_cell *c)
@@ -134,8 +135,8 @@ static void put_timeline(struct plot *p, const struct report_work *w, const stru
     figure_end_series(p, drawn);
 }
 
-/* When the collector ran, as stretches of seconds; those too near to be told apart in the picture become one. The number of
- * collections. */
+/* When the collector ran, as stretches of seconds; those too near to be told apart in the picture become one.
+ * The number of collections. */
 static size_t put_collections(struct plot *p, const struct report_work *w, const struct report_cell *c,
                               const struct record *r, double seconds)
 {

@@ -57,7 +57,8 @@ struct axis {
     bool logs;
 };
 
-/* Logarithms where the figures are far apart and all above 0; else what holds them, with room: what is 10 % apart looks near. */
+/* Logarithms where the figures are far apart and all above 0; else what holds them, with room: what is 10 %
+ * apart looks near. */
 static struct axis axis_of(const struct choice *c, size_t n, bool y)
 {
     double least = INFINITY, most = 0;

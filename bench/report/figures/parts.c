@@ -42,9 +42,9 @@ static bool looks_same(struct report_style a, struct report_style b)
     return a.colour == b.colour && a.marker == b.marker && a.dash == b.dash;
 }
 
-/* The looks of a picture's configurations. Where all have one allocator (policies or collectors are compared) its colour would tell
- * nothing: each policy and collector gets one of the palette's, the same in every picture where that is not taken. Two that would
- * look the same get other markers. */
+/* The looks of a picture's configurations. Where all have one allocator (policies or collectors are compared)
+ * its colour would tell nothing: each policy and collector gets one of the palette's, the same in every
+ * picture where that is not taken. Two that would look the same get other markers. */
 static void pick_styles(const struct report_cell *const *cell, size_t n, struct report_style *out)
 {
     static const unsigned palette[] = {0x000000, 0xE69F00, 0x56B4E9, 0x009E73, 0x0072B2, 0xD55E00, 0xCC79A7};

@@ -1,5 +1,5 @@
-/* parts.h: what the files of figures share: which cells a picture shows, how they look, how its text and its .csv begin.
- * Figures of throughput are in figures.c, of memory in memory.c, of pauses in pauses.c. */
+/* parts.h: what the files of figures share: which cells a picture shows, how they look, how its text and its
+ * .csv begin. Figures of throughput are in figures.c, of memory in memory.c, of pauses in pauses.c. */
 #ifndef HG_BENCH_REPORT_FIGURES_PARTS_H
 #define HG_BENCH_REPORT_FIGURES_PARTS_H
 
@@ -22,13 +22,14 @@ const char *figure_short_label(const char *shown);
 /* N, CHARS and the arrays `label`, COLOUR, MARK and DASH. At most FIGURES_BARS cells. */
 void figure_series(struct plot *p, const struct report_cell *const *cell, size_t n, const char *label);
 void figure_title(struct plot *p, const struct report_work *w, const char *what, bool with_where);
-/* Ends a series. gnuplot does not count a block of no points, and would draw the next in its stead: it gets one that is not drawn. */
+/* Ends a series. gnuplot does not count a block of no points, and would draw the next in its stead: it gets
+ * one that is not drawn. */
 void figure_end_series(struct plot *p, size_t points);
 /* "workload,threads,configuration" */
 void figure_csv_row(struct plot *p, const struct report_work *w, const struct report_cell *c);
 
-/* Two figures of a work's configurations against each other, both better when less, with the line that nothing is below: the choices
- * that are not worse in both than another. */
+/* Two figures of a work's configurations against each other, both better when less, with the line that
+ * nothing is below: the choices that are not worse in both than another. */
 struct figure_pareto {
     const char *stem, *what;           /* of the file's name; of the title */
     const struct report_metric *x, *y; /* x in bytes or a count, y in ns */

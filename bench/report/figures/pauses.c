@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- percentiles of pauses and latencies ----------------------------------------------------------------- */
+/* --- percentiles of pauses and latencies ---------------------------------------------------------------- */
 
 struct percentile_key {
     const char *key;
@@ -66,7 +66,7 @@ static int figure_percentiles(struct plots *plots, const struct report_data *d, 
     return plot_draw(plots, p, m);
 }
 
-/* --- mutator utilisation --------------------------------------------------------------------------------- */
+/* --- mutator utilisation -------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -149,7 +149,7 @@ static int figure_mmu(struct plots *plots, const struct report_data *d, size_t w
     return plot_draw(plots, p, m);
 }
 
-/* --- requests -------------------------------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------------------------------------- */
 
 static const struct percentile_key latency_keys[] = {
     {"p50_ns", 2}, {"p90_ns", 10}, {"p99_ns", 100}, {"p99_9_ns", 1000}, {"p99_99_ns", 10000}, {"max_ns", 0}};
@@ -229,7 +229,7 @@ static int figure_requests(struct plots *plots, const struct report_data *d, siz
     return plot_draw(plots, p, m);
 }
 
-/* --- of a work ------------------------------------------------------------------------------------------- */
+/* --- of a work ------------------------------------------------------------------------------------------ */
 
 int figures_of_pauses(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
 {

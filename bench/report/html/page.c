@@ -68,7 +68,7 @@ static const char *const kernel_keys[] = {"environment.system.kernel", NULL};
 static const char *const date_keys[] = {"date", NULL};
 static const char *const suite_keys[] = {"suite", NULL};
 
-/* --- tables ---------------------------------------------------------------------------------------------- */
+/* --- tables --------------------------------------------------------------------------------------------- */
 
 static void put_failed_row(FILE *f, const struct report_cell *cell)
 {
@@ -174,7 +174,7 @@ static void put_table(FILE *f, const struct report_page *page, size_t work)
     report_html_runtime(f, page, work);
 }
 
-/* --- pictures -------------------------------------------------------------------------------------------- */
+/* --- pictures ------------------------------------------------------------------------------------------- */
 
 /* Reads a file of ours; NULL when it is not there or larger than any picture. */
 static char *read_small(const char *path)
@@ -192,7 +192,8 @@ static char *read_small(const char *path)
     return NULL;
 }
 
-/* Copies the drawing from `at` on; its ids and the references to them get a prefix, since the page holds many drawings. */
+/* Copies the drawing from `at` on; its ids and the references to them get a prefix, since the page holds many
+ * drawings. */
 static void put_drawing(FILE *f, const char *at, size_t number)
 {
     static const char *const marks[] = {"id='", "id=\"", "href='#", "href=\"#", "url(#"};
@@ -264,7 +265,7 @@ static void put_figures(FILE *f, const struct report_page *page, size_t section)
     }
 }
 
-/* --- the page -------------------------------------------------------------------------------------------- */
+/* --- the page ------------------------------------------------------------------------------------------- */
 
 static void put_head(FILE *f, const struct report_page *page)
 {

@@ -1,5 +1,6 @@
-/* page.h: report.html, one file with everything in it: tables, pictures as inline SVG, the machine. No script, nothing loaded
- * from anywhere; readable on a phone and in the dark. Every word of a record is escaped. */
+/* page.h: report.html, one file with everything in it: tables, pictures as inline SVG, the machine. No
+ * script, nothing loaded from anywhere; readable on a phone and in the dark. Every word of a record is
+ * escaped. */
 #ifndef HG_BENCH_REPORT_HTML_PAGE_H
 #define HG_BENCH_REPORT_HTML_PAGE_H
 

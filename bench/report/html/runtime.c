@@ -29,7 +29,7 @@ static void put_label(FILE *f, const struct report_cell *c)
     fputs("</td>", f);
 }
 
-/* --- collectors ------------------------------------------------------------------------------------------ */
+/* --- collectors ----------------------------------------------------------------------------------------- */
 
 struct figure {
     const char *key, *title;
@@ -127,7 +127,7 @@ static void put_collectors(FILE *f, const struct report_page *page, const struct
     fputs("</tbody></table></div>\n", f);
 }
 
-/* --- requests -------------------------------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *key, *title;
@@ -180,7 +180,7 @@ static void put_requests(FILE *f, const struct report_page *page, const struct r
     fputs("</tbody></table></div>\n", f);
 }
 
-/* --- of a work, of the page ------------------------------------------------------------------------------ */
+/* --- of a work, of the page ----------------------------------------------------------------------------- */
 
 void report_html_runtime(FILE *f, const struct report_page *page, size_t work)
 {

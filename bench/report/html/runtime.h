@@ -1,5 +1,6 @@
-/* runtime.h: the page's tables on what only object-level workloads have: collectors side by side with all that belongs
- * to a pause, and requests as they took (simple) and as one would have waited who came on time (metered). */
+/* runtime.h: the page's tables on what only object-level workloads have: collectors side by side with all
+ * that belongs to a pause, and requests as they took (simple) and as one would have waited who came on time
+ * (metered). */
 #ifndef HG_BENCH_REPORT_HTML_RUNTIME_H
 #define HG_BENCH_REPORT_HTML_RUNTIME_H
 

@@ -135,7 +135,7 @@ int child_check(struct alloc_stack *stack, unsigned flags, const char *only, uin
     return failed;
 }
 
-/* --- the worker ------------------------------------------------------------------------------------------ */
+/* --- the worker ----------------------------------------------------------------------------------------- */
 
 static int check_say(const struct message *m)
 {

@@ -1,5 +1,6 @@
-/* check.h: is this allocator correct? A list of checks over the contract of alloc/alloc.h, each run in a process
- * of its own, so that a crash or a hang fails that check alone. check.c runs them, checks.c holds them. */
+/* check.h: is this allocator correct? A list of checks over the contract of alloc/alloc.h, each run in a
+ * process of its own, so that a crash or a hang fails that check alone. check.c runs them, checks.c holds
+ * them. */
 #ifndef HG_BENCH_WORKER_CHECK_CHECK_H
 #define HG_BENCH_WORKER_CHECK_CHECK_H
 
@@ -27,7 +28,8 @@ extern const struct check_case check_cases[]; /* ended by a NULL name */
 
 /* Runs the checks whose names stand in only (comma-separated; empty: all), and prints one line each:
  *   ok NAME: SUMMARY | FAIL NAME: REASON | skip NAME: REASON
- * Returns how many failed. Any thread of the caller's must be quiet: it forks. limit_s: a check that takes longer hangs. */
+ * Returns how many failed. Any thread of the caller's must be quiet: it forks. limit_s: a check that takes
+ * longer hangs. */
 int child_check(struct alloc_stack *stack, unsigned flags, const char *only, uint64_t seed, unsigned limit_s,
                 FILE *out);
 

@@ -1,11 +1,12 @@
-/* checks.c: the checks, those of one thread. Each names what the contract (alloc/alloc.h) says, does what breaks it in
- * allocators that are wrong, and tells the first thing it sees. Sizes and counts keep each under a second on a sound
- * allocator, and memory under 200 MiB also where nothing is ever used again (bump).
+/* checks.c: the checks, those of one thread. Each names what the contract (alloc/alloc.h) says, does what
+ * breaks it in allocators that are wrong, and tells the first thing it sees. Sizes and counts keep each under
+ * a second on a sound allocator, and memory under 200 MiB also where nothing is ever used again (bump).
  *
  * tests/unit/broken.c holds an allocator that is wrong in one way for each. */
 #include "checks.h"
 
-/* Ours give 16 always. A library may follow the weaker reading of C (WG14 DR 445): a block need only suit what fits. */
+/* Ours give 16 always. A library may follow the weaker reading of C (WG14 DR 445): a block need only suit
+ * what fits. */
 static size_t alignment_of(const struct check *c, size_t size)
 {
     size_t align = ALLOC_MIN_ALIGN;
@@ -14,8 +15,9 @@ static size_t alignment_of(const struct check *c, size_t size)
     return align;
 }
 
-/* Among many live blocks, half of them of a power of two at least as large as what they are aligned to: an allocator may take
- * it that such blocks are aligned in any of its pages (mimalloc 2.0.9 does, and they are not). */
+/* Among many live blocks, half of them of a power of two at least as large as what they are aligned to: an
+ * allocator may take it that such blocks are aligned in any of its pages (mimalloc 2.0.9 does, and they are
+ * not). */
 static bool check_alignment_live(struct check *c)
 {
     enum { LIVE = 1000, OPS = 30000 };

@@ -1,5 +1,5 @@
-/* checks.h: what the checks share: blocks with a pattern in them, how one fails or is skipped; and the checks that take
- * several threads or processes (threads.c), for the table of all (checks.c). */
+/* checks.h: what the checks share: blocks with a pattern in them, how one fails or is skipped; and the checks
+ * that take several threads or processes (threads.c), for the table of all (checks.c). */
 #ifndef HG_BENCH_WORKER_CHECK_CHECKS_H
 #define HG_BENCH_WORKER_CHECK_CHECKS_H
 

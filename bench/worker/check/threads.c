@@ -249,7 +249,8 @@ static void fork_often(struct check *c)
     }
 }
 
-/* A heap of 24 MiB: what an allocator asks of the kernel for memory of that extent must hold in a child too. */
+/* A heap of 24 MiB: what an allocator asks of the kernel for memory of that extent must hold in a child
+ * too. */
 static bool fork_large(struct check *c)
 {
     enum { COUNT = 48000, SIZE = 512 };

@@ -1,7 +1,8 @@
-/* gil.c: two threads that only compute under the GIL, beside one alone: how often they change (the goal is the interval's
- * own rate within 10 %: 200 a second for 5 ms) and what the changes cost (throughput at least 0.97 of one thread's).
- * One and two threads take turns, a fifth of a second each, so that the machine's drift falls on both; told are the medians over
- * the rounds and their 95 % intervals: of 60 rounds the 22nd to the 39th value, which holds the median with 97 % (binomial). */
+/* gil.c: two threads that only compute under the GIL, beside one alone: how often they change (the goal is
+ * the interval's own rate within 10 %: 200 a second for 5 ms) and what the changes cost (throughput at least
+ * 0.97 of one thread's). One and two threads take turns, a fifth of a second each, so that the machine's
+ * drift falls on both; told are the medians over the rounds and their 95 % intervals: of 60 rounds the 22nd
+ * to the 39th value, which holds the median with 97 % (binomial). */
 #include "alloc/base/os.h"
 #include "alloc/spec.h"
 #include "gc/runtime/state.h"

@@ -1,6 +1,6 @@
-/* pause_log.c: a worker's own workloads on gil with the generational collector, piece by piece, with the log of pauses and
- * without it in turn, on one heap: a line "WORKLOAD PAUSES ON_NS OFF_NS" a pair, in processor time of the thread. The pauses of a
- * piece are logged, or nobody is told of them. */
+/* pause_log.c: a worker's own workloads on gil with the generational collector, piece by piece, with the log
+ * of pauses and without it in turn, on one heap: a line "WORKLOAD PAUSES ON_NS OFF_NS" a pair, in processor
+ * time of the thread. The pauses of a piece are logged, or nobody is told of them. */
 #include "bench/worker/pause_log.h"
 #include "gc/runtime/state.h"
 #include "workloads/list.h"

@@ -1,11 +1,12 @@
-/* refcount.c: what counting costs under the policy that this program was compiled for. Prints one line for each:
+/* refcount.c: what counting costs under the policy that this program was compiled for. Prints one line for
+ * each:
  *
  *   owner NS        an increment and a decrement by the thread that made the object (64 objects in turn)
  *   other NS        the same by another thread, alone
  *   contended NS    the same by two threads at once on one object: wall time, the others are processor time
  *   tuple NS        a 3-tuple made, filled and dropped
- *   bytes.KIND N    int, float, str (8 characters), tuple (3), list (3), dict (3 str keys), instance (2 slots): with what it
- *                   owns and, for containers, the collector's head
+ *   bytes.KIND N    int, float, str (8 characters), tuple (3), list (3), dict (3 str keys), instance (2
+ *                   slots): with what it owns and, for containers, the collector's head
  *
  *   refcount [owner|other|contended|tuple|bytes]...   these alone */
 #include "alloc/base/os.h"

@@ -1,11 +1,12 @@
-/* scaling.c: how the workload `private` scales from one thread to two under the policy that this program was compiled for, and how
- * far this machine lets anything scale: a loop that only computes, on the same threads. The same work each time, divided over
- * the threads; the four take turns. Prints a line a round:
+/* scaling.c: how the workload `private` scales from one thread to two under the policy that this program was
+ * compiled for, and how far this machine lets anything scale: a loop that only computes, on the same threads.
+ * The same work each time, divided over the threads; the four take turns. Prints a line a round:
  *
  *   round LOOP1 LOOP2 PRIVATE1 PRIVATE2 LOOPCPU1 LOOPCPU2 PRIVATECPU1 PRIVATECPU2
  *
- * ns an operation of wall time, from the first thread's begin to the last one's end, and of processor time of all threads. On a
- * machine that others use, too, wall time says little; processor time still tells whether the threads slow each other down. */
+ * ns an operation of wall time, from the first thread's begin to the last one's end, and of processor time of
+ * all threads. On a machine that others use, too, wall time says little; processor time still tells whether
+ * the threads slow each other down. */
 #include "alloc/base/os.h"
 #include "alloc/spec.h"
 #include "gc/runtime/state.h"
@@ -22,7 +23,8 @@ extern const struct workload workload_private;
 
 static struct runtime *runtime;
 
-/* What the two threads do now, in step with the main thread. They live as long as the program, so that each keeps its own memory. */
+/* What the two threads do now, in step with the main thread. They live as long as the program, so that each
+ * keeps its own memory. */
 static struct {
     unsigned threads; /* so many of them work; 0: both end */
     bool loop;        /* only compute */

@@ -1,13 +1,15 @@
-/* hgt.h: the .hgt file: a program's calls to malloc and its kin, in an order that could have happened, with each thread's own
- * order kept. docs/trace-format.md has it byte by byte; hgt_read.c and hgt_write.c are the only files that know it.
+/* hgt.h: the .hgt file: a program's calls to malloc and its kin, in an order that could have happened, with
+ * each thread's own order kept. docs/trace-format.md has it byte by byte; hgt_read.c and hgt_write.c are the
+ * only files that know it.
  *
- * A block has an id from its allocation to its free. Ids are not in the file for allocations: reader and writer keep
- * the same table (struct hgt_ids), in which a new block takes the id that was freed last, or else the next new one.
- * So an id is below the greatest number of blocks that were ever live at once, and a free of a block that is not live
- * cannot be told from a damaged file.
+ * A block has an id from its allocation to its free. Ids are not in the file for allocations: reader and
+ * writer keep the same table (struct hgt_ids), in which a new block takes the id that was freed last, or else
+ * the next new one. So an id is below the greatest number of blocks that were ever live at once, and a free
+ * of a block that is not live cannot be told from a damaged file.
  *
- * Nothing here calls malloc (a replaying worker's heap is what is measured), except zstd's compressor when writing.
- * A reader trusts nothing: every length is bounded before it is used, and a chunk is checked before it is unpacked. */
+ * Nothing here calls malloc (a replaying worker's heap is what is measured), except zstd's compressor when
+ * writing. A reader trusts nothing: every length is bounded before it is used, and a chunk is checked before
+ * it is unpacked. */
 #ifndef HG_WORKLOADS_TRACE_FORMAT_HGT_H
 #define HG_WORKLOADS_TRACE_FORMAT_HGT_H
 
@@ -100,10 +102,12 @@ int hgt_open(struct hgt_reader *r, const char *path, bool partial, struct messag
 int hgt_next(struct hgt_reader *r, struct hgt_op *op, struct message *m);
 void hgt_close(struct hgt_reader *r);
 
-/* Value of a key of META, copied with a NUL; false when it is not there (yet: more may come before the end). */
+/* Value of a key of META, copied with a NUL; false when it is not there (yet: more may come before the
+ * end). */
 bool hgt_meta(const struct hgt_reader *r, const char *key, char *out, size_t size);
 
-/* Reads a trace through, and remembers the last one that was found good: a suite asks once for each cell. One thread. */
+/* Reads a trace through, and remembers the last one that was found good: a suite asks once for each cell. One
+ * thread. */
 int hgt_check(const char *path, struct message *m);
 
 /* ---- writing ---- */

@@ -1,7 +1,8 @@
 /* hgt_read.c: reads an .hgt, trusting nothing in it. See hgt.h and docs/trace-format.md.
  *
- * A chunk's checksum is proved before its contents are looked at, so accidental damage ends at a chunk's border; what a
- * forger can write with a right checksum is bounded by the limits of hgt.h, and checked operation by operation. */
+ * A chunk's checksum is proved before its contents are looked at, so accidental damage ends at a chunk's
+ * border; what a forger can write with a right checksum is bounded by the limits of hgt.h, and checked
+ * operation by operation. */
 #define ZSTD_STATIC_LINKING_ONLY /* for a decompressor in memory of ours */
 #include "hgt.h"
 
@@ -44,8 +45,8 @@ __attribute__((format(printf, 4, 5))) static int hgt_bad(struct hgt_reader *r, s
     return message_set(m, -EBADMSG, "%s", r->damage.text);
 }
 
-/* Reads the header of the chunk at next_offset, proves its checksum and unpacks it into raw. 1; 0 when the file ends
- * here; -errno. */
+/* Reads the header of the chunk at next_offset, proves its checksum and unpacks it into raw. 1; 0 when the
+ * file ends here; -errno. */
 static int chunk_load(struct hgt_reader *r, uint32_t *type, struct message *m)
 {
     size_t at = r->chunk_offset = r->next_offset;
@@ -219,8 +220,8 @@ static bool get_id(const struct hgt_reader *r, uint64_t number, uint32_t *id)
     return true;
 }
 
-/* One operation out of the chunk's contents. The place of a fault inside a chunk is told by operation number, for the
- * file's own offset is that of packed bytes. */
+/* One operation out of the chunk's contents. The place of a fault inside a chunk is told by operation number,
+ * for the file's own offset is that of packed bytes. */
 static bool op_decode(struct hgt_reader *r, struct hgt_op *op)
 {
     unsigned code;

@@ -1,31 +1,33 @@
-/* spool.h: what the recorder writes while a program runs, and tool/spool.c makes an .hgt of afterwards. It is made for
- * speed in the program and for being whole at any moment: a program killed between two instructions loses nothing
- * that it has recorded, because every word goes straight into a shared mapping of the file.
+/* spool.h: what the recorder writes while a program runs, and tool/spool.c makes an .hgt of afterwards. It is
+ * made for speed in the program and for being whole at any moment: a program killed between two instructions
+ * loses nothing that it has recorded, because every word goes straight into a shared mapping of the file.
  *
  *   offset 0            struct spool_header, one page
  *   offset 4096         segment 0, SPOOL_SEGMENT_BYTES
  *   ...                 segment i, at 4096 + i * SPOOL_SEGMENT_BYTES
  *
- * A segment is 64-bit words in the machine's order. It begins with a MARK that says whose words follow; when a thread
- * ends, the rest of its segment goes to another thread, which writes a MARK of its own. A word of 0 ends a segment.
- * The low three bits of a word are its kind:
+ * A segment is 64-bit words in the machine's order. It begins with a MARK that says whose words follow; when
+ * a thread ends, the rest of its segment goes to another thread, which writes a MARK of its own. A word of 0
+ * ends a segment. The low three bits of a word are its kind:
  *
  *   63            20 19        3 2   0
  *   |  delta (44)   | size (17) | kind |   MALLOC CALLOC FREE REALLOC_FROM REALLOC_TO: delta is the signed distance
- *                                          of the address from the thread's last one, in units of 16 bytes; size is
- *                                          what was asked for (MALLOC CALLOC REALLOC_TO), or SPOOL_TICK or 0
+ *                                          of the address from the thread's last one, in units of 16 bytes;
+ *                                          size is what was asked for (MALLOC CALLOC REALLOC_TO), or
+ *                                          SPOOL_TICK or 0
  *   |      sequence (61)        | kind |   SEQUENCE: the thread's clock from here on
  *   | unused | words (8) | sub (5)| 6  |   LONG: sub is the operation's kind, `words` words of payload follow
  *
- * LONG payloads: {address, size} for an operation that does not fit a word, {address, size, alignment} for ALIGNED,
- * {size} for FAILED, {thread, part, sequence} for MARK (the last address is 0 after it).
+ * LONG payloads: {address, size} for an operation that does not fit a word, {address, size, alignment} for
+ * ALIGNED, {size} for FAILED, {thread, part, sequence} for MARK (the last address is 0 after it).
  *
- * Order between threads. One counter G. A free (and the giving up of the old address by realloc) takes G++ before the
- * real free; an allocation reads G after the real one. So when a block is freed as number k and its memory is then
- * handed out again, that allocation reads at least k+1; and a block allocated at k is freed as k or later. Sorting
- * by 2k for allocations and 2k+1 for frees gives an order that could have happened, with each thread's own kept.
- * While the C library knows of one thread alone, frees do not count G up (no SPOOL_TICK); a thread that begins does.
- * A thread's clock after a free that ticked is the free's number plus one; SEQUENCE is written when it differs. */
+ * Order between threads. One counter G. A free (and the giving up of the old address by realloc) takes G++
+ * before the real free; an allocation reads G after the real one. So when a block is freed as number k and
+ * its memory is then handed out again, that allocation reads at least k+1; and a block allocated at k is
+ * freed as k or later. Sorting by 2k for allocations and 2k+1 for frees gives an order that could have
+ * happened, with each thread's own kept. While the C library knows of one thread alone, frees do not count G
+ * up (no SPOOL_TICK); a thread that begins does. A thread's clock after a free that ticked is the free's
+ * number plus one; SEQUENCE is written when it differs. */
 #ifndef HG_WORKLOADS_TRACE_FORMAT_SPOOL_H
 #define HG_WORKLOADS_TRACE_FORMAT_SPOOL_H
 
@@ -63,7 +65,8 @@ struct spool_header {
     uint64_t start_ns; /* CLOCK_REALTIME */
     uint64_t segments; /* reserved; the file may be shorter when the disk is full (atomic) */
     uint64_t
-        dropped; /* calls not recorded after a stop, or made inside the recorder by a signal handler (atomic) */
+        /* calls not recorded after a stop, or made inside the recorder by a signal handler (atomic) */
+        dropped;
     uint64_t stop_clock; /* where: what other threads wrote after it is left out */
     uint32_t stop_errno; /* why recording stopped before the program did; 0 = it did not (atomic) */
     uint32_t forked;     /* 1: begun in a fork, with blocks that the parent allocated */

@@ -1,9 +1,11 @@
-/* record.c: the functions of libheapgauge-record.so that stand in place of the C library's. Each calls the next one in
- * line (the C library's, or another preloaded allocator's) and writes down what was asked and which address came.
+/* record.c: the functions of libheapgauge-record.so that stand in place of the C library's. Each calls the
+ * next one in line (the C library's, or another preloaded allocator's) and writes down what was asked and
+ * which address came.
  *
- * What is written as what: realloc(NULL, n) as malloc; realloc(p, 0) that returns NULL as free; free(NULL) not at all;
- * reallocarray as realloc; posix_memalign, aligned_alloc, memalign, valloc and pvalloc as an aligned allocation.
- * malloc_usable_size and the mallopt family are not ours: they reach the real allocator by themselves.
+ * What is written as what: realloc(NULL, n) as malloc; realloc(p, 0) that returns NULL as free; free(NULL)
+ * not at all; reallocarray as realloc; posix_memalign, aligned_alloc, memalign, valloc and pvalloc as an
+ * aligned allocation. malloc_usable_size and the mallopt family are not ours: they reach the real allocator
+ * by themselves.
  *
  * A call that arrives while dlsym is looking the real functions up is served from a small arena of ours.
  * The order of the clock and the real call is spool.h's. Only the slow path makes system calls. */
@@ -37,7 +39,8 @@ static struct {
     int (*posix_memalign)(void **, size_t, size_t);
 } real = {first_malloc, first_calloc, first_realloc, first_free, NULL, NULL, NULL};
 
-/* Blocks handed out while the real functions are being looked up; never given back. A block's size stands before it. */
+/* Blocks handed out while the real functions are being looked up; never given back. A block's size stands
+ * before it. */
 static _Alignas(16) char arena[32 << 10];
 static size_t arena_used;
 static bool resolving;
@@ -139,7 +142,8 @@ static inline void record_word(enum spool_kind kind, const void *p, size_t size,
     t->busy = 0;
 }
 
-/* Before the real free. With several threads known, counts the clock up (pairs with the load in record_block). */
+/* Before the real free. With several threads known, counts the clock up (pairs with the load in
+ * record_block). */
 static inline void record_gone(enum spool_kind kind, const void *p)
 {
     if (__libc_single_threaded)

@@ -1,5 +1,6 @@
-/* record.h: between the recorder's two halves. record.c holds the functions that stand in place of the C library's,
- * spool.c the thread states, segments, forks and ends. A thread writes only its own state, without locks. */
+/* record.h: between the recorder's two halves. record.c holds the functions that stand in place of the C
+ * library's, spool.c the thread states, segments, forks and ends. A thread writes only its own state, without
+ * locks. */
 #ifndef HG_WORKLOADS_TRACE_RECORD_RECORD_H
 #define HG_WORKLOADS_TRACE_RECORD_RECORD_H
 
@@ -9,9 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A thread's state lies in memory that the kernel zeroes in a forked child (MADV_WIPEONFORK), however the fork is
- * made: at == end == NULL then sends the child's first call to record_slow() before it can write into the file that
- * is its parent's. In a vfork child memory is the parent's own, and so is what it allocates. */
+/* A thread's state lies in memory that the kernel zeroes in a forked child (MADV_WIPEONFORK), however the
+ * fork is made: at == end == NULL then sends the child's first call to record_slow() before it can write into
+ * the file that is its parent's. In a vfork child memory is the parent's own, and so is what it allocates. */
 struct record_thread {
     uint64_t *at, *end; /* the next word, and the end, of its segment */
     uint64_t *segment;  /* the start of it, to be unmapped */

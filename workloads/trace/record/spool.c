@@ -1,12 +1,14 @@
-/* spool.c: the recorder's slow path: which process is recorded, where its words go, what a fork, a thread's end
- * and a full disk do. See spool.h for the file, record.h for the fast path.
+/* spool.c: the recorder's slow path: which process is recorded, where its words go, what a fork, a thread's
+ * end and a full disk do. See spool.h for the file, record.h for the fast path.
  *
- * A process begins EARLY: its calls, from before any constructor, go into a buffer. Our constructor decides: RECORDING,
- * when it is the process of HEAPGAUGE_RECORD_PID or children are wanted, or OFF. A forked child finds its states wiped
- * and decides anew. STOPPED is for good: the disk is full, or the file cannot be reached any more.
+ * A process begins EARLY: its calls, from before any constructor, go into a buffer. Our constructor decides:
+ * RECORDING, when it is the process of HEAPGAUGE_RECORD_PID or children are wanted, or OFF. A forked child
+ * finds its states wiped and decides anew. STOPPED is for good: the disk is full, or the file cannot be
+ * reached any more.
  *
- * Locking: `lock` guards the lists of free states and segments, and the late calls of ended threads; it is held for a few
- * instructions, never over an allocation. A child begins with it open, whoever held it in the parent. */
+ * Locking: `lock` guards the lists of free states and segments, and the late calls of ended threads; it is
+ * held for a few instructions, never over an allocation. A child begins with it open, whoever held it in the
+ * parent. */
 #include "record.h"
 
 #include "alloc/base/os.h"
@@ -35,7 +37,8 @@ struct room { /* the rest of a segment, for another thread; its first word is st
     uint64_t *at, *end, *segment;
 };
 
-/* What a thread starts with, and what it has where nothing is recorded: no room, so that every call is slow. */
+/* What a thread starts with, and what it has where nothing is recorded: no room, so that every call is
+ * slow. */
 static struct record_thread record_none;
 __thread struct record_thread *record_self = &record_none;
 static __thread uint32_t thread_number; /* from 1; 0 = the thread has not been seen */
@@ -108,7 +111,8 @@ static void count_dropped(void)
 
 /* ---- the file ---- */
 
-/* Programs close descriptors that they did not open (daemons, subprocess): the number is checked before each use. */
+/* Programs close descriptors that they did not open (daemons, subprocess): the number is checked before each
+ * use. */
 static int spool_fd(void)
 {
     struct stat st;
@@ -547,7 +551,8 @@ void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align,
     t = record_self;
     if (able) {
         if (begun && (kind == SPOOL_FREE || kind == SPOOL_REALLOC_FROM)) {
-            /* A number from before the thread's beginning would be in the past; the real free is still to come. */
+            /* A number from before the thread's beginning would be in the past; the real free is still to
+             * come. */
             clock = atomic_fetch_add_explicit(&record_clock, 1, memory_order_acq_rel);
             size = SPOOL_TICK;
         }

@@ -1,5 +1,5 @@
-/* load.c: from an .hgt to the lists of replay.h. With several workers the trace is read twice: first to learn which
- * blocks pass between them, then to write the words. */
+/* load.c: from an .hgt to the lists of replay.h. With several workers the trace is read twice: first to learn
+ * which blocks pass between them, then to write the words. */
 #include "replay.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* replay.c: the workload "trace": does a recorded program's calls again, on any backend. See replay.h.
  *
- * The measured loop takes a word, makes the call, writes what `touch` asks for; it counts, but publishes and looks for the
- * next timed operation once a batch. It waits only for another worker's step, first spinning, then yielding the processor. */
+ * The measured loop takes a word, makes the call, writes what `touch` asks for; it counts, but publishes and
+ * looks for the next timed operation once a batch. It waits only for another worker's step, first spinning,
+ * then yielding the processor. */
 #include "replay.h"
 
 #include "alloc/base/rng.h"
@@ -136,7 +137,8 @@ static inline __attribute__((always_inline)) void *block_resized(struct replay_s
     if (size > size_then)
         s->allocated += size - size_then;
     if (__builtin_expect(!p, 0)) {
-        /* The trace goes on with a size that the block does not have: better none. The sample is void anyway. */
+        /* The trace goes on with a size that the block does not have: better none. The sample is void
+         * anyway. */
         s->t->failed_allocs++;
         s->a.free(s->a.ctx, old);
         return NULL;

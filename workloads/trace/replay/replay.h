@@ -1,12 +1,15 @@
-/* replay.h: a trace as the replayer holds it: a list of words for each worker thread, decoded and faulted in before the clock starts.
+/* replay.h: a trace as the replayer holds it: a list of words for each worker thread, decoded and faulted in
+ * before the clock starts.
  *
- * The trace's threads are dealt out to the sample's: thread t of the trace is replayed by worker t mod threads, in the
- * trace's order. With one worker that is the trace's whole order; with as many as the trace has, each has its own.
+ * The trace's threads are dealt out to the sample's: thread t of the trace is replayed by worker t mod
+ * threads, in the trace's order. With one worker that is the trace's whole order; with as many as the trace
+ * has, each has its own.
  *
- * A block that one worker alone touches has a slot of that worker's, whose number is in the word itself. A block that is
- * passed between workers has a slot of its own for its whole life, with a step count: the operation that is step k waits
- * until k stands there and then stores k + 1 (its free stores 0). So a free waits for its malloc, whatever the speeds.
- * Every worker goes through the trace in one order, so the earliest operation that is not done never waits: no deadlock.
+ * A block that one worker alone touches has a slot of that worker's, whose number is in the word itself. A
+ * block that is passed between workers has a slot of its own for its whole life, with a step count: the
+ * operation that is step k waits until k stands there and then stores k + 1 (its free stores 0). So a free
+ * waits for its malloc, whatever the speeds. Every worker goes through the trace in one order, so the
+ * earliest operation that is not done never waits: no deadlock.
  *
  *   63     61 60            32 31                0
  *   | kind (3) |   slot (29)    |     size (32)    |    MALLOC CALLOC FREE (size: of the block); REALLOC (the new size;

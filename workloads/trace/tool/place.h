@@ -1,5 +1,6 @@
-/* place.h: which block lives at an address: from addresses to the ids of a trace. A heap's addresses lie together, so
- * each MiB in use has an array of its own, with a cell for each 16 bytes; what lies between goes to a hash table. */
+/* place.h: which block lives at an address: from addresses to the ids of a trace. A heap's addresses lie
+ * together, so each MiB in use has an array of its own, with a cell for each 16 bytes; what lies between goes
+ * to a hash table. */
 #ifndef HG_WORKLOADS_TRACE_TOOL_PLACE_H
 #define HG_WORKLOADS_TRACE_TOOL_PLACE_H
 

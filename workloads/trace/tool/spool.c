@@ -1,8 +1,8 @@
-/* spool.c: makes an .hgt of what the recorder wrote. Threads' words are merged by the order that spool.h explains,
- * and addresses become ids. The spool may end anywhere: the program may have been killed.
+/* spool.c: makes an .hgt of what the recorder wrote. Threads' words are merged by the order that spool.h
+ * explains, and addresses become ids. The spool may end anywhere: the program may have been killed.
  *
- * A merge of k streams by a heap of their heads, keyed by (2 * clock, + 1 for a free); a thread that holds the least key
- * stays on top. */
+ * A merge of k streams by a heap of their heads, keyed by (2 * clock, + 1 for a free); a thread that holds
+ * the least key stays on top. */
 #include "tool.h"
 
 #include "alloc/base/os.h"
@@ -225,7 +225,8 @@ static void heap_down(struct spool *s, uint32_t i)
 static int write_block(struct spool *s, struct hgt_writer *w, const struct event *e, struct hgt_op *op,
                        struct tool_spool *out)
 {
-    /* Handed out while we think it live: its free was not seen (in a signal handler, or by a stopped recorder). */
+    /* Handed out while we think it live: its free was not seen (in a signal handler, or by a stopped
+     * recorder). */
     uint32_t stale = tool_places_take(&s->places, e->address);
     int err = 0;
     if (stale != TOOL_PLACE_NONE) {

@@ -2,9 +2,10 @@
  *
  *   a ID SIZE | c ID SIZE | r ID SIZE | A ID ALIGN SIZE | f ID      before it @T for a thread other than 0
  *
- * An @T that stands alone on its line is for the line after it. Empty lines and lines that begin with # are passed over.
- * Four lines of one number each at the beginning (the header of malloc-lab's .rep files) are skipped. An id is any
- * number that is not in use; export writes the ids that the .hgt keeps, so that export, import, export is the same text. */
+ * An @T that stands alone on its line is for the line after it. Empty lines and lines that begin with # are
+ * passed over. Four lines of one number each at the beginning (the header of malloc-lab's .rep files) are
+ * skipped. An id is any number that is not in use; export writes the ids that the .hgt keeps, so that export,
+ * import, export is the same text. */
 #include "tool.h"
 #include "map.h"
 

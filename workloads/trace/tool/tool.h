@@ -1,5 +1,6 @@
-/* tool.h: what the front does with traces: makes an .hgt of a recording or of text, describes one, writes it as text.
- * These run beside the program, not in it: plain malloc, plain stdio. All return 0 or -errno with a message. */
+/* tool.h: what the front does with traces: makes an .hgt of a recording or of text, describes one, writes it
+ * as text. These run beside the program, not in it: plain malloc, plain stdio. All return 0 or -errno with a
+ * message. */
 #ifndef HG_WORKLOADS_TRACE_TOOL_TOOL_H
 #define HG_WORKLOADS_TRACE_TOOL_TOOL_H
 
@@ -7,7 +8,8 @@
 
 #include <stdio.h>
 
-/* file.c: an output file that is whole or not there: written under a temporary name beside it, renamed when done. */
+/* file.c: an output file that is whole or not there: written under a temporary name beside it, renamed when
+ * done. */
 struct tool_file {
     char path[4096], temporary[4096 + 32];
     int fd;
@@ -31,7 +33,8 @@ struct tool_spool {
     uint32_t threads, stop_errno, forked;
     char program[1024];
 };
-/* Converts the spool at `path` into f (already open). how: how the program ended ("exit 0", "signal 9 (Killed)"). */
+/* Converts the spool at `path` into f (already open). how: how the program ended ("exit 0", "signal 9
+ * (Killed)"). */
 int tool_spool_convert(const char *path, const char *how, struct tool_file *f, struct tool_spool *out,
                        struct message *m);
 bool tool_spool_is(const char *path); /* by its first bytes */

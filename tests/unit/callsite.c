@@ -1,7 +1,7 @@
 /* callsite: how long the chain of calls is on the stacks of threads, and that nothing outside them is read. What programs
  * see of it is in tests/cli/preload.bats. */
 // links: alloc/callsite.c alloc/os.c
-#include "../../alloc/callsite.h"
+#include "alloc/tracer/callsite.h"
 
 #include <pthread.h>
 #include <setjmp.h>

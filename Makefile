@@ -73,7 +73,7 @@ OBJECT_C  := $(call in,workloads/object) workloads/script/objrun.c workloads/scr
 LEVEL_C   := $(call in,workloads workloads/alloc workloads/trace/replay) workloads/script/objscript.c workloads/script/objmodel.c
 WORKER_C  := $(call in,bench/worker bench/worker/check)
 WORKER_RC := $(GC_C) $(OBJECT_C) $(WORKER_C)
-RECORD_C  := $(call in,workloads/trace/record) alloc/base/os.c
+RECORD_C  := $(call in,workloads/trace/record) alloc/base/os.c alloc/base/assert.c
 SHIM_C    := $(call in,alloc/shim)
 
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))

@@ -5,9 +5,9 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-#define noinline      __attribute__((noinline))
-#define cold          __attribute__((noinline, cold)) /* off the hot path's cache lines */
-#define always_inline inline __attribute__((always_inline))
+#define noinline      __attribute__((__noinline__))
+#define cold          __attribute__((__noinline__, __cold__)) /* off the hot path's cache lines */
+#define always_inline inline __attribute__((__always_inline__))
 
 #define array_length(a) (sizeof(a) / sizeof *(a)) /* of an array, never of a pointer */
 

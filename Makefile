@@ -5,6 +5,7 @@
 #   make bench           installs what is missing, then from a recorded program to results/<date>-<host>/report.html
 #   make perf            the speed goals, as ratios in one run
 #   make lint            clang-format, clang-tidy, cppcheck, shellcheck, direction of includes
+#   make coverage        lines that the unit and conformance tests run, by folder
 #   make install PREFIX=/usr/local
 #
 # V=1 shows commands. WERROR=1 makes an error of every warning (.ci/run does). A new .c file in a room that is there
@@ -146,6 +147,13 @@ perf: all perf-programs
 lint:
 	@scripts/lint
 
+# Lines that the unit and conformance tests alone run, by folder; bench/ has its least.
+coverage:
+	@$(MAKE) $(parallel) --no-print-directory MODE=cov all units
+	@find $(BUILD)/cov -name '*.gcda' -delete
+	@$(MAKE) --no-print-directory MODE=cov check-unit
+	@scripts/coverage $(BUILD)/cov --least bench=70
+
 format:
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
@@ -168,4 +176,4 @@ uninstall:
 clean:
 	rm -rf $(BUILD) compile_commands.json
 
-.PHONY: all deps bench perf lint format install uninstall clean compile_commands.json
+.PHONY: all deps bench perf lint coverage format install uninstall clean compile_commands.json

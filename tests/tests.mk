@@ -119,7 +119,7 @@ fuzz: $(CONFORM)
 	$(CONFORM) check $$(date +%s) 3000 8000
 
 check-unit: units
-	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE)
+	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES)
 
 # Of MODE=strict (gc/runtime/strict.h): what runs on objects.
 STRICT_UNITS := $(filter $(foreach u,strict heap objects threads stw generational,$(OUT)/tests/unit/$(u) $(OUT)/tests/unit/$(u)-%),$(UNITS))

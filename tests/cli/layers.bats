@@ -10,10 +10,10 @@ setup() {
 }
 
 build_house() {
-    mkdir -p "$house/alloc/base" "$house/gc" "$house/workloads/trace" "$house/bench/host" "$house/bench/result" "$house/bench/plan"
+    mkdir -p "$house/alloc/base" "$house/gc" "$house/alloc/wrap" "$house/workloads/trace/format" "$house/bench/host" "$house/bench/result" "$house/bench/plan"
     printf '#include <sys/mman.h>\nvoid *f(void) { return mmap(0, 1, 0, 0, -1, 0); }\n' >"$house/alloc/base/os.c"
-    printf '#include "alloc/base/os.h"\n#include "gc/gc.h"\n' >"$house/workloads/trace/x.c"
-    printf '#include "workloads/list.h"\n#include <hwloc.h>\n' >"$house/bench/host/place.c"
+    printf '#include "alloc/base/os.h"\n#include "gc/gc.h"\n' >"$house/workloads/x.c"
+    printf '#include "bench/result/store.h"\n#include <hwloc.h>\n' >"$house/bench/host/place.c"
     printf '#include <jansson.h>\n' >"$house/bench/result/store.c"
 }
 
@@ -37,13 +37,36 @@ breach() { # FILE TEXT MESSAGE: a house with this one change is refused with thi
 }
 
 @test "an include that points upward is found" {
-    breach alloc/a.c '#include "gc/object.h"\n' 'alloc/a.c:1: alloc/ may not include "gc/object.h"'
+    breach alloc/wrap/a.c '#include "gc/object.h"\n' 'alloc/wrap/a.c:1: alloc/ may not include "gc/object.h"'
     rm -r "$house"
-    breach alloc/a.c '#include "../gc/object.h"\n' 'alloc/a.c:1: alloc/ may not include "../gc/object.h"'
+    breach alloc/wrap/a.c '#include "../../gc/object.h"\n' 'alloc/wrap/a.c:1: alloc/ may not include "../../gc/object.h"'
 }
 
 @test "workloads may not include bench" {
-    breach workloads/trace/y.c '\n#include "bench/store.h"\n' 'workloads/trace/y.c:2: workloads/ may not include'
+    breach workloads/y.c '\n#include "bench/store.h"\n' 'workloads/y.c:2: workloads/ may not include'
+}
+
+@test "rooms of the front point one way" {
+    breach bench/result/r.c '#include "bench/plan/plan.h"\n' 'bench/result/r.c:1: bench/result/ may not include'
+    rm -r "$house"
+    breach bench/plan/p.c '#include "gc/heap/heap.h"\n' 'bench/plan/p.c:1: bench/plan/ may not include'
+}
+
+@test "files that refer to each other in a circle are found, by their objects" {
+    build_house
+    mkdir -p "$house/build/obj/gc" "$house/build/obj-gil/gc"
+    printf 'int b(void); int a(void) { return b(); }\n' >"$house/a.c"
+    printf 'int c(void); int b(void) { return c(); }\n' >"$house/b.c"
+    printf 'int a(void); int c(void) { return a(); }\n' >"$house/c.c"
+    printf 'int c(void) { return 1; }\n' >"$house/d.c"
+    for f in a b c d; do "${CC:-cc}" -c -o "$house/build/obj-gil/gc/$f.o" "$house/$f.c"; done
+    mv "$house/build/obj-gil/gc/b.o" "$house/build/obj/gc"
+    mv "$house/build/obj-gil/gc/c.o" "$house/c.o"
+    rm "$house"/*.c
+    run -0 "$top/scripts/check-layers" "$house" --objects "$house/build"
+    mv "$house/c.o" "$house/build/obj-gil/gc/d.o"
+    run -1 "$top/scripts/check-layers" "$house" --objects "$house/build"
+    [[ "$output" == "obj-gil: a circle of 3 files: gc/a.c gc/b.c gc/d.c (by a b c)" ]]
 }
 
 @test "memory mapped outside os.c is found" {

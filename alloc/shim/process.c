@@ -2,6 +2,7 @@
  * exit. A snapshot is written under a temporary name and renamed: there is never half of one. */
 #include "shim.h"
 
+#include "alloc/base/file_out.h"
 #include "alloc/base/os.h"
 #include "alloc/tracer/tracer.h"
 
@@ -97,22 +98,32 @@ void shim_snapshot_open(const struct alloc_stack *stack)
     }
 }
 
+/* A device or a pipe has nothing beside it: it takes all snapshots of the process that it is for, and none of others. */
 static void shim_snapshot_write(unsigned number)
 {
-    char path[PATH_MAX], temporary[PATH_MAX + 8];
-    int n = snprintf(path, sizeof path, "%s", shim_snapshot.name);
-    if (getpid() != shim_snapshot.name_of)
-        n += snprintf(path + n, sizeof path - (size_t)n, ".%ld", (long)getpid());
-    if (number)
-        snprintf(path + n, sizeof path - (size_t)n, ".%u", number);
-    snprintf(temporary, sizeof temporary, "%s.part", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
+    char path[PATH_MAX];
+    struct file_out f;
+    struct message m;
+    bool beside = !file_out_in_place(shim_snapshot.name), mine = getpid() == shim_snapshot.name_of;
+    if (!beside && !mine)
         return;
-    int err = trace_snapshot_write(shim_snapshot.tracer, fd);
-    close(fd);
-    if (err || rename(temporary, path) != 0)
-        unlink(temporary);
+    int n = snprintf(path, sizeof path, "%s", shim_snapshot.name);
+    if (!mine)
+        n += snprintf(path + n, sizeof path - (size_t)n, ".%ld", (long)getpid());
+    if (number && beside)
+        snprintf(path + n, sizeof path - (size_t)n, ".%u", number);
+    int err = file_out_open(&f, path, &trace_snapshot_kind, &m);
+    if (!err) {
+        err = trace_snapshot_write(shim_snapshot.tracer, &f);
+        if (err) {
+            message_set(&m, err, "cannot write %.500s: %s", path, strerror(-err));
+            file_out_drop(&f);
+        } else {
+            err = file_out_done(&f, &m);
+        }
+    }
+    if (err)
+        dprintf(STDERR_FILENO, "heapgauge: %s\n", m.text);
 }
 
 void shim_snapshot_last(void)

@@ -59,20 +59,19 @@ void trace_snapshot_free(struct trace_snapshot *s)
 
 /* --- writing -------------------------------------------------------------------------------------------- */
 
+const struct file_kind trace_snapshot_kind = {"a snapshot of a trace()", {"heapgauge-snapshot "}};
+
 struct trace_writer {
-    int fd, err;
+    struct file_out *file;
+    int err;
     size_t used;
     char buffer[8192];
 };
 
 static void trace_writer_flush(struct trace_writer *w)
 {
-    for (size_t done = 0; done < w->used && !w->err;) {
-        ssize_t n = write(w->fd, w->buffer + done, w->used - done);
-        if (n < 0 && errno != EINTR)
-            w->err = -errno;
-        done += n > 0 ? (size_t)n : 0;
-    }
+    if (!w->err)
+        w->err = file_out_write(w->file, w->buffer, w->used);
     w->used = 0;
 }
 
@@ -105,13 +104,13 @@ static void trace_writer_maps(struct trace_writer *w)
     close(maps);
 }
 
-int trace_snapshot_write(const struct alloc *a, int fd)
+int trace_snapshot_write(const struct alloc *a, struct file_out *file)
 {
     struct trace_snapshot s;
     int err = trace_snapshot_take(&s, a);
     if (err)
         return err;
-    struct trace_writer w = {.fd = fd};
+    struct trace_writer w = {.file = file};
     trace_writer_print(&w, "heapgauge-snapshot 1\nbytes %" PRIu64 " %" PRIu64 "\n", s.current_bytes,
                        s.peak_bytes);
     for (size_t i = 0; i < s.sites; i++) {

@@ -8,6 +8,7 @@
 #define HG_ALLOC_TRACER_TRACER_H
 
 #include "alloc/alloc.h"
+#include "alloc/base/file_out.h"
 #include "symbol.h"
 
 #include <stdio.h>
@@ -34,7 +35,8 @@ void trace_snapshot_free(struct trace_snapshot *s);
 /* A snapshot as a file: lines of text, ended by the process's memory map, so that it can be symbolised by
  * another process later (its format: snapshot.c). The writer allocates nothing: it serves inside other
  * people's programs. */
-int trace_snapshot_write(const struct alloc *a, int fd);
+extern const struct file_kind trace_snapshot_kind;
+int trace_snapshot_write(const struct alloc *a, struct file_out *f);
 /* file names it in messages. -EINVAL with file and line for what is not a snapshot. */
 int trace_snapshot_read(struct trace_snapshot *out, FILE *in, const char *file, struct message *m);
 

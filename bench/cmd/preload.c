@@ -10,6 +10,7 @@
 #include "alloc/tracer/tracer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -209,6 +210,8 @@ static int preload_wait(struct preload *p)
     return result;
 }
 
+#define PRELOAD_FD 100 /* the least number of the descriptor that the program gets: out of its way */
+
 static int preload_place_snapshot(struct preload *p, struct message *m)
 {
     if (!p->o.snapshot[0] && !p->o.by)
@@ -230,12 +233,33 @@ static int preload_place_snapshot(struct preload *p, struct message *m)
         p->temporary = true;
         return 0;
     }
+    int err = file_out_check(p->o.snapshot, &trace_snapshot_kind, m);
+    if (err)
+        return err;
+    if (file_out_in_place(p->o.snapshot)) {
+        if (p->o.by)
+            return message_set(m, -EINVAL, "--by reads the snapshot again: --snapshot %s is not a file", p->o.snapshot);
+        if ((err = file_out_for_child(p->o.snapshot, p->snapshot, sizeof p->snapshot, m)))
+            return err;
+        if (strcmp(p->snapshot, p->o.snapshot) != 0) {
+            /* A descriptor: the program may close its own before it ends. */
+            struct file_out f;
+            if ((err = file_out_open(&f, p->o.snapshot, NULL, m)))
+                return err;
+            int fd = fcntl(f.fd, F_DUPFD, PRELOAD_FD);
+            file_out_drop(&f);
+            if (fd < 0)
+                return message_set(m, -errno, "cannot write %s: %s", p->o.snapshot, strerror(errno));
+            snprintf(p->snapshot, sizeof p->snapshot, "/dev/fd/%d", fd);
+            return 0;
+        }
+    }
     /* Absolute, for the program may go elsewhere. */
     char dir[PATH_MAX], real[PATH_MAX];
     const char *slash = strrchr(p->o.snapshot, '/'), *name = slash ? slash + 1 : p->o.snapshot;
     snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - p->o.snapshot + 1) : 1,
              slash ? p->o.snapshot : ".");
-    if (!realpath(dir, real) || access(real, W_OK) != 0)
+    if (!realpath(dir, real))
         return message_set(m, -errno, "cannot write %s: %s", p->o.snapshot, strerror(errno));
     if (snprintf(p->snapshot, sizeof p->snapshot, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name) >=
         PATH_MAX - 128)

@@ -59,9 +59,15 @@ static int record_find_library(struct recording *r, struct message *m)
     return err;
 }
 
-static int record_set_base(struct recording *r, struct message *m)
+static int record_set_base(struct recording *r, const struct file_out *f, struct message *m)
 {
     char dir[PATH_MAX], real[PATH_MAX];
+    if (f->in_place) { /* nothing is made beside a device */
+        const char *temporary = getenv("TMPDIR");
+        snprintf(r->base, sizeof r->base, "%.3000s/heapgauge-record-%ld.part",
+                 temporary && *temporary == '/' ? temporary : "/tmp", (long)getpid());
+        return 0;
+    }
     const char *slash = strrchr(r->o.output, '/'), *name = slash ? slash + 1 : r->o.output;
     snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - r->o.output + 1) : 1, slash ? r->o.output : ".");
     if (!realpath(dir, real))
@@ -218,29 +224,29 @@ static void record_tell(const struct recording *r, const struct tool_spool *s, c
 }
 
 static int record_convert(const struct recording *r, const struct image *image, const char *how,
-                          struct tool_file *f, struct tool_spool *spool, struct message *m)
+                          struct file_out *f, struct tool_spool *spool, struct message *m)
 {
     struct message why;
     int err = tool_spool_convert(image->path, how, f, spool, &why);
     if (!err && spool->ops == 0) {
-        tool_file_drop(f);
+        file_out_drop(f);
         unlink(image->path);
         return 0;
     }
     if (!err)
-        err = tool_file_done(f, &why);
+        err = file_out_done(f, &why);
     else
-        tool_file_drop(f);
+        file_out_drop(f);
     if (err)
         return message_set(m, err,
                            "%.600s; the recording stays in %s: heapgauge trace import makes a trace of it",
                            why.text, image->path);
     unlink(image->path);
-    record_tell(r, spool, f->path);
+    record_tell(r, spool, f->name);
     return 0;
 }
 
-static int record_finish(struct recording *r, struct tool_file *f, struct message *m)
+static int record_finish(struct recording *r, struct file_out *f, struct message *m)
 {
     struct image *images;
     struct tool_spool spool = {0};
@@ -251,7 +257,7 @@ static int record_finish(struct recording *r, struct tool_file *f, struct messag
         if (images[i].pid == r->pid)
             last = i;
     if (err || last == SIZE_MAX) {
-        tool_file_drop(f);
+        file_out_drop(f);
         free(images);
         message_set(
             m, -ENOENT,
@@ -263,7 +269,7 @@ static int record_finish(struct recording *r, struct tool_file *f, struct messag
     for (size_t i = 0; i < count; i++) {
         if (i == last)
             continue;
-        struct tool_file g;
+        struct file_out g;
         char name[PATH_MAX];
         if (!r->o.children) { /* what the process was before it became another program by exec */
             lost++;
@@ -271,7 +277,7 @@ static int record_finish(struct recording *r, struct tool_file *f, struct messag
             continue;
         }
         record_name(r, &images[i], name, sizeof name);
-        err = tool_file_open(&g, name, m);
+        err = file_out_open(&g, name, &tool_trace_kind, m);
         if (!err)
             err = record_convert(r, &images[i], "not known", &g, &spool, m);
         if (err)
@@ -300,10 +306,10 @@ static char output_option[] = "--output"; /* what -o stands for */
 #define RECORD_ROOM (1 << 20) /* bytes: a header, two segments and a small trace */
 
 /* A disk that is full already is told before the program starts. */
-static int record_room(const struct recording *r, const struct tool_file *f, struct message *m)
+static int record_room(const struct recording *r, const struct file_out *f, struct message *m)
 {
-    int err = posix_fallocate(f->fd, 0, RECORD_ROOM);
-    if (!err && ftruncate(f->fd, 0) != 0)
+    int err = f->in_place ? 0 : posix_fallocate(f->fd, 0, RECORD_ROOM);
+    if (!err && !f->in_place && ftruncate(f->fd, 0) != 0)
         err = errno;
     return err ? message_set(m, -err, "cannot write %s: %s", r->o.output, strerror(err)) : 0;
 }
@@ -311,7 +317,7 @@ static int record_room(const struct recording *r, const struct tool_file *f, str
 int cmd_record(const struct command *self, int argc, char **argv)
 {
     static struct recording r;
-    struct tool_file f;
+    struct file_out f;
     struct message m;
     int words;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -327,10 +333,15 @@ int cmd_record(const struct command *self, int argc, char **argv)
                            : "record: say where to write: -o F.hgt");
         return option_refuse(&m);
     }
-    if ((err = record_find_library(&r, &m)) || (err = tool_file_open(&f, r.o.output, &m)))
+    if ((err = record_find_library(&r, &m)) || (err = file_out_open(&f, r.o.output, &tool_trace_kind, &m)))
         return option_refuse(&m);
-    if ((err = record_room(&r, &f, &m)) || (err = record_set_base(&r, &m)) || (err = record_run(&r, &m))) {
-        tool_file_drop(&f);
+    if (f.in_place && r.o.children) {
+        file_out_drop(&f);
+        message_set(&m, -EINVAL, "record: --children writes a file for each process: give -o F.hgt");
+        return option_refuse(&m);
+    }
+    if ((err = record_room(&r, &f, &m)) || (err = record_set_base(&r, &f, &m)) || (err = record_run(&r, &m))) {
+        file_out_drop(&f);
         return option_refuse(&m);
     }
     return record_finish(&r, &f, &m);

@@ -1,5 +1,6 @@
 /* run.c: heapgauge run: the cells of one workload, from the command line. */
 #include "cmd.h"
+#include "bench/worker/file_kinds.h"
 #include "bench/report/census.h"
 #include "bench/report/heapmap.h"
 #include "bench/report/table.h"
@@ -42,23 +43,43 @@
 PARAM_STRUCT(run_options, RUN_OPTIONS)
 static const struct param *const run_table = PARAM_TABLE(run_options, RUN_OPTIONS);
 
-/* A file that the worker will write, or none: found out before any work. One that was not there is not left
- * behind: the sample may come to nothing. */
-static int run_can_write(const char *option, const char *path, struct message *m)
+/* A file that the worker will write, or none: found out before any work. */
+static int run_can_write(char *path, size_t size, const char *ending, const struct file_kind *kind,
+                         struct message *m)
 {
-    bool there = access(path, F_OK) == 0;
-    FILE *f = path[0] ? fopen(path, "ae") : NULL;
-    if (path[0] && !f)
-        return message_set(m, -errno, "%s: cannot write %.500s: %s", option, path, strerror(errno));
-    if (f) {
-        fclose(f);
-        if (!there)
-            unlink(path);
-    }
-    return 0;
+    char name[FILE_OUT_PATH], given[FILE_OUT_PATH];
+    if (!path[0])
+        return 0;
+    snprintf(name, sizeof name, "%s%s", path, file_out_in_place(path) ? "" : ending);
+    int err = file_out_check(name, kind, m);
+    snprintf(given, sizeof given, "%s", path);
+    return err ? err : file_out_for_child(given, path, size, m);
 }
 
-static int run_plan(struct plan *plan, const struct run_options *o, const struct place *places,
+/* The worker's files, if any. Their names become the ones that a worker finds them by. */
+static int run_can_write_all(struct run_options *o, struct message *m)
+{
+    static const char *const endings[] = {".begin", ".peak", ".drained"};
+    int err = run_can_write(o->pauses, sizeof o->pauses, "", &pauses_kind, m);
+    if (!err)
+        err = run_can_write(o->heapmap, sizeof o->heapmap, "", &heapmap_kind, m);
+    for (unsigned i = 0; !err && i < 3; i++)
+        err = run_can_write(o->heap_snapshot, sizeof o->heap_snapshot, endings[i], &heap_snapshot_kind, m);
+    return err;
+}
+
+/* A worker that could not write its file: bad input as anywhere else, not a cell that failed. */
+static bool run_could_not_write(const struct run_options *o, const struct session *s, struct message *m)
+{
+    const char *reason = s->samples ? record_text(s->sample[0], "reason") : NULL;
+    if ((!o->heapmap[0] && !o->pauses[0] && !o->heap_snapshot[0]) || !reason ||
+        strncmp(reason, "cannot write ", 13) != 0)
+        return false;
+    message_set(m, -EIO, "%.900s", reason);
+    return true;
+}
+
+static int run_plan(struct plan *plan, struct run_options *o, const struct place *places,
                     struct message *m)
 {
     struct plan_axes axes = {.workload = o->workload,
@@ -93,9 +114,7 @@ static int run_plan(struct plan *plan, const struct run_options *o, const struct
         err = message_set(m, -EINVAL,
                           "--oracle counts dead objects: it needs an object workload, --rc gil for example");
     if (!err)
-        err = run_can_write("--pauses", o->pauses, m);
-    if (!err)
-        err = run_can_write("--heapmap", o->heapmap, m);
+        err = run_can_write_all(o, m);
     plan->oracle = o->oracle;
     return err ? err : plan_order(plan, (unsigned)o->samples, o->seed, 0, 1);
 }
@@ -147,12 +166,14 @@ int cmd_run(const struct command *self, int argc, char **argv)
         } else {
             status = s.interrupted ? EXIT_INTERRUPTED : s.failed ? EXIT_SOME_CELLS : EXIT_DONE;
         }
+        if (run_could_not_write(&o, &s, &m))
+            status = option_refuse(&m);
         if (!o.json)
             report_table(stdout, s.sample, s.samples, NULL);
         if (!o.json)
             report_census(stdout, s.sample, s.samples);
     }
-    if (o.heap_snapshot[0] && status == EXIT_DONE)
+    if (o.heap_snapshot[0] && status == EXIT_DONE && !file_out_in_place(o.heap_snapshot))
         fprintf(stderr,
                 "the heap's snapshots are in %s.begin, .peak and .drained (heapgauge heap asks them)\n",
                 o.heap_snapshot);
@@ -160,7 +181,7 @@ int cmd_run(const struct command *self, int argc, char **argv)
     if (o.pauses[0] && s.samples && record_integer(s.sample[0], "pauses.dropped", &dropped))
         fprintf(stderr, "%lld pauses had no room in %s\n", (long long)dropped, o.pauses);
     char picture[8192];
-    if (o.heapmap[0] && status == EXIT_DONE && s.samples == 1 &&
+    if (o.heapmap[0] && status == EXIT_DONE && !file_out_in_place(o.heapmap) && s.samples == 1 &&
         strcmp(record_text(s.sample[0], "status"), "ok") == 0) {
         /* The map itself is written; without gnuplot there is no picture, and it is said. */
         if (report_heapmap(o.heapmap, plan.cell[0].cell.alloc.text, picture, sizeof picture, &m) == 0)

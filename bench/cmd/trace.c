@@ -31,43 +31,32 @@ static int trace_info(const char *path, const struct trace_options *o, struct me
 static int trace_export(const char *path, const struct trace_options *o, struct message *m)
 {
     struct hgt_reader r;
-    char temporary[sizeof o->output + 8];
-    FILE *out = stdout;
+    struct file_out f;
     int err = hgt_open(&r, path, o->partial, m);
     if (err)
         return err;
-    if (o->output[0]) {
-        snprintf(temporary, sizeof temporary, "%s.tmp", o->output);
-        out = fopen(temporary, "wxe");
-        if (!out) {
-            err = message_set(m, -errno, "cannot write %s: %s", o->output, strerror(errno));
-            hgt_close(&r);
-            return err;
-        }
+    err = file_out_open(&f, o->output[0] ? o->output : "-", &tool_text_kind, m);
+    if (err) {
+        hgt_close(&r);
+        return err;
     }
-    err = tool_text_export(&r, out, m);
+    err = tool_text_export(&r, &f, m);
     if (!err && r.damage.text[0])
         fprintf(stderr, "heapgauge: %s; the part before it is written\n", r.damage.text);
     hgt_close(&r);
-    if (out == stdout)
-        return err;
-    if (fclose(out) != 0 && !err)
-        err = message_set(m, -errno, "cannot write %s: %s", o->output, strerror(errno));
-    if (!err && rename(temporary, o->output) != 0)
-        err = message_set(m, -errno, "cannot write %s: %s", o->output, strerror(errno));
     if (err)
-        remove(temporary);
-    return err;
+        file_out_drop(&f);
+    return err ? err : file_out_done(&f, m);
 }
 
 /* Text, or a recording that was left behind when heapgauge itself was killed. */
 static int trace_import(const char *path, const struct trace_options *o, struct message *m)
 {
-    struct tool_file f;
+    struct file_out f;
     struct tool_spool spool;
     if (!o->output[0])
         return message_set(m, -EINVAL, "trace import: say where to write: -o F.hgt");
-    int err = tool_file_open(&f, o->output, m);
+    int err = file_out_open(&f, o->output, &tool_trace_kind, m);
     if (err)
         return err;
     if (tool_spool_is(path))
@@ -75,8 +64,8 @@ static int trace_import(const char *path, const struct trace_options *o, struct 
     else
         err = tool_text_import(path, &f, m);
     if (err)
-        tool_file_drop(&f);
-    return err ? err : tool_file_done(&f, m);
+        file_out_drop(&f);
+    return err ? err : file_out_done(&f, m);
 }
 
 static const struct {

@@ -74,7 +74,7 @@ struct store_run { /* a run folder read whole */
 int store_load(struct store_run *out, const char *dir, struct message *m);
 void store_unload(struct store_run *run);
 
-/* Writes text to a file under a temporary name, fsyncs and renames: nothing is ever half-written. */
+/* Writes text to a file, by file_out.h. */
 int store_write_file(const char *path, const char *text, size_t size, struct message *m);
 
 #endif

@@ -5,6 +5,8 @@
  * read: a line of 16 MiB, a run of 1 GiB and a million samples. */
 #include "store.h"
 
+#include "alloc/base/file_out.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -31,40 +33,17 @@ static int write_all(int fd, const char *text, size_t size)
     return 0;
 }
 
-/* The folder's own entry for a new name is safe only after its fsync. Some file systems cannot: not an error.
- */
-static void sync_folder_of(const char *path)
-{
-    char dir[4096];
-    const char *slash = strrchr(path, '/');
-    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-}
-
 int store_write_file(const char *path, const char *text, size_t size, struct message *m)
 {
-    char temporary[4096 + 32];
-    snprintf(temporary, sizeof temporary, "%.4096s.%ld.tmp", path, (long)getpid());
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (fd < 0)
-        return message_set(m, -errno, "cannot write %s: %s", path, strerror(errno));
-    int err = write_all(fd, text, size);
-    if (!err && fsync(fd))
-        err = -errno;
-    if (close(fd) && !err)
-        err = -errno;
-    if (!err && rename(temporary, path))
-        err = -errno;
-    if (err) {
-        unlink(temporary);
-        return message_set(m, err, "cannot write %s: %s", path, strerror(-err));
-    }
-    sync_folder_of(path);
-    return 0;
+    struct file_out f;
+    int err = file_out_open(&f, path, NULL, m);
+    if (err)
+        return err;
+    err = file_out_write(&f, text, size);
+    if (!err)
+        return file_out_done(&f, m);
+    file_out_drop(&f);
+    return message_set(m, err, "cannot write %s: %s", path, strerror(-err));
 }
 
 static int make_folders(const char *dir)
@@ -170,6 +149,9 @@ struct store {
 
 static int store_lock(struct store *s, int flags, struct message *m)
 {
+    int err = file_out_check(s->path, NULL, m);
+    if (err)
+        return err;
     s->fd = open(s->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
     if (s->fd < 0)
         return message_set(m, -errno, "cannot open %s: %s", s->path, strerror(errno));

@@ -11,6 +11,7 @@
  * All of it is outside the measured phase. The walk maps memory of its own and gives it back before the front
  * goes on; while it does, the gauge says so and the front reads no memory. */
 #include "worker.h"
+#include "file_kinds.h"
 
 #include "gc/heap/heap.h"
 #include "gc/heap/snapshot.h"
@@ -77,13 +78,22 @@ static void census_put(void *arg, const char *line, size_t bytes)
     child_file_put(arg, line, bytes);
 }
 
+/* A device or a pipe has nothing beside it: it is opened once and takes all of them. */
 static void census_snapshot(const struct heap_graph *g, const struct child_cell *cell, const char *when)
 {
+    static struct child_file *all;
     char path[sizeof cell->heap_snapshot + 16];
-    snprintf(path, sizeof path, "%s.%s", cell->heap_snapshot, when);
-    struct child_file *f = child_file_open(path, "the heap's snapshot");
+    bool beside = !file_out_in_place(cell->heap_snapshot);
+    snprintf(path, sizeof path, "%s%s%s", cell->heap_snapshot, beside ? "." : "", beside ? when : "");
+    struct child_file *f = all ? all : child_file_open(path, &heap_snapshot_kind);
     heap_snapshot_write(g, census.id, census_put, f);
-    child_file_close(f);
+    if (beside || strcmp(when, "drained") == 0) {
+        child_file_close(f);
+        all = NULL;
+    } else {
+        child_file_flush(f);
+        all = f;
+    }
 }
 
 static void census_take(const struct heap_graph *g, const char *when)

@@ -2,41 +2,40 @@
  * would be taken from the measured heap. */
 #include "worker.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #define CHILD_FILE_BUFFER 65536
 
 struct child_file {
-    int fd;
-    const char *what;
+    struct child_file *next;
+    struct file_out out;
     size_t used;
+    char path[FILE_OUT_PATH];
     char buffer[CHILD_FILE_BUFFER];
 };
 
-struct child_file *child_file_open(const char *path, const char *what)
+static struct child_file *child_files; /* open ones */
+
+struct child_file *child_file_open(const char *path, const struct file_kind *kind)
 {
-    char reason[1200];
+    struct message m;
     struct child_file *f = workload_scratch(sizeof *f);
     if (!f)
         say_fail("oom", "no memory for the worker's own tables");
-    f->what = what;
-    f->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (f->fd < 0)
-        say_fail("not-applicable", SAY_KEY(reason, "cannot write %s to %.1000s", what, path));
+    snprintf(f->path, sizeof f->path, "%s", path);
+    if (file_out_open(&f->out, f->path, kind, &m) != 0)
+        say_fail("check-failed", m.text);
+    f->next = child_files;
+    child_files = f;
     return f;
 }
 
 void child_file_flush(struct child_file *f)
 {
-    char reason[160];
-    for (size_t at = 0; at < f->used;) {
-        ssize_t n = write(f->fd, f->buffer + at, f->used - at);
-        if (n <= 0)
-            say_fail("check-failed", SAY_KEY(reason, "cannot write %s: is the disk full?", f->what));
-        at += (size_t)n;
-    }
+    char reason[1200];
+    int err = file_out_write(&f->out, f->buffer, f->used);
+    if (err)
+        say_fail("check-failed", SAY_KEY(reason, "cannot write %.1000s: %s", f->path, strerror(-err)));
     f->used = 0;
 }
 
@@ -50,7 +49,19 @@ void child_file_put(struct child_file *f, const char *text, size_t n)
 
 void child_file_close(struct child_file *f)
 {
+    struct message m;
     child_file_flush(f);
-    close(f->fd);
+    struct child_file **at = &child_files;
+    while (*at != f)
+        at = &(*at)->next;
+    *at = f->next;
+    if (file_out_done(&f->out, &m) != 0)
+        say_fail("check-failed", m.text);
     os_unmap(&os_harness, f, sizeof *f);
+}
+
+void child_files_drop(void)
+{
+    for (struct child_file *f = child_files; f; f = f->next)
+        file_out_drop(&f->out);
 }

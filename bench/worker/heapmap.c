@@ -6,6 +6,7 @@
  * blocks has a hexadecimal digit for four blocks, the first block in the highest bit: 1 is live. Written at
  * the phases' barriers, when no thread is in a call. */
 #include "worker.h"
+#include "file_kinds.h"
 
 #include <string.h>
 
@@ -89,7 +90,7 @@ void heapmap_open(const struct child_cell *cell, const struct alloc *a)
     if (!a->backend->walk || a->backend->walk(a->ctx, heapmap_stop, NULL, false) < 0)
         say_fail("not-applicable", "this allocator's heap cannot be walked: --heapmap takes pymalloc or "
                                    "pools, alone or in a wrapper");
-    heapmap.file = child_file_open(cell->heapmap, "the heap map");
+    heapmap.file = child_file_open(cell->heapmap, &heapmap_kind);
     child_file_put(heapmap.file, head, sizeof head - 1);
 }
 
@@ -103,4 +104,8 @@ void heapmap_write(const struct alloc *a, const char *phase, uint64_t t_ns)
     a->backend->walk(a->ctx, heapmap_visit, NULL, true);
     heapmap_end_line();
     child_file_flush(heapmap.file);
+    if (strcmp(phase, "drained") == 0) { /* the last */
+        child_file_close(heapmap.file);
+        heapmap.file = NULL;
+    }
 }

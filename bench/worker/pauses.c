@@ -13,9 +13,9 @@
  * had a processor for: reading a thread's own processor clock at every pause would cost more than a small
  * pause does. */
 #include "worker.h"
+#include "file_kinds.h"
 #include "pause_log.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,8 +25,8 @@ static struct {
     struct pause_log *log; /* [threads] */
     unsigned threads;
     bool on; /* in the measured phase; changes while the threads wait at a barrier */
-    int fd;  /* of the file, or -1 */
-} pauses = {.fd = -1};
+    struct child_file *file;
+} pauses;
 
 static void pauses_note(void *arg, const struct pause *p)
 {
@@ -43,9 +43,7 @@ pause_sink *pauses_open(const struct child_cell *cell)
         say_fail("oom", "no memory for the log of pauses");
     if (!cell->pauses[0])
         return pauses_note;
-    pauses.fd = open(cell->pauses, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (pauses.fd < 0)
-        say_fail("not-applicable", "cannot write the file of pauses there");
+    pauses.file = child_file_open(cell->pauses, &pauses_kind);
     for (unsigned i = 0; i < cell->threads; i++)
         if (!(pauses.log[i].whole = workload_scratch(PAUSE_LOG_MAX * sizeof *pauses.log[i].whole)))
             say_fail("oom", "no memory for the log of pauses");
@@ -195,36 +193,23 @@ static void pauses_say_timeline(void)
         say_integer(SAY_KEY(key, "timeline.gc_ns.%zu", k), longest[k].end_ns - longest[k].start_ns);
 }
 
-static void pauses_flush(const char *text, size_t n)
-{
-    for (size_t at = 0; at < n;) {
-        ssize_t done = write(pauses.fd, text + at, n - at);
-        if (done <= 0)
-            say_fail("check-failed", "cannot write the file of pauses: is the disk full?");
-        at += (size_t)done;
-    }
-}
-
 /* The file: a line a pause, a thread after the other, times from the beginning of the measured phase. */
 static void pauses_write(uint64_t start_ns)
 {
-    static char buffer[65536];
-    const size_t line = 256;
-    size_t used =
-        (size_t)snprintf(buffer, sizeof buffer, "thread,cause,start_ns,end_ns,examined,freed,freed_bytes\n");
+    static const char head[] = "thread,cause,start_ns,end_ns,examined,freed,freed_bytes\n";
+    char line[256];
+    child_file_put(pauses.file, head, sizeof head - 1);
     for (unsigned i = 0; i < pauses.threads; i++)
         for (size_t k = 0; k < pauses.log[i].count; k++) {
             const struct pause *p = &pauses.log[i].whole[k];
-            used += (size_t)snprintf(buffer + used, line, "%u,%s,%lld,%lld,%llu,%llu,%llu\n", p->thread,
-                                     pause_cause_names[p->cause], (long long)(p->start_ns - start_ns),
-                                     (long long)(p->end_ns - start_ns), (unsigned long long)p->examined,
-                                     (unsigned long long)p->freed, (unsigned long long)p->freed_bytes);
-            if (used + line > sizeof buffer) {
-                pauses_flush(buffer, used);
-                used = 0;
-            }
+            int n = snprintf(line, sizeof line, "%u,%s,%lld,%lld,%llu,%llu,%llu\n", p->thread,
+                             pause_cause_names[p->cause], (long long)(p->start_ns - start_ns),
+                             (long long)(p->end_ns - start_ns), (unsigned long long)p->examined,
+                             (unsigned long long)p->freed, (unsigned long long)p->freed_bytes);
+            child_file_put(pauses.file, line, (size_t)n);
         }
-    pauses_flush(buffer, used);
+    child_file_close(pauses.file);
+    pauses.file = NULL;
 }
 
 void pauses_report(const struct pauses_run *run)
@@ -239,7 +224,7 @@ void pauses_report(const struct pauses_run *run)
     pauses_say_causes(all);
     pauses_say_cost(all, run);
     pauses_say_timeline();
-    if (pauses.fd >= 0)
+    if (pauses.file)
         pauses_write(run->start_ns);
     pauses_say_utilisation(run->start_ns, run->end_ns);
 }

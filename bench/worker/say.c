@@ -95,6 +95,7 @@ void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable)
 void say_fail(const char *status, const char *reason)
 {
     char line[PROTOCOL_LINE_MAX];
+    child_files_drop();
     say_line(line, snprintf(line, sizeof line, "fail %s %.3000s\n", status, reason));
     _exit(0);
 }

@@ -7,6 +7,7 @@
 #define HG_BENCH_WORKER_WORKER_H
 
 #include "alloc/alloc.h"
+#include "alloc/base/file_out.h"
 #include "alloc/spec.h"
 #include "gc/list.h"
 #include "gc/runtime/runtime.h"
@@ -78,12 +79,13 @@ void metered_report(const struct child_cell *cell);
 /* Operations that run will do: the workload says it, or its parameter ops; 0: not known. */
 uint64_t child_planned_ops(const struct child_cell *cell, const struct workload_sample *s);
 
-/* file.c. A file that cannot be opened or written ends the sample; what is said names it: "the heap map". */
+/* file.c. A file that cannot be opened or written ends the sample. */
 struct child_file;
-struct child_file *child_file_open(const char *path, const char *what);
+struct child_file *child_file_open(const char *path, const struct file_kind *kind);
 void child_file_put(struct child_file *f, const char *text, size_t n);
 void child_file_flush(struct child_file *f);
 void child_file_close(struct child_file *f);
+void child_files_drop(void); /* before the end of a sample that failed: what is not whole goes */
 
 /* heapmap.c; nothing is done when the cell asks for no map. */
 void heapmap_open(const struct child_cell *cell, const struct alloc *a);

@@ -2,7 +2,7 @@
  * and whatever a kill, a full disk or a damaged file left is taken for what it is. */
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_read.c workloads/trace/format/hgt_write.c
 // links: workloads/trace/tool/spool.c workloads/trace/tool/map.c workloads/trace/tool/place.c
-// links: workloads/trace/tool/file.c alloc/base/os.c
+// links: workloads/trace/tool/meta.c alloc/base/file_out.c alloc/base/os.c
 
 #include "alloc/base/rng.h"
 #include "workloads/trace/format/spool.h"
@@ -79,7 +79,7 @@ static void begin(void)
 /* Writes the spool, cut off at `bytes`, converts it and returns the trace as text. */
 static int convert(size_t bytes, char *text, size_t size)
 {
-    struct tool_file f;
+    struct file_out f;
     struct hgt_reader r;
     struct hgt_op op;
     size_t n = 0;
@@ -87,13 +87,13 @@ static int convert(size_t bytes, char *text, size_t size)
     text[0] = '\0';
     assert_int_equal(write(fd, &spool, bytes), bytes);
     close(fd);
-    assert_int_equal(tool_file_open(&f, out_path, &message), 0);
+    assert_int_equal(file_out_open(&f, out_path, &tool_trace_kind, &message), 0);
     int err = tool_spool_convert(in_path, "exit 0", &f, &result, &message);
     if (err) {
-        tool_file_drop(&f);
+        file_out_drop(&f);
         return err;
     }
-    assert_int_equal(tool_file_done(&f, &message), 0);
+    assert_int_equal(file_out_done(&f, &message), 0);
     assert_int_equal(hgt_open(&r, out_path, false, &message), 0);
     while (hgt_next(&r, &op, &message) == 1)
         if (n + 64 < size)

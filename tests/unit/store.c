@@ -1,5 +1,5 @@
 /* store: dotted keys and their bounds; run folders that are never half-written; files from elsewhere. */
-// links: bench/result/store.c bench/result/store_run.c
+// links: bench/result/store.c bench/result/store_run.c alloc/base/file_out.c
 #include "bench/result/store.h"
 
 #include <errno.h>

@@ -306,7 +306,7 @@ static void a_file_tells_what_the_snapshot_told(void **state)
     struct trace_table from_taken, from_read;
     struct message m;
     FILE *file = tmpfile();
-    assert_int_equal(trace_snapshot_write(a, fileno(file)), 0);
+    assert_int_equal(trace_snapshot_write(a, &(struct file_out){.fd = fileno(file), .in_place = true}), 0);
     rewind(file);
     assert_int_equal(trace_snapshot_read(&read, file, "F", &m), 0);
     fclose(file);

@@ -355,7 +355,7 @@ static void describe(const struct spool *s, const char *how, struct tool_meta *m
         tool_meta_add(meta, "forked", "1");
 }
 
-int tool_spool_convert(const char *path, const char *how, struct tool_file *f, struct tool_spool *out,
+int tool_spool_convert(const char *path, const char *how, struct file_out *f, struct tool_spool *out,
                        struct message *m)
 {
     struct spool s = {0};

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <time.h>
 
 #define LINE_MAX_BYTES   256
@@ -207,7 +208,7 @@ static int text_parse_line(struct text *t, struct hgt_writer *w, struct message 
     return text_op(t, w, at, m);
 }
 
-int tool_text_import(const char *path, struct tool_file *f, struct message *m)
+int tool_text_import(const char *path, struct file_out *f, struct message *m)
 {
     static struct tool_meta meta;
     struct text t = {.path = strcmp(path, "-") == 0 ? "standard input" : path};
@@ -243,10 +244,17 @@ int tool_text_import(const char *path, struct tool_file *f, struct message *m)
     return err ? message_set(m, err, "cannot write %s: %s", f->path, strerror(-err)) : 0;
 }
 
-int tool_text_export(struct hgt_reader *r, FILE *out, struct message *m)
+int tool_text_export(struct hgt_reader *r, struct file_out *f, struct message *m)
 {
     struct hgt_op op;
-    int got;
+    int got, fd = dup(f->fd);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "we");
+    if (!out) {
+        int err = -errno;
+        if (fd >= 0)
+            close(fd);
+        return message_set(m, err, "cannot write %s: %s", f->name, strerror(-err));
+    }
     while ((got = hgt_next(r, &op, m)) == 1) {
         if (op.thread)
             fprintf(out, "@%u ", op.thread);
@@ -273,9 +281,10 @@ int tool_text_export(struct hgt_reader *r, FILE *out, struct message *m)
         if (ferror(out))
             break;
     }
+    int failed = ferror(out) ? errno : 0;
+    if (fclose(out) != 0 && !failed)
+        failed = errno;
     if (got < 0)
         return got;
-    if (fflush(out) != 0 || ferror(out))
-        return message_set(m, -EIO, "cannot write the text: %s", strerror(errno));
-    return 0;
+    return failed ? message_set(m, -failed, "cannot write %s: %s", f->name, strerror(failed)) : 0;
 }

@@ -4,22 +4,15 @@
 #ifndef HG_WORKLOADS_TRACE_TOOL_TOOL_H
 #define HG_WORKLOADS_TRACE_TOOL_TOOL_H
 
+#include "alloc/base/file_out.h"
 #include "workloads/trace/format/hgt.h"
 
 #include <stdio.h>
 
-/* file.c: an output file that is whole or not there: written under a temporary name beside it, renamed when
- * done. */
-struct tool_file {
-    char path[4096], temporary[4096 + 32];
-    int fd;
-};
-/* -EEXIST when path is there and is not an .hgt (or empty), -EISDIR..., each with a message. */
-int tool_file_open(struct tool_file *f, const char *path, struct message *m);
-int tool_file_done(struct tool_file *f, struct message *m); /* fsync, rename */
-void tool_file_drop(struct tool_file *f);                   /* after an error: nothing stays */
+/* What may be replaced by a trace, and by its text. */
+extern const struct file_kind tool_trace_kind, tool_text_kind;
 
-/* "key value\n" lines for META. What cannot stand in a line becomes '?'. */
+/* meta.c: "key value\n" lines for META. What cannot stand in a line becomes '?'. */
 struct tool_meta {
     char text[HGT_META_MAX];
     size_t bytes;
@@ -35,13 +28,13 @@ struct tool_spool {
 };
 /* Converts the spool at `path` into f (already open). how: how the program ended ("exit 0", "signal 9
  * (Killed)"). */
-int tool_spool_convert(const char *path, const char *how, struct tool_file *f, struct tool_spool *out,
+int tool_spool_convert(const char *path, const char *how, struct file_out *f, struct tool_spool *out,
                        struct message *m);
 bool tool_spool_is(const char *path); /* by its first bytes */
 
 /* text.c: the text form. */
-int tool_text_import(const char *path, struct tool_file *f, struct message *m);
-int tool_text_export(struct hgt_reader *r, FILE *out, struct message *m);
+int tool_text_import(const char *path, struct file_out *f, struct message *m);
+int tool_text_export(struct hgt_reader *r, struct file_out *f, struct message *m);
 
 /* info.c: what a trace holds. */
 #define TOOL_LOG2       64

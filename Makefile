@@ -137,7 +137,10 @@ include tests/tests.mk
 deps:
 	@scripts/install-deps
 
-bench: deps
+bench:
+	@echo 'bench: installs what is missing, builds, records a CPython program, replays it on every allocator, runs the short suite,'
+	@echo 'bench: draws the report: three to four minutes on two cores, and the time that downloading packages takes'
+	@scripts/install-deps
 	@$(MAKE) $(parallel) --no-print-directory all
 	@scripts/bench $(OUT)
 

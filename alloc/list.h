@@ -26,7 +26,7 @@
       "floor: a pointer that moves on, free does nothing")                                                \
     B(system, "system", ALLOC_THREADS, PARAM_NONE, "the C library's malloc")                              \
     B(preload, "preload", ALLOC_THREADS | ALLOC_LIBRARY, PARAM_NONE,                                      \
-      "an installed library in place of malloc: jemalloc mimalloc tcmalloc tbbmalloc, or a path")         \
+      "an installed library in place of malloc: a short name, a file name or a path")                     \
     B(cpython, "cpython", ALLOC_CALLS_MALLOC, CPYTHON_PARAMS,                                             \
       "the real PyObject_Malloc of an installed libpython (3.9 to 3.11)")                                 \
     B(pymalloc, "pymalloc", 0, PYMALLOC_PARAMS, "CPython's small-block allocator, to the block; no lock") \

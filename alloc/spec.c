@@ -60,8 +60,8 @@ static int spec_layer(struct spec *spec, char *text, char **rest, struct message
         if (!params || !*params)
             return message_set(
                 m, -EINVAL,
-                "%s needs a library: %s:jemalloc, %s:mimalloc, %s:tcmalloc, %s:tbbmalloc or %s:PATH", text,
-                text, text, text, text, text);
+                "%s needs a library: %s:jemalloc, another name that heapgauge list allocs prints, or %s:PATH",
+                text, text, text);
         if (strlen(params) >= sizeof spec->library)
             return message_set(m, -EINVAL, "%s: the library's path is too long", text);
         strcpy(spec->library, params);

@@ -1,5 +1,6 @@
 /* list.c: heapgauge list: what there is, from the same tables that parse the command line. */
 #include "cmd.h"
+#include "bench/host/library.h"
 #include "bench/host/paths.h"
 #include "bench/result/store.h"
 
@@ -60,13 +61,28 @@ static void list_row(struct list_out *out, const char *name, const char *level, 
     }
 }
 
+/* The libraries that the short names find here. */
+static void list_libraries(struct list_out *out, const char *backend)
+{
+    for (const char *const *library = library_names; *library; library++) {
+        char name[64], path[4096];
+        struct message m;
+        snprintf(name, sizeof name, "%s:%s", backend, *library);
+        if (library_resolve(*library, path, sizeof path, &m) == 0)
+            list_row(out, name, NULL, path, NULL, "");
+    }
+}
+
 static void list_allocs(struct list_out *out)
 {
-    for (const struct backend_info *b = backend_list; b->name; b++)
+    for (const struct backend_info *b = backend_list; b->name; b++) {
         list_row(out, b->name, NULL, b->summary, b->params,
                  b->flags & ALLOC_WRAPPER   ? "wraps another: name(inner)"
                  : b->flags & ALLOC_THREADS ? ""
                                             : "no lock: one thread, rc=gil or locked()");
+        if (b->flags & ALLOC_LIBRARY)
+            list_libraries(out, b->name);
+    }
 }
 
 static void list_workloads(struct list_out *out)

@@ -33,17 +33,30 @@
 
 static const struct library_known {
     const char *name;
-    const char *files[3]; /* the first that is there */
-    const char *package;  /* of Debian 12 */
+    const char *files[4]; /* the newest first */
+    const char *packages; /* Debian's; NULL: none has it */
 } known_libraries[] = {
     {"jemalloc", {"libjemalloc.so.2"}, "libjemalloc2"},
-    {"mimalloc", {"libmimalloc.so.2", "libmimalloc.so.2.0"}, "libmimalloc2.0"},
-    {"tcmalloc", {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"}, "libtcmalloc-minimal4"},
+    {"mimalloc",
+     {"libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0"},
+     "libmimalloc3, in Debian 12 libmimalloc2.0"},
+    {"tcmalloc",
+     {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"},
+     "libtcmalloc-minimal4t64, in Debian 12 libtcmalloc-minimal4"},
     {"tbbmalloc", {"libtbbmalloc_proxy.so.2"}, "libtbbmalloc2"},
+    {"rpmalloc",
+     {"librpmalloc.so.1", "librpmalloc.so", "librpmallocwrap.so"},
+     "librpmalloc1, from Debian 14 on"},
+    {"snmalloc", {"libsnmallocshim.so"}, NULL},
+    {"hoard", {"libhoard.so"}, NULL},
+    {"mesh", {"libmesh.so"}, NULL},
 };
 #define KNOWN_COUNT (sizeof known_libraries / sizeof *known_libraries)
+#define FILES_MAX   (sizeof known_libraries->files / sizeof *known_libraries->files)
 
-const char *const library_names[] = {"jemalloc", "mimalloc", "tcmalloc", "tbbmalloc", NULL};
+const char *const library_names[] = {"jemalloc", "mimalloc", "tcmalloc", "tbbmalloc", "rpmalloc",
+                                     "snmalloc", "hoard",    "mesh",     NULL};
+_Static_assert(sizeof library_names / sizeof *library_names == KNOWN_COUNT + 1, "one name for each");
 
 static const char *const system_directories[] = {
     "/usr/local/lib/" LIBRARY_TRIPLET,
@@ -163,30 +176,49 @@ static int library_check(const char *path, struct message *m)
 
 /* --- where is it? --------------------------------------------------------------------------------------- */
 
-static bool library_in(const char *directory, size_t directory_length, const char *file, char *path,
-                       size_t size)
+/* The first of the files that is in the directory. */
+static bool library_in(const char *directory, size_t directory_length, const char *const *files, size_t count,
+                       char *path, size_t size)
 {
-    int n = snprintf(path, size, "%.*s/%s", (int)directory_length, directory, file);
-    return n > 0 && (size_t)n < size && access(path, F_OK) == 0;
+    for (size_t i = 0; i < count && files[i]; i++) {
+        int n = snprintf(path, size, "%.*s/%s", (int)directory_length, directory, files[i]);
+        if (n > 0 && (size_t)n < size && access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
-static bool library_search(const char *file, char *path, size_t size)
+/* A directory that comes first goes before a file that does. */
+static bool library_search(const char *const *files, size_t count, char *path, size_t size)
 {
     const char *own = getenv("LD_LIBRARY_PATH");
     while (own && *own) {
         size_t n = strcspn(own, ":;"); /* the loader takes both */
-        if (n && library_in(own, n, file, path, size))
+        if (n && library_in(own, n, files, count, path, size))
             return true;
         own += n + (own[n] != '\0');
     }
     for (size_t i = 0; i < sizeof system_directories / sizeof *system_directories; i++)
-        if (library_in(system_directories[i], strlen(system_directories[i]), file, path, size))
+        if (library_in(system_directories[i], strlen(system_directories[i]), files, count, path, size))
             return true;
     return false;
 }
 
+/* Names with a blank between, of all or of those that are in a library directory. */
+static const char *library_list(bool installed, char *out, size_t size)
+{
+    char path[PATH_MAX];
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < KNOWN_COUNT && n < size; i++)
+        if (!installed || library_search(known_libraries[i].files, FILES_MAX, path, sizeof path))
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? " " : "", known_libraries[i].name);
+    return n ? out : "none";
+}
+
 static int library_find(const char *name, char *path, size_t size, struct message *m)
 {
+    char all[128], installed[128];
     if (strchr(name, '/')) {
         int n = snprintf(path, size, "%s", name);
         if (n < 0 || (size_t)n >= size)
@@ -197,23 +229,24 @@ static int library_find(const char *name, char *path, size_t size, struct messag
         const struct library_known *k = &known_libraries[i];
         if (strcmp(name, k->name) != 0)
             continue;
-        for (size_t j = 0; j < sizeof k->files / sizeof *k->files && k->files[j]; j++)
-            if (library_search(k->files[j], path, size))
-                return 0;
-        return message_set(m, -ENOENT,
-                           "%s is not installed: %s is in no library directory (Debian: apt install %s)",
-                           name, k->files[0], k->package);
+        if (library_search(k->files, FILES_MAX, path, size))
+            return 0;
+        return message_set(
+            m, -ENOENT, "%s is not installed: %s is in no library directory (%s%s; installed: %s)", name,
+            k->files[0],
+            k->packages ? "Debian: apt install " : "no package of Debian: put it into one, or write its path",
+            k->packages ? k->packages : "", library_list(true, installed, sizeof installed));
     }
     if (strstr(name, ".so"))
-        return library_search(name, path, size)
+        return library_search(&name, 1, path, size)
                    ? 0
                    : message_set(m, -ENOENT, "library %s is in no library directory", name);
     const char *near = param_nearest(name, library_names, KNOWN_COUNT);
-    return message_set(
-        m, -EINVAL,
-        "no library is known by the name '%s'%s%s%s (there are: jemalloc mimalloc tcmalloc tbbmalloc, or "
-        "write a path with a slash)",
-        name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return message_set(m, -EINVAL,
+                       "no library is known by the name '%s'%s%s%s (there are: %s; installed: %s; or write a "
+                       "path with a slash)",
+                       name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
+                       library_list(false, all, sizeof all), library_list(true, installed, sizeof installed));
 }
 
 int library_resolve(const char *name_or_path, char *path, size_t size, struct message *m)

@@ -16,6 +16,11 @@ refused() {
     [ -z "$(ls -A)" ]
 }
 
+# The sanitizers stand in malloc's place themselves.
+sanitized() {
+    nm "$hg" 2>/dev/null | grep -q '__[at]san_init'
+}
+
 bats_require_minimum_version 1.5.0
 
 @test "a sample is one JSON object a line, with every axis and figure" {
@@ -145,6 +150,55 @@ for key in ("internal", "external", "residency"):
     [ "$status" -eq 3 ]
     [ "$(grep -c '"status":"wrong-library"' <<<"$output")" -eq 1 ]
     [ "$(grep -c '"status":"ok"' <<<"$output")" -eq 1 ]
+}
+
+@test "a library's version is what it says of itself, or null" {
+    sanitized && skip "the sanitizer is the allocator here"
+    cat > version.c <<'C'
+#include <stddef.h>
+extern void *__libc_malloc(size_t);
+extern void __libc_free(void *);
+void *malloc(size_t n) { return __libc_malloc(n); }
+void free(void *p) { __libc_free(p); }
+#ifdef MI
+int mi_version(void) { return MI; }
+#endif
+#ifdef TBB
+void *scalable_malloc(size_t n) { return __libc_malloc(n); }
+const struct { char padding[PADDING], text[99]; } says = {{1}, "TBBmalloc: VERSION\t\t" TBB "\nTBBmalloc: INTERFACE VERSION\t1\n"};
+#endif
+C
+    version() {
+        "${CC:-cc}" -shared -fPIC -O1 -fno-builtin -o "$PWD/version.so" version.c "$@"
+        "$hg" run --workload churn:ops=1k,live=100 --samples 1 --settle 0s --json --quiet --alloc "preload:$PWD/version.so" |
+            python3 -c 'import json, sys; s = json.load(sys.stdin); print(s["status"], s["library"]["version"])'
+    }
+    [ "$(version)" = "ok None" ]
+    [ "$(version -DMI=164)" = "ok 1.6.4" ]
+    [ "$(version -DMI=209)" = "ok 2.0.9" ]
+    [ "$(version -DMI=301)" = "ok 3.0.1" ]
+    [ "$(version -DMI=20210)" = "ok 2.2.10" ]
+    [ "$(version -DMI=30600)" = "ok 3.6.0" ]
+    [ "$(version -DMI=30712)" = "ok 3.7.12" ]
+    [ "$(version -DMI=7)" = "ok None" ]
+    [ "$(version -DMI=2345)" = "ok None" ]
+    [ "$(version -DTBB='"2022.1.0"' -DPADDING=20000)" = "ok 2022.1.0" ]
+    at=$(grep -abo 'TBBmalloc: VERSION' version.so | head -1 | cut -d: -f1)
+    for before in 0 1 10 21 22 26 31; do # the text lies across the end of what is read at once
+        [ "$(version -DTBB='"2022.1.0"' -DPADDING=$((20000 + 32768 - at % 16384 - before)))" = "ok 2022.1.0" ]
+    done
+}
+
+@test "list names the libraries that are installed" {
+    sanitized && skip "the sanitizer is the allocator here"
+    mkdir libs
+    printf '#include <stddef.h>\nvoid *malloc(size_t n) { return (void *)n; }\nvoid free(void *p) { (void)p; }\n' > a.c
+    "${CC:-cc}" -shared -fPIC -fno-builtin -o libs/libhoard.so a.c
+    : > libs/libmesh.so
+    LD_LIBRARY_PATH=$PWD/libs "$hg" list allocs > list
+    grep -q "^  preload:hoard  *$PWD/libs/libhoard.so$" list
+    run grep preload:mesh list # it is no allocator
+    [ "$status" -eq 1 ]
 }
 
 @test "a library without malloc is a wrong-library cell" {

@@ -28,7 +28,7 @@
 
 #define ROUNDS_MAX 64u
 
-enum { POOLS, GLIBC, LIBRARIES, ALLOCS_MAX = 8 };
+enum { POOLS, GLIBC, LIBRARIES, ALLOCS_MAX = LIBRARIES + 8 };
 static struct side {
     const char *name;
     char library[PATH_MAX]; /* put before the program; empty for glibc */

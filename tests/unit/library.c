@@ -172,8 +172,61 @@ static void short_names_are_looked_for_in_library_path_first(void **state)
         if (err == 0)
             assert_int_equal(path[0], '/');
         else
-            assert_non_null(strstr(m.text, "apt install lib"));
+            assert_non_null(strstr(m.text, "not installed: lib"));
     }
+}
+
+static void the_newest_version_of_the_first_directory_is_taken(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"libmimalloc.so.2.0", "libmimalloc.so.2", "libmimalloc.so.3"};
+    char path[4096], list[300], expected[256];
+    struct message m;
+    struct image im = image_of("malloc", "free");
+    snprintf(list, sizeof list, "%s/first:%s", directory, directory);
+    setenv("LD_LIBRARY_PATH", list, 1);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        strcpy(expected, write_file(files[i], &im, sizeof im));
+        assert_int_equal(resolve("mimalloc", path, &m), 0);
+        assert_string_equal(path, expected);
+    }
+    char first[256];
+    snprintf(first, sizeof first, "%s/first", directory);
+    assert_int_equal(mkdir(first, 0755), 0);
+    strcpy(expected, write_file("first/libmimalloc.so.2", &im, sizeof im));
+    assert_int_equal(resolve("mimalloc", path, &m), 0);
+    assert_string_equal(path, expected);
+    assert_int_equal(unlink(expected) | rmdir(first), 0);
+    unsetenv("LD_LIBRARY_PATH");
+}
+
+static void every_short_name_has_a_file_and_messages_name_what_is_installed(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"libjemalloc.so.2",
+                                        "libmimalloc.so.3",
+                                        "libtcmalloc_minimal.so.4",
+                                        "libtbbmalloc_proxy.so.2",
+                                        "librpmalloc.so.1",
+                                        "libsnmallocshim.so",
+                                        "libhoard.so",
+                                        "libmesh.so"};
+    char path[4096], expected[256];
+    struct message m;
+    struct image im = image_of("malloc", "free");
+    assert_int_equal(resolve("no-such", path, &m), -EINVAL);
+    assert_null(strstr(strstr(m.text, "installed: "), "mesh"));
+    setenv("LD_LIBRARY_PATH", directory, 1);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        strcpy(expected, write_file(files[i], &im, sizeof im));
+        assert_int_equal(resolve(library_names[i], path, &m), 0);
+        assert_string_equal(path, expected);
+    }
+    assert_null(library_names[sizeof files / sizeof *files]);
+    assert_int_equal(resolve("no-such", path, &m), -EINVAL);
+    assert_non_null(
+        strstr(m.text, "installed: jemalloc mimalloc tcmalloc tbbmalloc rpmalloc snmalloc hoard mesh"));
+    unsetenv("LD_LIBRARY_PATH");
 }
 
 static int setup(void **state)
@@ -201,7 +254,16 @@ static int teardown(void **state)
                                         "m.so",
                                         "cut.so",
                                         "with blank.so",
-                                        "libjemalloc.so.2"};
+                                        "libjemalloc.so.2",
+                                        "libmimalloc.so.2.0",
+                                        "libmimalloc.so.2",
+                                        "libmimalloc.so.3",
+                                        "libtcmalloc_minimal.so.4",
+                                        "libtbbmalloc_proxy.so.2",
+                                        "librpmalloc.so.1",
+                                        "libsnmallocshim.so",
+                                        "libhoard.so",
+                                        "libmesh.so"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[256];
         snprintf(path, sizeof path, "%s/%s", directory, files[i]);
@@ -218,6 +280,8 @@ int main(void)
         cmocka_unit_test(damaged_files_are_refused),
         cmocka_unit_test(missing_and_unknown_names_say_what_would_help),
         cmocka_unit_test(short_names_are_looked_for_in_library_path_first),
+        cmocka_unit_test(the_newest_version_of_the_first_directory_is_taken),
+        cmocka_unit_test(every_short_name_has_a_file_and_messages_name_what_is_installed),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

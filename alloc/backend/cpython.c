@@ -24,13 +24,15 @@
 #define CPYTHON_CLASSES     32
 #define CPYTHON_STATS_BYTES ((size_t)64 << 10) /* the text is 5 KiB */
 
+typedef ptrdiff_t allocated_blocks_fn(void);
+
 static struct cpython {
     void *(*malloc)(size_t size);
     void *(*calloc)(size_t count, size_t size);
     void *(*realloc)(void *p, size_t size);
     void (*free)(void *p);
     int (*print_stats)(FILE *to);
-    ptrdiff_t (*allocated_blocks)(void); /* in pools and raw; may be NULL */
+    allocated_blocks_fn *allocated_blocks; /* in pools and raw; may be NULL */
     void *library;
     int minor;
     bool aligned_used; /* blocks that the library does not count have been handed out */
@@ -121,7 +123,7 @@ static int cpython_load(const char *name, struct message *m)
         .realloc = (void *(*)(void *, size_t))dlsym(library, "PyObject_Realloc"),
         .free = (void (*)(void *))dlsym(library, "PyObject_Free"),
         .print_stats = (int (*)(FILE *))dlsym(library, "_PyObject_DebugMallocStats"),
-        .allocated_blocks = (ptrdiff_t(*)(void))dlsym(library, "_Py_GetAllocatedBlocks"),
+        .allocated_blocks = (allocated_blocks_fn *)dlsym(library, "_Py_GetAllocatedBlocks"),
     };
     if (!c.malloc || !c.calloc || !c.realloc || !c.free || !c.print_stats)
         return message_set(m, -ENOTSUP, "cpython: %s lacks PyObject_Malloc or _PyObject_DebugMallocStats",

@@ -46,7 +46,8 @@ size_t libc_usable(void *p)
         f = (uintptr_t)dlsym(RTLD_NEXT, "malloc_usable_size");
         atomic_store_explicit(&next, f, memory_order_relaxed);
     }
-    return f ? ((size_t(*)(void *))f)(p) : 0;
+    size_t (*usable)(void *) = (__typeof__(usable))f;
+    return usable ? usable(p) : 0;
 }
 
 void *libc_aligned(size_t align, size_t size)

@@ -379,7 +379,7 @@ static inline void *malloc_new_pool(struct pymalloc_heap *h, uint32_t class)
         return block;
     }
     char *block = pool_base(pool) + PYMALLOC_HEADER;
-    pool->class = (uint16_t) class;
+    pool->class = (uint16_t)(class);
     pool->capacity = (uint16_t)CAPACITY(class);
     pool->virgin = block + class_bytes(class);
     pool->virgins = pool->capacity - 1u;

@@ -280,7 +280,7 @@ static void cell_record_params(const struct param *table, const void *params, st
         case PARAM_BYTES:
         case PARAM_NS:
         case PARAM_FLAG:
-            record_set_integer(sample, key, (int64_t) * (const uint64_t *)field);
+            record_set_integer(sample, key, *(const int64_t *)field);
             break;
         case PARAM_REAL:
             record_set_real(sample, key, *(const double *)field);

@@ -7,11 +7,13 @@
 #define METERED_MAX    (UINT64_C(1) << 22) /* requests of all threads: 64 MiB */
 #define METERED_WINDOW 100000000u
 
+struct metered_thread {
+    struct metered_request *request; /* in the order of their begins */
+    size_t count;
+};
+
 static struct {
-    struct {
-        struct metered_request *request; /* in the order of their begins */
-        size_t count;
-    } * thread;
+    struct metered_thread *thread;
     size_t room; /* of each */
 } metered;
 

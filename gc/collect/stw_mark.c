@@ -370,7 +370,7 @@ static void pass_forget(struct stw_mark *k, struct object *o)
     uint8_t bits = stw_bits(o);
     if (bits & GC_UNREACHABLE)
         refs_restore(o);
-    stw_set_bits(o, bits & (uint8_t) ~(GC_UNREACHABLE | GC_ALIVE));
+    stw_set_bits(o, (uint8_t)(bits & ~(GC_UNREACHABLE | GC_ALIVE)));
 }
 
 /* Objects with a legacy finaliser and what they lead to leave the garbage. */

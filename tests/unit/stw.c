@@ -211,6 +211,12 @@ static void test_gate_puts_off(void **state)
     assert_int_equal(collections_of_reuse("thresholds=100/10/0,find=walk,gate=rss"), 1);
     assert_true(collections_of_reuse("thresholds=100/0/0,find=walk,gate=rss") >= open);
 }
+#else
+static void test_gate_puts_off(void **state)
+{
+    (void)state;
+    skip();
+}
 #endif
 
 static void test_walk(void **state)
@@ -365,16 +371,10 @@ static void test_freeze(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_freeze),
-        cmocka_unit_test(test_legacy),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_often),
-        cmocka_unit_test(test_gate),
-#if GATE_PUTS_OFF
-        cmocka_unit_test(test_gate_puts_off),
-#endif
-        cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_threads_end),
+        cmocka_unit_test(test_freeze),  cmocka_unit_test(test_legacy),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_often),
+        cmocka_unit_test(test_gate),    cmocka_unit_test(test_gate_puts_off),
+        cmocka_unit_test(test_walk),    cmocka_unit_test(test_threads_end),
         cmocka_unit_test(test_no_walk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

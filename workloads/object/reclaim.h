@@ -17,11 +17,13 @@ struct reclaim_mark {
     uint64_t freed_ns, freed_made; /* 0: not yet. Written by whoever frees it, read at quiescence */
 };
 
+struct reclaim_thread {
+    size_t count;
+    struct reclaim_mark mark[RECLAIM_MAX];
+};
+
 struct reclaim {
-    struct reclaim_thread {
-        size_t count;
-        struct reclaim_mark mark[RECLAIM_MAX];
-    } * thread; /* [threads] */
+    struct reclaim_thread *thread; /* [threads] */
 };
 
 struct object;

@@ -18,6 +18,7 @@
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
 #include "gauge.h"
+#include "alloc/base/compiler.h"
 
 #include <pthread.h>
 
@@ -89,7 +90,7 @@ struct workload {
 /* True once in latency_every calls. The caller then times that one operation and calls s->latency. */
 static inline bool latency_due(struct workload_thread *t)
 {
-    if (__builtin_expect(--t->until_latency != 0, 1))
+    if (likely(--t->until_latency != 0))
         return false;
     t->until_latency = t->sample->latency_every;
     return true;

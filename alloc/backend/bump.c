@@ -8,6 +8,7 @@
  * under a mutex, taken once a chunk, and given back by close. */
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -36,7 +37,7 @@ static _Thread_local struct {
 static _Atomic uint64_t bump_epochs;
 static struct os_account bump_own; /* the contexts themselves */
 
-static __attribute__((noinline)) void *bump_refill(struct bump *b, size_t align, size_t size)
+static noinline void *bump_refill(struct bump *b, size_t align, size_t size)
 {
     if (size > PTRDIFF_MAX - BUMP_CHUNK_BYTES - align) {
         errno = ENOMEM;
@@ -68,8 +69,7 @@ static void *bump_malloc(void *ctx, size_t size)
 {
     struct bump *b = ctx;
     char *p = bump_cursor.at + BUMP_HEADER_BYTES;
-    if (__builtin_expect(
-            bump_cursor.epoch == b->epoch && size < BUMP_CHUNK_BYTES && p + size + 15 < bump_cursor.end, 1)) {
+    if (likely(bump_cursor.epoch == b->epoch && size < BUMP_CHUNK_BYTES && p + size + 15 < bump_cursor.end)) {
         memcpy(p - BUMP_HEADER_BYTES, &size, sizeof size);
         bump_cursor.at = p + ((size + 15) & ~(size_t)15);
         return p;

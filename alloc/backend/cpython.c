@@ -13,6 +13,7 @@
 
 #include "alloc/alloc.h"
 #include "alloc/list.h"
+#include "alloc/base/compiler.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
@@ -49,7 +50,7 @@ static void *cpython_too_large(void)
 static void *cpython_malloc(void *ctx, size_t size)
 {
     struct cpython *c = ctx;
-    return __builtin_expect(size <= PTRDIFF_MAX, 1) ? c->malloc(size) : cpython_too_large();
+    return likely(size <= PTRDIFF_MAX) ? c->malloc(size) : cpython_too_large();
 }
 
 static void *cpython_calloc(void *ctx, size_t count, size_t size)
@@ -142,7 +143,7 @@ static int cpython_open(struct alloc *a, const void *params, const struct alloc 
     if (p->library[0]) {
         err = cpython_load(p->library, m);
     } else {
-        for (size_t i = 0; i < sizeof sonames / sizeof *sonames && err; i++)
+        for (size_t i = 0; i < array_length(sonames) && err; i++)
             err = cpython_load(sonames[i], NULL);
         if (err)
             message_set(m, err,
@@ -286,7 +287,7 @@ static void cpython_report(void *ctx, const struct alloc_sink *sink)
                     {"pools", heap.class[c].pools},
                     {"blocks", heap.class[c].blocks},
                     {"available", heap.class[c].available}};
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t i = 0; i < array_length(rows); i++) {
             char key[64];
             snprintf(key, sizeof key, "heap.classes.%u.%s", c, rows[i].name);
             sink->integer(sink->arg, key, rows[i].value);

@@ -3,6 +3,7 @@
  * (ALLOC_ALIASES). */
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 
@@ -33,7 +34,7 @@ static inline void *null_block(void *ctx, size_t size)
 
 static void *null_malloc(void *ctx, size_t size)
 {
-    return __builtin_expect(size <= NULL_REGION_BYTES, 1) ? null_block(ctx, size) : (errno = ENOMEM, NULL);
+    return likely(size <= NULL_REGION_BYTES) ? null_block(ctx, size) : (errno = ENOMEM, NULL);
 }
 
 static void *null_calloc(void *ctx, size_t count, size_t size)

@@ -1,5 +1,6 @@
 /* param.c: see param.h. */
 #include "param.h"
+#include "compiler.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -89,7 +90,7 @@ int param_duration(const char *text, uint64_t *ns)
     const char *rest;
     if (!param_real_prefix(text, &value, &rest))
         return -EINVAL;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+    for (size_t i = 0; i < array_length(units); i++)
         if (strcmp(rest, units[i].unit) == 0 && value * units[i].ns < 9e18) {
             *ns = (uint64_t)(value * units[i].ns + 0.5);
             return 0;

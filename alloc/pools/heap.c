@@ -4,10 +4,9 @@
  * cached = out - live. Others' pushes are counted in `returned` and settled when the thread comes by. The
  * figures steer policy alone; a race that books a batch to the wrong heap is harmless. */
 #include "pools.h"
+#include "alloc/base/compiler.h"
 
 #include <string.h>
-
-#define NOINLINE __attribute__((noinline))
 
 static pthread_key_t heap_key;
 static bool heap_key_made;
@@ -90,7 +89,7 @@ static void heap_outbox_send_all(struct pools_heap *h)
 }
 
 /* Begins to gather for a page. */
-static NOINLINE void heap_outbox_open(struct pools_heap *h, struct pools_outbox *o, struct pools_page *page,
+static noinline void heap_outbox_open(struct pools_heap *h, struct pools_outbox *o, struct pools_page *page,
                                       void *p)
 {
     if (o->page)
@@ -549,7 +548,7 @@ void *pools_refill(struct pools *in, unsigned class_, bool *zero)
     return p;
 }
 
-static NOINLINE void heap_free_first(struct pools *in, void *p, uint32_t m)
+static noinline void heap_free_first(struct pools *in, void *p, uint32_t m)
 {
     struct pools_page *page = pools_page_of(p, m);
     struct pools_heap *h = heap_of_thread(in);

@@ -14,10 +14,12 @@
  * of the time of mstress.) */
 #include "pools.h"
 
+#include "alloc/base/compiler.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#define HUGE_CACHE (sizeof((struct pools *)0)->huge_cache / sizeof((struct pools *)0)->huge_cache[0])
+#define HUGE_CACHE array_length(((struct pools *)0)->huge_cache)
 
 struct pools_aligned {
     struct pools_aligned *next;

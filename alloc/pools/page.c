@@ -1,6 +1,7 @@
 /* page.c: the word of a page: pushes by any thread, takes and carving by one. See pools.h for LISTED and
  * BUSY. */
 #include "pools.h"
+#include "alloc/base/assert.h"
 
 static void *page_block(const struct pools_page *page, unsigned head)
 {
@@ -29,10 +30,10 @@ static void page_check_chain(const struct pools_page *page, void *head, unsigned
     unsigned n = 0;
     for (void *p = head; p; p = *page_next(p), n++) {
         size_t offset = (size_t)((char *)p - page->start);
-        pools_assert(n < count && offset / page->block_bytes < page->capacity &&
-                     offset % page->block_bytes == 0);
+        hg_assert(n < count && offset / page->block_bytes < page->capacity &&
+                  offset % page->block_bytes == 0);
     }
-    pools_assert(n == count);
+    hg_assert(n == count);
 }
 #else
 #define page_check_chain(page, head, count) ((void)0)
@@ -96,7 +97,7 @@ static void page_purge(struct pools *in, struct pools_page *page, unsigned carve
 void pools_page_push(struct pools *in, struct pools_heap *self, struct pools_page *page, void *head,
                      void *tail, unsigned count)
 {
-    pools_assert(pools_page_is_valid(page));
+    hg_assert(pools_page_is_valid(page));
     unsigned first = (unsigned)(((size_t)((char *)head - page->start) >> 4) + 1);
     int64_t weight = (int64_t)pools_weight(page->class_);
     size_t bytes = page->slices * POOLS_SLICE;
@@ -109,7 +110,7 @@ void pools_page_push(struct pools *in, struct pools_heap *self, struct pools_pag
     do {
         owner = atomic_load_explicit(&page->owner, memory_order_relaxed);
         unsigned home = pools_word_home(w) + count, carved = pools_word_carved(w);
-        pools_assert(home <= carved);
+        hg_assert(home <= carved);
         whole = home == carved;
         *page_next(tail) = page_block(page, pools_word_head(w));
         remote = pools_word_remote(w) + (owner != self ? count : 0);

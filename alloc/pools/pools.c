@@ -3,11 +3,9 @@
  * The first instance that is open has calls of its own, which know its heap's place in thread-local storage
  * and do not look at ctx; the others find it by ctx. */
 #include "pools.h"
+#include "alloc/base/compiler.h"
 
 #include <string.h>
-
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define NOINLINE  __attribute__((noinline))
 
 #define POOLS_INIT_1(i)                            \
     [i] = {.slot = (i),                            \
@@ -38,7 +36,7 @@ static void *pools_no_memory(void)
 }
 
 /* Over POOLS_CLASS_MAX, or aligned beyond what a class gives. align is at least 1. */
-static NOINLINE void *pools_big(struct pools *in, size_t size, size_t align, bool *zero)
+static noinline void *pools_big(struct pools *in, size_t size, size_t align, bool *zero)
 {
     if (size > PTRDIFF_MAX)
         return pools_no_memory();
@@ -62,7 +60,7 @@ static NOINLINE void *pools_big(struct pools *in, size_t size, size_t align, boo
     return p;
 }
 
-static NOINLINE void *pools_malloc_slow(struct pools *in, unsigned class_)
+static noinline void *pools_malloc_slow(struct pools *in, unsigned class_)
 {
     bool zero;
     return pools_refill(in, class_, &zero);
@@ -72,7 +70,7 @@ static inline void *pools_malloc_class(struct pools *in, struct pools_heap *h, u
 {
     struct pools_bin *bin = &h->bin[class_];
     void **p = bin->head;
-    if (!LIKELY(p))
+    if (!likely(p))
         return pools_malloc_slow(in, class_);
     bin->head = *p;
     __builtin_prefetch(
@@ -81,7 +79,7 @@ static inline void *pools_malloc_class(struct pools *in, struct pools_heap *h, u
     return p;
 }
 
-static NOINLINE void *pools_malloc_over(struct pools *in, struct pools_heap *h, size_t size)
+static noinline void *pools_malloc_over(struct pools *in, struct pools_heap *h, size_t size)
 {
     bool zero;
     if (size <= POOLS_CLASS_MAX)
@@ -91,13 +89,13 @@ static NOINLINE void *pools_malloc_over(struct pools *in, struct pools_heap *h, 
 
 static inline void *pools_malloc_in(struct pools *in, struct pools_heap *h, size_t size)
 {
-    if (LIKELY(size <= POOLS_TABLE_MAX))
+    if (likely(size <= POOLS_TABLE_MAX))
         return pools_malloc_class(in, h, pools_class_table[(size + 15) >> 4]);
     return pools_malloc_over(in, h, size);
 }
 
 /* Not of the thread's own heap. */
-static NOINLINE void pools_free_slow(struct pools *in, void *p, uint32_t m)
+static noinline void pools_free_slow(struct pools *in, void *p, uint32_t m)
 {
     unsigned c = pools_map_class(m);
     if (c < POOLS_CLASSES)
@@ -108,7 +106,7 @@ static NOINLINE void pools_free_slow(struct pools *in, void *p, uint32_t m)
         pools_huge_free(in, p);
 }
 
-static NOINLINE void pools_free_start(struct pools *in, void *p)
+static noinline void pools_free_start(struct pools *in, void *p)
 {
     if (p)
         pools_aligned_free(in, p);
@@ -116,19 +114,19 @@ static NOINLINE void pools_free_start(struct pools *in, void *p)
 
 static inline void pools_free_in(struct pools *in, struct pools_heap *h, void *p)
 {
-    if (!LIKELY((uintptr_t)p & (POOLS_SEGMENT - 1))) { /* NULL, or a block aligned to a segment */
+    if (!likely((uintptr_t)p & (POOLS_SEGMENT - 1))) { /* NULL, or a block aligned to a segment */
         pools_free_start(in, p);
         return;
     }
     uint32_t m = pools_map_of(p);
-    if (!LIKELY(m >> 16 == h->id)) {
+    if (!likely(m >> 16 == h->id)) {
         pools_free_slow(in, p, m);
         return;
     }
     struct pools_bin *bin = &h->bin[pools_map_class(m)];
     *(void **)p = bin->head;
     bin->head = p;
-    if (!LIKELY((h->slack -= bin->weight) >= 0))
+    if (!likely((h->slack -= bin->weight) >= 0))
         pools_heap_drain(h);
 }
 
@@ -148,7 +146,7 @@ static inline void *pools_calloc_in(struct pools *in, struct pools_heap *h, size
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes))
         return pools_no_memory();
-    if (LIKELY(bytes <= POOLS_TABLE_MAX)) {
+    if (likely(bytes <= POOLS_TABLE_MAX)) {
         void *p = pools_malloc_class(in, h, pools_class_table[(bytes + 15) >> 4]);
         return p ? memset(p, 0, bytes) : NULL;
     }
@@ -191,7 +189,7 @@ static void *pools_realloc_in_place(struct pools *in, void *p, size_t old, size_
     return p;
 }
 
-static NOINLINE void *pools_realloc_in(struct pools *in, struct pools_heap *h, void *p, size_t size)
+static noinline void *pools_realloc_in(struct pools *in, struct pools_heap *h, void *p, size_t size)
 {
     if (!p)
         return pools_malloc_in(in, h, size);
@@ -211,7 +209,7 @@ static NOINLINE void *pools_realloc_in(struct pools *in, struct pools_heap *h, v
     return q;
 }
 
-static NOINLINE void *pools_aligned_in(struct pools *in, size_t align, size_t size)
+static noinline void *pools_aligned_in(struct pools *in, size_t align, size_t size)
 {
     if (size > PTRDIFF_MAX || align > PTRDIFF_MAX / 4)
         return pools_no_memory();

@@ -90,12 +90,6 @@
 /* of the heap a thread has before its first call; 0 is of runs without one */
 #define POOLS_ID_NONE 0xffffu
 
-#ifdef HG_DEBUG
-#define pools_assert(x) assert(x)
-#else
-#define pools_assert(x) ((void)sizeof(x))
-#endif
-
 struct pools;
 struct pools_heap;
 struct pools_segment;

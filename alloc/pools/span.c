@@ -10,6 +10,7 @@
  * the segment that has been dirty longest first. One empty segment is kept, others are unmapped when nothing
  * dirty is in them. */
 #include "pools.h"
+#include "alloc/base/assert.h"
 
 #include <string.h>
 
@@ -200,7 +201,7 @@ static void span_use(struct pools *in, struct pools_segment *s, unsigned first, 
 /* The first `dirty` of the n slices have been written. */
 static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first, unsigned n, unsigned dirty)
 {
-    pools_assert(span_count(s->free, first, n) == 0);
+    hg_assert(span_count(s->free, first, n) == 0);
     span_set(s->free, first, n, true);
     s->free_count += n;
     in->active_slices -= n;
@@ -351,7 +352,7 @@ void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, unsigne
     unsigned first = s->dirty_count >= slices ? span_find(s->dirty, slices, align) : 0;
     if (!first)
         first = span_find(s->free, slices, align);
-    pools_assert(first >= POOLS_HEADER_SLICES);
+    hg_assert(first >= POOLS_HEADER_SLICES);
     *touched = 0;
     for (unsigned i = span_next(s->dirty, first, true); i < first + slices;
          i = span_next(s->dirty, i + 1, true))

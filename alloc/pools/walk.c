@@ -1,6 +1,8 @@
 /* walk.c: what the backend tells of itself, at quiescence: no thread is in a call. Threads may end meanwhile:
  * what they give up then waits for walk_lock. stats, report and walk tell of the heap beside, too. */
 #include "pools.h"
+#include "alloc/base/compiler.h"
+#include "alloc/base/assert.h"
 
 #include <string.h>
 
@@ -48,8 +50,8 @@ static unsigned walk_live(struct pools_page *page)
     if (page->class_ == POOLS_CLASS_LARGE)
         return 1;
     uint64_t w = atomic_load_explicit(&page->word, memory_order_acquire); /* pairs with pushes */
-    pools_assert(pools_page_is_valid(page));
-    pools_assert(pools_word_home(w) + page->cached <= pools_word_carved(w)); /* the conservation law */
+    hg_assert(pools_page_is_valid(page));
+    hg_assert(pools_word_home(w) + page->cached <= pools_word_carved(w)); /* the conservation law */
     return pools_word_carved(w) - pools_word_home(w) - page->cached;
 }
 
@@ -166,7 +168,7 @@ void pools_report(void *ctx, const struct alloc_sink *sink)
         {"heap.map_calls", sum.maps},
         {"heap.unmap_calls", sum.unmaps},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < array_length(rows); i++)
         sink->integer(sink->arg, rows[i].key, rows[i].value);
 }
 

@@ -7,6 +7,7 @@
  *   CORE_MAP_FLAGS    for os_map
  * Invariants and departures from CPython: heap.h. */
 #include "heap.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,11 +18,6 @@
 #define CAPACITY(class) ((POOL_BYTES - PYMALLOC_HEADER) / class_bytes(class))
 _Static_assert(POOLS_IN_ARENA <= PYMALLOC_POOLS_MAX, "last_with has room");
 _Static_assert(POOL_BYTES / PYMALLOC_STEP <= UINT16_MAX, "capacity has room");
-
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define COLD        static __attribute__((noinline, cold))
-#define SLOW        static __attribute__((noinline))
 
 static inline uint32_t class_bytes(uint32_t class)
 {
@@ -48,7 +44,7 @@ static inline struct pool *pool_state(char *records, uintptr_t address)
 }
 
 /* The state of the pool that p lies in, NULL when no arena of ours has p. */
-SLOW struct pool *owner_far(const struct pymalloc_heap *h, const void *p)
+static noinline struct pool *owner_far(const struct pymalloc_heap *h, const void *p)
 {
     uintptr_t address = (uintptr_t)p;
     struct map_leaf *leaf = map_find(&h->map, address);
@@ -62,7 +58,7 @@ SLOW struct pool *owner_far(const struct pymalloc_heap *h, const void *p)
 static inline struct pool *owner_near(const struct pymalloc_heap *h, const void *p)
 {
     uintptr_t address = (uintptr_t)p;
-    if (UNLIKELY(address >> MAP_LEAF_BITS != h->map.cached_key))
+    if (unlikely(address >> MAP_LEAF_BITS != h->map.cached_key))
         return NULL;
     struct map_window w = map_cached_window(&h->map, address, CORE_ARENA_BITS);
     return map_window_owns(w, address, CORE_ARENA_BITS) ? map_cached_record(&h->map, address) : NULL;
@@ -115,7 +111,7 @@ static struct pool *pool_at(const struct pymalloc_heap *h, const char *base)
 static inline struct pool *owner(const struct pymalloc_heap *h, const void *p)
 {
     struct pool *pool = owner_near(h, p);
-    return LIKELY(pool) ? pool : owner_far(h, p);
+    return likely(pool) ? pool : owner_far(h, p);
 }
 
 /* --- arenas ----------------------------------------------------------------------------------------------*/
@@ -141,7 +137,7 @@ static void usable_insert(struct pymalloc_heap *h, struct arena *a, struct arena
 
 /* More arena records. Only called when no arena is usable and no record unused, so that no pointer to a
  * record is held anywhere and the vector may move. */
-COLD bool arenas_grow(struct pymalloc_heap *h)
+static cold bool arenas_grow(struct pymalloc_heap *h)
 {
     uint32_t max = h->arenas_max ? h->arenas_max * 2 : PYMALLOC_ARENAS_INIT;
     if (max <= h->arenas_max)
@@ -167,7 +163,7 @@ COLD bool arenas_grow(struct pymalloc_heap *h)
 #define POPULATE_MIN  (32u << 10)
 #define POPULATE_MAX  (128u << 10)
 
-COLD void arena_populate(struct pymalloc_heap *h, struct arena *a)
+static cold void arena_populate(struct pymalloc_heap *h, struct arena *a)
 {
     uint64_t bytes = h->arenas_current * (ARENA_BYTES / POPULATE_PART);
     uint64_t left = (uint64_t)(a->base + ARENA_BYTES - a->next_pool) & ~(uint64_t)(POOL_BYTES - 1);
@@ -184,7 +180,7 @@ COLD void arena_populate(struct pymalloc_heap *h, struct arena *a)
 }
 
 /* A new arena, on no list; NULL when there is no memory for it. */
-COLD struct arena *arena_new(struct pymalloc_heap *h)
+static cold struct arena *arena_new(struct pymalloc_heap *h)
 {
     if (!h->unused && !arenas_grow(h))
         return NULL;
@@ -212,7 +208,7 @@ COLD struct arena *arena_new(struct pymalloc_heap *h)
     return a;
 }
 
-COLD void arena_give_back(struct pymalloc_heap *h, struct arena *a)
+static cold void arena_give_back(struct pymalloc_heap *h, struct arena *a)
 {
     usable_remove(h, a);
 #if CORE_MAP
@@ -297,9 +293,9 @@ static inline void pool_emptied(struct pymalloc_heap *h, struct pool *pool)
 
 /* pool->until has run out. A full pool has got its first block back, and becomes the first of its class; or
  * the last live block of a pool has gone. */
-SLOW void free_last(struct pymalloc_heap *h, struct pool *pool)
+static noinline void free_last(struct pymalloc_heap *h, struct pool *pool)
 {
-    if (LIKELY(!pool->next)) {
+    if (likely(!pool->next)) {
         struct pool *head = list_head(h, pool->class), *first = head->next;
         pool->until = pool->capacity - 1u;
         pool->prev = head;
@@ -404,14 +400,14 @@ static void *too_large(void)
     return NULL;
 }
 
-SLOW void *raw_malloc(struct pymalloc_heap *h, size_t size)
+static noinline void *raw_malloc(struct pymalloc_heap *h, size_t size)
 {
     if (size > PTRDIFF_MAX)
         return too_large();
     return raw_count(h, h->raw.malloc(size ? size : 1));
 }
 
-SLOW void raw_free(struct pymalloc_heap *h, void *p)
+static noinline void raw_free(struct pymalloc_heap *h, void *p)
 {
     if (p) {
         h->raw_blocks--;
@@ -421,17 +417,17 @@ SLOW void raw_free(struct pymalloc_heap *h, void *p)
 }
 
 /* --- the calls -------------------------------------------------------------------------------------------*/
-SLOW void *malloc_empty_class(struct pymalloc_heap *h, size_t size)
+static noinline void *malloc_empty_class(struct pymalloc_heap *h, size_t size)
 {
     void *block = malloc_new_pool(h, (uint32_t)(size - 1) / PYMALLOC_STEP);
-    return LIKELY(block) ? block
+    return likely(block) ? block
                          : raw_malloc(h, size); /* as CPython: no arena, so perhaps the C library can */
 }
 
 /* block is the last free one of the pool, which may be a list head. */
-SLOW void *malloc_last(struct pymalloc_heap *h, size_t size, struct pool *pool, void *block)
+static noinline void *malloc_last(struct pymalloc_heap *h, size_t size, struct pool *pool, void *block)
 {
-    if (UNLIKELY(block == &h->no_block))
+    if (unlikely(block == &h->no_block))
         return malloc_empty_class(h, size);
     if (pool->virgins) {
         pool->until++;
@@ -447,13 +443,13 @@ SLOW void *malloc_last(struct pymalloc_heap *h, size_t size, struct pool *pool, 
 
 static inline void *core_malloc_inline(struct pymalloc_heap *h, size_t size)
 {
-    if (UNLIKELY(size - 1 >= PYMALLOC_SMALL_MAX))
+    if (unlikely(size - 1 >= PYMALLOC_SMALL_MAX))
         return raw_malloc(h, size);
     /* list_head(h, (size - 1) / 16)->next, in one address */
     size_t offset = ((size - 1) & ~(size_t)(PYMALLOC_STEP - 1)) * 2;
     struct pool *pool = ((struct pool_list *)((char *)h->lists + offset))->next;
     void *block = pool->free, *next = *(void **)block;
-    if (UNLIKELY(!next))
+    if (unlikely(!next))
         return malloc_last(h, size, pool, block);
     pool->free = next;
     pool->until++;
@@ -469,11 +465,11 @@ static inline void core_free_inline(struct pymalloc_heap *h, struct pool *pool, 
 {
     *(void **)p = pool->free;
     pool->free = p;
-    if (UNLIKELY(--pool->until == 0))
+    if (unlikely(--pool->until == 0))
         free_last(h, pool);
 }
 
-SLOW void free_far(struct pymalloc_heap *h, void *p)
+static noinline void free_far(struct pymalloc_heap *h, void *p)
 {
     struct pool *pool = owner_far(h, p); /* NULL is nobody's */
     if (pool)
@@ -486,7 +482,7 @@ static void core_free(void *ctx, void *p)
 {
     struct pymalloc_heap *h = ctx;
     struct pool *pool = owner_near(h, p);
-    if (LIKELY(pool))
+    if (likely(pool))
         core_free_inline(h, pool, p);
     else
         free_far(h, p);

@@ -1,6 +1,7 @@
 /* look.c: what can be told of a pymalloc heap: figures, heap{} of a sample (the same figures as CPython's
  * sys._debugmallocstats), and the walk by arena, pool and block. All at quiescence. */
 #include "heap.h"
+#include "alloc/base/compiler.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -117,7 +118,7 @@ void pymalloc_report(void *ctx, const struct alloc_sink *sink)
                     {"pools", s.class[c].pools},
                     {"blocks", s.class[c].blocks},
                     {"available", s.class[c].available}};
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t i = 0; i < array_length(rows); i++) {
             char key[64];
             snprintf(key, sizeof key, "heap.classes.%u.%s", c, rows[i].name);
             sink->integer(sink->arg, key, rows[i].value);

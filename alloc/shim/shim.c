@@ -33,6 +33,7 @@
 #include "alloc/base/os.h"
 #include "shim.h"
 #include "alloc/spec.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -128,7 +129,7 @@ static void shim_open(void)
 }
 
 /* Not open, or a snapshot is wanted. false: the caller is inside the opening, and takes early memory. */
-static __attribute__((noinline)) bool shim_ready(void)
+static noinline bool shim_ready(void)
 {
     int state = SHIM_CLOSED;
     if (shim_opening)
@@ -162,9 +163,8 @@ void shim_want_snapshot(void)
 }
 
 /* Acquire: pairs with the release in shim_open; what the calls read of shim is whole. */
-#define SHIM_READY                                                                                \
-    (__builtin_expect(atomic_load_explicit(&shim_state, memory_order_acquire) == SHIM_OPEN, 1) || \
-     shim_ready())
+#define SHIM_READY \
+    (likely(atomic_load_explicit(&shim_state, memory_order_acquire) == SHIM_OPEN) || shim_ready())
 
 /* A program that never allocates is to be refused, too. */
 __attribute__((constructor)) static void shim_begin(void)
@@ -230,7 +230,7 @@ SHIM_EXPORT void *calloc(size_t count, size_t size)
 
 SHIM_EXPORT void free(void *p)
 {
-    if (__builtin_expect(!p || shim_is_early(p) || !SHIM_READY, 0))
+    if (unlikely(!p || shim_is_early(p) || !SHIM_READY))
         return;
     shim.free(shim.ctx, p);
 }
@@ -238,7 +238,7 @@ SHIM_EXPORT void free(void *p)
 SHIM_EXPORT void *realloc(void *p, size_t size)
 {
     bool ready = SHIM_READY;
-    if (__builtin_expect(p && !shim_is_early(p) && ready, 1)) {
+    if (likely(p && !shim_is_early(p) && ready)) {
         if (size)
             return shim.realloc(shim.ctx, p, size);
         shim.free(shim.ctx, p); /* as glibc does it */

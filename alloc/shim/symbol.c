@@ -3,6 +3,7 @@
  * is about to abort, its heap may be damaged and its locks held: nothing here allocates. Where the command
  * cannot be started, or does not answer in SYMBOL_WAIT_S, there is what the dynamic loader knows. */
 #include "alloc/tracer/symbol.h"
+#include "alloc/base/compiler.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,7 +24,7 @@ struct symbols {
 
 /* The command shares our memory until it is another program: between vfork() and execve() only system calls.
  * fork() would run the program's own handlers, over a heap that may be damaged. */
-static __attribute__((noinline)) pid_t symbol_start(const char *path, char **argv, int end)
+static noinline pid_t symbol_start(const char *path, char **argv, int end)
 {
     static char *const environment[] = {NULL}; /* LD_PRELOAD above all */
     /* NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */

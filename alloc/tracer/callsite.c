@@ -4,6 +4,7 @@
 
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -59,7 +60,7 @@ static bool callsite_can_read(uintptr_t address)
 
 /* Asks no function that may allocate or lock: not pthread_getattr_np, which does both, and inside which the
  * program's thread may be. A thread's own descriptor stands at the upper end of its stack, whoever gave that. */
-static __attribute__((noinline)) void callsite_begin_bounds(void)
+static noinline void callsite_begin_bounds(void)
 {
     uintptr_t high = (uintptr_t)pthread_self(), low = high;
     if (syscall(SYS_gettid) == getpid()) {
@@ -77,7 +78,7 @@ static __attribute__((noinline)) void callsite_begin_bounds(void)
 
 /* Lowers low to the page of at if all between can be read, and returns whether it could: a guard lies between
  * a thread's stack and others. (Where a program lays its own stacks side by side without, all are as one.) */
-static __attribute__((noinline)) bool callsite_lower_bounds(uintptr_t at)
+static noinline bool callsite_lower_bounds(uintptr_t at)
 {
     while (stack_bounds.low > at) {
         uintptr_t page = (stack_bounds.low - 1) & ~(CALLSITE_PAGE_BYTES - 1);

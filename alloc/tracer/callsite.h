@@ -17,6 +17,7 @@
 #define HG_ALLOC_TRACER_CALLSITE_H
 
 #include "alloc/alloc.h"
+#include "alloc/base/compiler.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -49,10 +50,10 @@ uint32_t callsite_walk_and_find(unsigned count, const void *frame, void *return_
 
 static inline uint32_t callsite_of(unsigned count, const void *frame, void *return_address)
 {
-    if (__builtin_expect(count == 1, 1)) {
+    if (likely(count == 1)) {
         uintptr_t a = (uintptr_t)return_address;
         const struct callsite_cached *c = &callsite_cache[(a ^ a >> 8) % CALLSITE_CACHE_SLOTS];
-        if (__builtin_expect(c->address == return_address, 1))
+        if (likely(c->address == return_address))
             return c->id;
     }
     return callsite_walk_and_find(count, frame, return_address);

@@ -11,6 +11,7 @@
 
 #include "callsite.h"
 #include "alloc/base/os.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -339,7 +340,7 @@ void trace_report(void *ctx, const struct alloc_sink *sink)
                       {"total_bytes", s.site[i].total_bytes},
                       {"total_blocks", s.site[i].total_blocks}};
         char key[64], frames[2048];
-        for (size_t f = 0; f < sizeof figure / sizeof *figure; f++) {
+        for (size_t f = 0; f < array_length(figure); f++) {
             snprintf(key, sizeof key, "trace.sites.%zu.%s", i, figure[f].name);
             sink->integer(sink->arg, key, figure[f].value);
         }

@@ -5,6 +5,7 @@
 #include "tracer.h"
 
 #include "callsite.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -161,7 +162,7 @@ static int trace_compare_rows(const void *a, const void *b)
                              x->blocks, x->total_bytes},
                    of_y[] = {trace_magnitude(y->bytes_change), y->bytes, trace_magnitude(y->blocks_change),
                              y->blocks, y->total_bytes};
-    for (size_t i = 0; i < sizeof of_x / sizeof *of_x; i++)
+    for (size_t i = 0; i < array_length(of_x); i++)
         if (of_x[i] != of_y[i])
             return of_x[i] < of_y[i] ? 1 : -1;
     return strcmp(x->key, y->key);

@@ -24,6 +24,7 @@
 #include "callsite.h"
 #include "alloc/list.h"
 #include "alloc/base/os.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -101,7 +102,7 @@ static void trace_make_key(void)
     pthread_key_create(&trace_exit_key, trace_thread_exit);
 }
 
-static __attribute__((noinline)) struct trace_thread *trace_thread_find(struct trace *t)
+static noinline struct trace_thread *trace_thread_find(struct trace *t)
 {
     struct trace_thread *x, *unowned = NULL;
     pthread_mutex_lock(&trace_registry);
@@ -130,11 +131,10 @@ static __attribute__((noinline)) struct trace_thread *trace_thread_find(struct t
 /* NULL when there is no memory for one: then the spare serves, under its mutex. */
 static inline struct trace_thread *trace_thread(struct trace *t)
 {
-    return __builtin_expect(trace_mine.epoch == t->epoch, 1) ? trace_mine.thread : trace_thread_find(t);
+    return likely(trace_mine.epoch == t->epoch) ? trace_mine.thread : trace_thread_find(t);
 }
 
-static __attribute__((noinline)) struct trace_count *trace_count_new(struct trace *t, struct trace_thread *x,
-                                                                     uint32_t site)
+static noinline struct trace_count *trace_count_new(struct trace *t, struct trace_thread *x, uint32_t site)
 {
     struct trace_count *chunk = os_map(&t->account, TRACE_CHUNK_SITES * sizeof *chunk, 0, 0);
     if (!chunk)
@@ -148,8 +148,7 @@ static inline struct trace_count *trace_count(struct trace *t, struct trace_thre
 {
     struct trace_count *chunk =
         atomic_load_explicit(&x->chunk[site / TRACE_CHUNK_SITES], memory_order_relaxed);
-    return __builtin_expect(chunk != NULL, 1) ? &chunk[site % TRACE_CHUNK_SITES]
-                                              : trace_count_new(t, x, site);
+    return likely(chunk) ? &chunk[site % TRACE_CHUNK_SITES] : trace_count_new(t, x, site);
 }
 
 static inline void trace_add(_Atomic uint64_t *counter, uint64_t n)
@@ -158,7 +157,7 @@ static inline void trace_add(_Atomic uint64_t *counter, uint64_t n)
                           memory_order_relaxed);
 }
 
-static __attribute__((noinline)) void trace_flush(struct trace *t, struct trace_thread *x, int64_t delta)
+static noinline void trace_flush(struct trace *t, struct trace_thread *x, int64_t delta)
 {
     int64_t before = atomic_fetch_add_explicit(&t->current, delta, memory_order_relaxed);
     int64_t high = before + atomic_load_explicit(&x->high, memory_order_relaxed);
@@ -176,7 +175,7 @@ static inline void trace_change(struct trace *t, struct trace_thread *x, int64_t
     atomic_store_explicit(&x->delta, delta, memory_order_relaxed);
     if (delta > atomic_load_explicit(&x->high, memory_order_relaxed))
         atomic_store_explicit(&x->high, delta, memory_order_relaxed);
-    if (__builtin_expect((uint64_t)(delta + TRACE_FLUSH_BYTES) > 2 * (uint64_t)TRACE_FLUSH_BYTES, 0))
+    if (unlikely((uint64_t)(delta + TRACE_FLUSH_BYTES) > 2 * (uint64_t)TRACE_FLUSH_BYTES))
         trace_flush(t, x, delta);
 }
 
@@ -186,7 +185,7 @@ static inline uint32_t trace_count_in(struct trace *t, struct trace_thread *x, u
     struct trace_count *c = trace_count(t, x, site);
     trace_add(&c->blocks_in, 1);
     trace_add(&c->bytes_in, size);
-    return __builtin_expect(c == &x->unknown, 0) ? 0 : site;
+    return unlikely(c == &x->unknown) ? 0 : site;
 }
 
 static inline void trace_count_out(struct trace *t, struct trace_thread *x, uint32_t site, size_t size)
@@ -197,7 +196,7 @@ static inline void trace_count_out(struct trace *t, struct trace_thread *x, uint
 }
 
 /* The same with the spare, by any thread. */
-static __attribute__((noinline)) uint32_t trace_spare(struct trace *t, bool in, uint32_t site, size_t size)
+static noinline uint32_t trace_spare(struct trace *t, bool in, uint32_t site, size_t size)
 {
     pthread_mutex_lock(&t->spare_mutex);
     if (in)
@@ -212,7 +211,7 @@ static __attribute__((noinline)) uint32_t trace_spare(struct trace *t, bool in, 
 static inline uint32_t trace_taken(struct trace *t, uint32_t site, size_t size)
 {
     struct trace_thread *x = trace_thread(t);
-    if (__builtin_expect(!x, 0))
+    if (unlikely(!x))
         return trace_spare(t, true, site, size);
     site = trace_count_in(t, x, site, size);
     trace_change(t, x, (int64_t)size);
@@ -222,7 +221,7 @@ static inline uint32_t trace_taken(struct trace *t, uint32_t site, size_t size)
 static inline void trace_given_back(struct trace *t, uint32_t site, size_t size)
 {
     struct trace_thread *x = trace_thread(t);
-    if (__builtin_expect(!x, 0)) {
+    if (unlikely(!x)) {
         trace_spare(t, false, site, size);
         return;
     }
@@ -239,7 +238,7 @@ static inline struct trace_head *trace_head(const void *p)
     return (struct trace_head *)p - 1;
 }
 
-static __attribute__((noinline, noreturn)) void trace_foreign(const void *p)
+static cold _Noreturn void trace_foreign(const void *p)
 {
     char line[160];
     int n = snprintf(
@@ -254,14 +253,14 @@ static __attribute__((noinline, noreturn)) void trace_foreign(const void *p)
 /* log2 of the bytes before the block; a head that is not ours is not followed. */
 static inline unsigned trace_lead_log2(const struct trace_head *h, const void *p)
 {
-    if (__builtin_expect((h->mark & ~0xffu) != TRACE_MARK || h->site >= CALLSITE_COUNT_MAX, 0))
+    if (unlikely((h->mark & ~0xffu) != TRACE_MARK || h->site >= CALLSITE_COUNT_MAX))
         trace_foreign(p);
     return h->mark & 63;
 }
 
 static inline void *trace_enter(struct trace *t, void *raw, size_t lead, size_t size, uint32_t site)
 {
-    if (__builtin_expect(!raw, 0))
+    if (unlikely(!raw))
         return NULL;
     void *p = (char *)raw + lead;
     site = trace_taken(t, site, size);
@@ -272,7 +271,7 @@ static inline void *trace_enter(struct trace *t, void *raw, size_t lead, size_t 
 static CALLSITE_WRAPPER void *trace_malloc(void *ctx, size_t size)
 {
     struct trace *t = ctx;
-    if (__builtin_expect(size > TRACE_SIZE_MAX, 0)) {
+    if (unlikely(size > TRACE_SIZE_MAX)) {
         errno = ENOMEM;
         return NULL;
     }

@@ -7,6 +7,7 @@
  * each side and their difference: the Hodges-Lehmann estimate over ROUNDS paired differences with its exact
  * 95 % interval. The goal is 3 ns at most. */
 #include "alloc/base/os.h"
+#include "alloc/base/compiler.h"
 #include "alloc/spec.h"
 #include "bench/stat/stats.h"
 #include "workloads/list.h"
@@ -73,7 +74,7 @@ static inline void give_all(struct sink *s)
 }
 
 /* The oldest of a thousand goes, one comes. */
-static inline __attribute__((always_inline)) void ring(struct sink *s)
+static always_inline void ring(struct sink *s)
 {
     for (uint32_t i = 0, at = 0; i < CALLS / 2; i++, at = at + 1 == SLOTS ? 0 : at + 1) {
         if (slots[at].at)
@@ -84,7 +85,7 @@ static inline __attribute__((always_inline)) void ring(struct sink *s)
 }
 
 /* Up and down again, as a call tree does. */
-static inline __attribute__((always_inline)) void stack(struct sink *s)
+static always_inline void stack(struct sink *s)
 {
     for (uint32_t round = 0; round < CALLS / 2 / SLOTS; round++) {
         for (uint32_t i = 0; i < SLOTS; i++)
@@ -95,7 +96,7 @@ static inline __attribute__((always_inline)) void stack(struct sink *s)
 }
 
 /* Which slot, and so whether it is a malloc or a free, nobody can tell before. */
-static inline __attribute__((always_inline)) void dice(struct sink *s)
+static always_inline void dice(struct sink *s)
 {
     for (uint64_t i = 0; i < CALLS; i++) {
         uint64_t bits = rng_mix(i);
@@ -109,16 +110,16 @@ static inline __attribute__((always_inline)) void dice(struct sink *s)
 }
 
 /* A loop of its own for calling, so that `w` is not asked for. */
-#define PATTERN(name)                                                        \
-    static __attribute__((noinline)) void name##_call(const struct alloc *a) \
-    {                                                                        \
-        struct sink s = {.a = a};                                            \
-        name(&s);                                                            \
-    }                                                                        \
-    static __attribute__((noinline)) void name##_write(struct hgt_writer *w) \
-    {                                                                        \
-        struct sink s = {.w = w};                                            \
-        name(&s);                                                            \
+#define PATTERN(name)                                       \
+    static noinline void name##_call(const struct alloc *a) \
+    {                                                       \
+        struct sink s = {.a = a};                           \
+        name(&s);                                           \
+    }                                                       \
+    static noinline void name##_write(struct hgt_writer *w) \
+    {                                                       \
+        struct sink s = {.w = w};                           \
+        name(&s);                                           \
     }
 PATTERN(ring)
 PATTERN(stack)

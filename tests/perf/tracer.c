@@ -3,6 +3,7 @@
  * most 3 at one frame on a loop that only allocates. Beside it Python's tracemalloc on such a loop, where
  * there is a python3. Run by `make perf`. */
 #include "alloc/alloc.h"
+#include "alloc/base/compiler.h"
 #include "alloc/spec.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ static uint64_t cpu_ns(void)
 }
 
 /* Allocation alone, each block touched once as an object's header is; then all are freed, untimed. */
-static __attribute__((noinline)) double allocate_ns(const struct alloc *a, size_t size)
+static noinline double allocate_ns(const struct alloc *a, size_t size)
 {
     uint64_t start = cpu_ns();
     for (int i = 0; i < BLOCKS; i++) {
@@ -35,7 +36,7 @@ static __attribute__((noinline)) double allocate_ns(const struct alloc *a, size_
     return (double)(end - start) / BLOCKS;
 }
 
-static __attribute__((noinline)) double pair_ns(const struct alloc *a, size_t size)
+static noinline double pair_ns(const struct alloc *a, size_t size)
 {
     uint64_t start = cpu_ns();
     for (int i = 0; i < BLOCKS; i++) {

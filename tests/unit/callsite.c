@@ -2,6 +2,7 @@
  * see of it is in tests/cli/preload.bats. */
 // links: alloc/tracer/callsite.c alloc/base/os.c
 #include "alloc/tracer/callsite.h"
+#include "alloc/base/compiler.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -62,7 +63,7 @@ static int setup(void **state)
 }
 
 /* How many frames there are below depth calls, each with a frame of more than a page. */
-static __attribute__((noinline)) unsigned frames_below(unsigned depth)
+static noinline unsigned frames_below(unsigned depth)
 {
     char room[5000];
     void *out[CALLSITE_FRAMES_MAX];

@@ -1,6 +1,7 @@
 /* debug(X): the layout is CPython's; every kind of damage is found, in a child of ours that must die by
  * SIGABRT with the right words; and a program without damage runs as on X. */
 #include "alloc/alloc.h"
+#include "alloc/base/compiler.h"
 #include "alloc/spec.h"
 #include "alloc/base/os.h"
 
@@ -52,14 +53,14 @@ static int refused(const char *text, const char *word)
 }
 
 /* Frames of their own: neither inlined nor left by a tail call. */
-static __attribute__((noinline)) void *new_block(size_t size)
+static noinline void *new_block(size_t size)
 {
     void *p = a->malloc(a->ctx, size);
     __asm__ volatile("" : "+r"(p));
     return p;
 }
 
-static __attribute__((noinline)) void drop(void *p)
+static noinline void drop(void *p)
 {
     a->free(a->ctx, p);
     __asm__ volatile("");
@@ -204,21 +205,21 @@ static void table_that_cannot_grow_fails_the_call_alone(void **state)
 
 /* --- the damage ----------------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) void bug_overrun(void)
+static noinline void bug_overrun(void)
 {
     volatile char *p = new_block(24);
     p[24] = 'A';
     drop((void *)p);
 }
 
-static __attribute__((noinline)) void bug_underrun(void)
+static noinline void bug_underrun(void)
 {
     volatile char *p = new_block(24);
     p[-1] = 'A';
     drop((void *)p);
 }
 
-static __attribute__((noinline)) void bug_size_word(void)
+static noinline void bug_size_word(void)
 {
     volatile char *p = new_block(24);
     p[-9] = 99;
@@ -226,7 +227,7 @@ static __attribute__((noinline)) void bug_size_word(void)
     __asm__ volatile("");
 }
 
-static __attribute__((noinline)) void bug_double_free(void)
+static noinline void bug_double_free(void)
 {
     void *p = new_block(48);
     drop(p);
@@ -234,7 +235,7 @@ static __attribute__((noinline)) void bug_double_free(void)
     __asm__ volatile("");
 }
 
-static __attribute__((noinline)) void bug_realloc_after_free(void)
+static noinline void bug_realloc_after_free(void)
 {
     void *p = new_block(48);
     drop(p);
@@ -242,7 +243,7 @@ static __attribute__((noinline)) void bug_realloc_after_free(void)
     __asm__ volatile("");
 }
 
-static __attribute__((noinline)) void bug_use_after_free(void)
+static noinline void bug_use_after_free(void)
 {
     volatile char *p = new_block(48);
     drop((void *)p);
@@ -251,7 +252,7 @@ static __attribute__((noinline)) void bug_use_after_free(void)
         drop(new_block(48));
 }
 
-static __attribute__((noinline)) void bug_use_after_free_found_at_close(void)
+static noinline void bug_use_after_free_found_at_close(void)
 {
     volatile char *p = new_block(48);
     drop((void *)p);
@@ -259,25 +260,25 @@ static __attribute__((noinline)) void bug_use_after_free_found_at_close(void)
     alloc_close(&stack);
 }
 
-static __attribute__((noinline)) void bug_overrun_of_live_block_found_by_verify(void)
+static noinline void bug_overrun_of_live_block_found_by_verify(void)
 {
     volatile char *p = new_block(48);
     p[55] = 'A';
     alloc_verify(&stack, NULL);
 }
 
-static __attribute__((noinline)) void bug_foreign(void)
+static noinline void bug_foreign(void)
 {
     static char other[64] __attribute__((aligned(16)));
     drop(other + 16);
 }
 
-static __attribute__((noinline)) void bug_inside(void)
+static noinline void bug_inside(void)
 {
     drop((char *)new_block(64) + 32);
 }
 
-static __attribute__((noinline)) void bug_wild(void)
+static noinline void bug_wild(void)
 {
     drop((void *)0x10);
 }

@@ -1,6 +1,7 @@
 /* trace(X): blocks and bytes by call site, current and peak, statistics, differences, snapshot files;
  * threads; and no memory for its own tables. */
 #include "alloc/tracer/tracer.h"
+#include "alloc/base/compiler.h"
 #include "alloc/tracer/callsite.h"
 #include "alloc/base/os.h"
 #include "alloc/spec.h"
@@ -43,7 +44,7 @@ static void open_spec(const char *text)
 }
 
 /* Places of their own: neither inlined nor left by a tail call. The lines are looked for below. */
-#define PLACE __attribute__((noinline))
+#define PLACE noinline
 static PLACE void *ask_here(size_t size)
 {
     void *p = a->malloc(a->ctx, size);

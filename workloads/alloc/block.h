@@ -13,6 +13,7 @@
 
 #include "alloc/base/rng.h"
 #include "workloads/workload.h"
+#include "alloc/base/compiler.h"
 
 #include <string.h>
 
@@ -66,7 +67,7 @@ static inline void block_end(struct block_account *c)
 static inline void block_step(struct block_account *c)
 {
     c->ops += c->measured;
-    if (__builtin_expect(--c->until_publish == 0, 0))
+    if (unlikely(--c->until_publish == 0))
         block_publish(c);
 }
 
@@ -103,7 +104,7 @@ static inline bool block_take(struct block_account *c, struct block *b, void *at
     *b = (struct block){at, size, tag};
     c->allocated_bytes += size;
     block_step(c);
-    if (__builtin_expect(!at, 0)) {
+    if (unlikely(!at)) {
         c->t->failed_allocs++;
         return false;
     }
@@ -115,7 +116,7 @@ static inline bool block_take(struct block_account *c, struct block *b, void *at
 static inline bool block_new(struct block_account *c, struct block *b, uint32_t size, uint32_t tag)
 {
     void *at;
-    if (__builtin_expect(block_due(c), 0)) {
+    if (unlikely(block_due(c))) {
         uint64_t begin = os_now_ns();
         at = c->a.malloc(c->a.ctx, size);
         c->t->sample->latency(c->t, OP_MALLOC, os_now_ns() - begin);
@@ -131,7 +132,7 @@ static inline void block_drop(struct block_account *c, struct block *b, enum op_
     block_verify(c, b);
     if (b->at)
         c->live_bytes -= b->size;
-    if (__builtin_expect(block_due(c), 0)) {
+    if (unlikely(block_due(c))) {
         uint64_t begin = os_now_ns();
         c->a.free(c->a.ctx, b->at);
         c->t->sample->latency(c->t, kind, os_now_ns() - begin);
@@ -147,7 +148,7 @@ static inline bool block_resize(struct block_account *c, struct block *b, uint32
 {
     void *at;
     block_verify(c, b);
-    if (__builtin_expect(block_due(c), 0)) {
+    if (unlikely(block_due(c))) {
         uint64_t begin = os_now_ns();
         at = c->a.realloc(c->a.ctx, b->at, size);
         c->t->sample->latency(c->t, OP_REALLOC, os_now_ns() - begin);
@@ -155,7 +156,7 @@ static inline bool block_resize(struct block_account *c, struct block *b, uint32
         at = c->a.realloc(c->a.ctx, b->at, size);
     }
     block_step(c);
-    if (__builtin_expect(!at, 0)) {
+    if (unlikely(!at)) {
         c->t->failed_allocs++;
         return false;
     }

@@ -8,6 +8,7 @@
 #include "alloc/base/rng.h"
 #include "touch.h"
 #include "workloads/workload.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <math.h>
@@ -83,7 +84,7 @@ static int churn_setup(struct workload_sample *s)
     return 0;
 }
 
-static __attribute__((noinline)) churn_slot churn_failed(struct workload_thread *t)
+static noinline churn_slot churn_failed(struct workload_thread *t)
 {
     t->failed_allocs++;
     return 0;
@@ -93,7 +94,7 @@ static __attribute__((noinline)) churn_slot churn_failed(struct workload_thread 
 static inline churn_slot churn_put(struct workload_thread *t, void *block, uint32_t size, uint64_t bits,
                                    uint64_t touch)
 {
-    if (__builtin_expect(!block, 0))
+    if (unlikely(!block))
         return churn_failed(t);
     touch_block(block, size, touch, (uint8_t)(bits >> 12 & 15));
     return (uintptr_t)block | (bits & 0xffff) << CHURN_ADDRESS_BITS;
@@ -115,8 +116,7 @@ static void churn_prepare(struct workload_thread *t)
 }
 
 /* The measured loop. touch and check are constants, so each call of this is a loop of its own. */
-static inline __attribute__((always_inline)) void churn_loop(struct workload_thread *t, uint64_t touch,
-                                                             bool check)
+static always_inline void churn_loop(struct workload_thread *t, uint64_t touch, bool check)
 {
     struct churn_thread *own = t->state;
     const uint32_t *sizes = ((struct churn *)t->sample->state)->sizes;
@@ -137,7 +137,7 @@ static inline __attribute__((always_inline)) void churn_loop(struct workload_thr
             live += size - (uint64_t)old_size;
             allocated += size;
             void *block;
-            if (__builtin_expect(--until == 0, 0)) {
+            if (unlikely(--until == 0)) {
                 uint64_t t0 = os_now_ns();
                 a.free(a.ctx, old);
                 uint64_t t1 = os_now_ns();

@@ -4,9 +4,10 @@
  * glibc-thread: random slots are emptied or filled; block sizes fall with the inverse square. */
 #include "workloads/list.h"
 #include "slots.h"
+#include "alloc/base/compiler.h"
 
 static const uint32_t simple_counts[] = {25, 100, 400, 1600};
-#define SIMPLE_COUNTS (sizeof simple_counts / sizeof *simple_counts)
+#define SIMPLE_COUNTS array_length(simple_counts)
 
 static int simple_setup(struct workload_sample *s)
 {

@@ -6,6 +6,7 @@
  * 200), 12 tuples of 1 to 4, 5 lists of 0 to 8, 5 dicts of 1 to 4 strs, 4 instances of 2 slots. Containers
  * hold fresh numbers, small ints or None. The checksum folds what the dropped objects held. */
 #include "object.h"
+#include "alloc/base/compiler.h"
 
 struct object_churn_thread { /* written in every step: in cache lines of its own */
     _Alignas(128) struct object **slot;
@@ -203,7 +204,7 @@ static void object_churn_run(struct workload_thread *t)
         uint64_t bits = rng_next(&own->rng);
         struct object **slot = &own->slot[rng_scale((uint32_t)(bits >> 32), own->slots)];
         sum += object_churn_fold(c, *slot);
-        if (__builtin_expect(latency_due(t), 0)) {
+        if (unlikely(latency_due(t))) {
             uint64_t t0 = os_now_ns();
             struct object *o = object_churn_make(c, rng_mix(bits));
             uint64_t t1 = os_now_ns();

@@ -12,6 +12,7 @@
  * operation after a timed one, so that the mark is in no latency. */
 #include "object.h"
 #include "reclaim.h"
+#include "alloc/base/compiler.h"
 
 enum { CYCLES_CHAIN, CYCLES_TREE };
 enum { NODE_LEFT, NODE_RIGHT, NODE_PARENT, NODE_EXTRA, NODE_SLOTS };
@@ -173,12 +174,12 @@ static void cycles_run(struct workload_thread *t)
         if (own->holds) {
             struct object **place = &own->held[rng_below(&own->rng, own->holds)];
             sum += cycles_fold(*place);
-            if (__builtin_expect(mark, 0))
+            if (unlikely(mark))
                 cycles_mark(t, *place);
             object_replace(t, place, o);
         } else {
             sum += cycles_fold(o);
-            if (__builtin_expect(mark, 0))
+            if (unlikely(mark))
                 cycles_mark(t, o);
             rc_dec(o);
         }

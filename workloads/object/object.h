@@ -10,6 +10,7 @@
 #include "workloads/list.h"
 #include "alloc/base/rng.h"
 #include "workloads/workload.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 
@@ -75,7 +76,7 @@ static inline uint64_t object_share(const struct workload_thread *t, uint64_t co
 static inline bool object_replace(struct workload_thread *t, struct object **place, struct object *value)
 {
     struct object *old = *place;
-    if (__builtin_expect(!value, 0)) {
+    if (unlikely(!value)) {
         t->failed_allocs++;
         return false;
     }
@@ -87,8 +88,7 @@ static inline bool object_replace(struct workload_thread *t, struct object **pla
 /* Runs step once for each of this thread's operations, with safepoints, latency and figures; stops when one
  * fails. */
 typedef bool object_step(struct workload_thread *t, struct object_thread *own, uint64_t bits);
-static inline __attribute__((always_inline)) void object_run(struct workload_thread *t, uint64_t ops,
-                                                             object_step *step)
+static always_inline void object_run(struct workload_thread *t, uint64_t ops, object_step *step)
 {
     struct object_thread *own = t->state;
     uint64_t steps = object_share(t, ops), done = 0;
@@ -96,7 +96,7 @@ static inline __attribute__((always_inline)) void object_run(struct workload_thr
         return;
     for (; done < steps; done++) {
         uint64_t bits = rng_next(&own->rng);
-        if (__builtin_expect(latency_due(t), 0)) {
+        if (unlikely(latency_due(t))) {
             uint64_t start = os_now_ns();
             if (!step(t, own, bits))
                 break;

@@ -12,6 +12,7 @@
 #include "record.h"
 
 #include "alloc/base/os.h"
+#include "alloc/base/compiler.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -124,9 +125,8 @@ static inline void record_word(enum spool_kind kind, const void *p, size_t size,
     uint64_t *at = t->at;
     uint64_t delta = (uintptr_t)p - t->last;
     int64_t units = (int64_t)delta >> 4;
-    if (__builtin_expect(t->end - at < 2 || t->busy || size > SPOOL_SIZE_MAX || (delta & 15) ||
-                             (units << (64 - SPOOL_DELTA_BITS)) >> (64 - SPOOL_DELTA_BITS) != units,
-                         0)) {
+    if (unlikely(t->end - at < 2 || t->busy || size > SPOOL_SIZE_MAX || (delta & 15) ||
+                 (units << (64 - SPOOL_DELTA_BITS)) >> (64 - SPOOL_DELTA_BITS) != units)) {
         record_slow(kind, p, size, 1, clock);
         return;
     }
@@ -156,7 +156,7 @@ static inline void record_gone(enum spool_kind kind, const void *p)
 static inline void record_block(enum spool_kind kind, const void *p, size_t size)
 {
     uint64_t clock = atomic_load_explicit(&record_clock, memory_order_acquire);
-    if (__builtin_expect(!p, 0))
+    if (unlikely(!p))
         record_slow(SPOOL_FAILED, NULL, size, 1, clock);
     else
         record_word(kind, p, size, clock);
@@ -193,7 +193,7 @@ EXPORT void free(void *p)
     if (!p)
         return;
     record_gone(SPOOL_FREE, p);
-    if (__builtin_expect(!arena_has(p), 1))
+    if (likely(!arena_has(p)))
         real.free(p);
 }
 
@@ -203,7 +203,7 @@ EXPORT void *realloc(void *old, size_t size)
         return malloc(size);
     record_gone(SPOOL_REALLOC_FROM, old);
     void *p;
-    if (__builtin_expect(arena_has(old), 0)) {
+    if (unlikely(arena_has(old))) {
         size_t bytes;
         memcpy(&bytes, (char *)old - sizeof bytes, sizeof bytes);
         p = real.malloc(size);

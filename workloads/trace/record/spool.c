@@ -12,6 +12,7 @@
 #include "record.h"
 
 #include "alloc/base/os.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,7 +186,7 @@ static void room_give(struct record_thread *t)
         return;
     if (t->end - t->at >= ROOM_LEAST) {
         lock();
-        kept = process.rooms_count < sizeof process.rooms / sizeof *process.rooms;
+        kept = process.rooms_count < array_length(process.rooms);
         if (kept)
             process.rooms[process.rooms_count++] = (struct room){t->at, t->end, t->segment};
         unlock();

@@ -7,6 +7,7 @@
 
 #include "alloc/base/rng.h"
 #include "workloads/alloc/touch.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -68,8 +69,8 @@ static uint64_t seed_of(const struct replay_state *s, uint32_t slot, uint32_t sh
 
 enum contents { CONTENTS_NONE = TOUCH_NONE, CONTENTS_ALL = TOUCH_ALL, CONTENTS_VERIFY };
 
-static inline __attribute__((always_inline)) void written(struct replay_state *s, void *p, uint64_t from,
-                                                          uint64_t size, unsigned contents, uint64_t seed)
+static always_inline void written(struct replay_state *s, void *p, uint64_t from, uint64_t size,
+                                  unsigned contents, uint64_t seed)
 {
     unsigned char *bytes = p;
     (void)s;
@@ -104,9 +105,8 @@ static inline __attribute__((always_inline)) void written(struct replay_state *s
             s->t->sample->latency(s->t, op, os_now_ns() - begin_ns); \
     } while (0)
 
-static inline __attribute__((always_inline)) void *block_born(struct replay_state *s, enum hgt_kind kind,
-                                                              uint64_t size, unsigned align_log2,
-                                                              unsigned contents, uint64_t seed, bool timed)
+static always_inline void *block_born(struct replay_state *s, enum hgt_kind kind, uint64_t size,
+                                      unsigned align_log2, unsigned contents, uint64_t seed, bool timed)
 {
     void *p;
     if (kind == HGT_CALLOC)
@@ -117,7 +117,7 @@ static inline __attribute__((always_inline)) void *block_born(struct replay_stat
         TIMED(OP_MALLOC, p = s->a.malloc(s->a.ctx, size));
     s->live += size;
     s->allocated += size;
-    if (__builtin_expect(!p, 0)) {
+    if (unlikely(!p)) {
         s->t->failed_allocs++;
         return p;
     }
@@ -127,16 +127,15 @@ static inline __attribute__((always_inline)) void *block_born(struct replay_stat
     return p;
 }
 
-static inline __attribute__((always_inline)) void *block_resized(struct replay_state *s, void *old,
-                                                                 uint64_t size_then, uint64_t size,
-                                                                 unsigned contents, uint64_t seed, bool timed)
+static always_inline void *block_resized(struct replay_state *s, void *old, uint64_t size_then, uint64_t size,
+                                         unsigned contents, uint64_t seed, bool timed)
 {
     void *p;
     TIMED(OP_REALLOC, p = s->a.realloc(s->a.ctx, old, size));
     s->live += size - size_then;
     if (size > size_then)
         s->allocated += size - size_then;
-    if (__builtin_expect(!p, 0)) {
+    if (unlikely(!p)) {
         /* The trace goes on with a size that the block does not have: better none. The sample is void
          * anyway. */
         s->t->failed_allocs++;
@@ -150,9 +149,8 @@ static inline __attribute__((always_inline)) void *block_resized(struct replay_s
     return p;
 }
 
-static inline __attribute__((always_inline)) void block_gone(struct replay_state *s, void *p, uint64_t size,
-                                                             bool remote, unsigned contents, uint64_t seed,
-                                                             bool timed)
+static always_inline void block_gone(struct replay_state *s, void *p, uint64_t size, bool remote,
+                                     unsigned contents, uint64_t seed, bool timed)
 {
     if (contents == CONTENTS_VERIFY && p && !pattern_holds(p, size, seed))
         s->t->faults++;
@@ -168,8 +166,8 @@ static void await(struct replay_shared *shared, uint32_t step)
             sched_yield();
 }
 
-static __attribute__((noinline)) void replay_other(struct replay_state *s, const struct replay_other *o,
-                                                   unsigned contents, bool timed)
+static noinline void replay_other(struct replay_state *s, const struct replay_other *o, unsigned contents,
+                                  bool timed)
 {
     bool is_shared = o->shared != REPLAY_NOT_SHARED;
     struct replay_shared *shared = is_shared ? &s->r->shared[o->shared] : NULL;
@@ -202,8 +200,8 @@ static __attribute__((noinline)) void replay_other(struct replay_state *s, const
 }
 
 /* Does the operation at `at`; returns what follows it. */
-static inline __attribute__((always_inline)) const uint64_t *
-replay_word(struct replay_state *s, const uint64_t *at, unsigned contents, bool timed)
+static always_inline const uint64_t *replay_word(struct replay_state *s, const uint64_t *at,
+                                                 unsigned contents, bool timed)
 {
     uint64_t word = *at++, size = (uint32_t)word;
     uint32_t slot = (uint32_t)(word >> REPLAY_SLOT_SHIFT) & (REPLAY_SLOTS_MAX - 1);
@@ -225,7 +223,7 @@ replay_word(struct replay_state *s, const uint64_t *at, unsigned contents, bool 
 
 /* ---- the loop ---- */
 
-static inline __attribute__((always_inline)) void replay_words(struct replay_state *s, unsigned contents)
+static always_inline void replay_words(struct replay_state *s, unsigned contents)
 {
     struct workload_thread *t = s->t;
     const uint64_t *at = s->w->words.at, *begin = at, *end = at + s->w->words.count;

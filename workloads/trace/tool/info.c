@@ -1,6 +1,7 @@
 /* info.c: what a trace holds: calls, sizes, lifetimes, threads. See tool.h. */
 #include "tool.h"
 #include "map.h"
+#include "alloc/base/compiler.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -179,7 +180,7 @@ void tool_info_print(const struct tool_info *info, const struct hgt_reader *r, F
 {
     char value[8192], a[32], b[32];
     fprintf(out, "%s\n", r->name);
-    for (size_t i = 0; i < sizeof meta_keys / sizeof *meta_keys; i++)
+    for (size_t i = 0; i < array_length(meta_keys); i++)
         if (hgt_meta(r, meta_keys[i], value, sizeof value))
             fprintf(out, "  %-16s %s\n", meta_keys[i], value);
     fprintf(out, "  %-16s %s\n", "complete", r->damage.text[0] ? "no" : "yes");
@@ -244,7 +245,7 @@ void tool_info_json(const struct tool_info *info, const struct hgt_reader *r, FI
     char value[8192];
     fprintf(out, "{\"file\":");
     json_text(r->name, out);
-    for (size_t i = 0; i < sizeof meta_keys / sizeof *meta_keys; i++) {
+    for (size_t i = 0; i < array_length(meta_keys); i++) {
         fprintf(out, ",\"%s\":", meta_keys[i]);
         if (!hgt_meta(r, meta_keys[i], value, sizeof value))
             fprintf(out, "null");

@@ -8,6 +8,7 @@
  * import, export is the same text. */
 #include "tool.h"
 #include "map.h"
+#include "alloc/base/compiler.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -153,7 +154,7 @@ static int text_op(struct text *t, struct hgt_writer *w, unsigned at, struct mes
                  {'f', HGT_FREE, 2, "f ID"}};
     const char *verb = at < t->words ? t->word[at] : "";
     char **arg = &t->word[at + 1];
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    for (size_t i = 0; i < array_length(forms); i++) {
         if (verb[0] != forms[i].letter || verb[1])
             continue;
         if (t->words - at != forms[i].words)

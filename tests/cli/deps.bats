@@ -17,7 +17,10 @@ setup() {
     done
     touch "$state"/{installed,offered,referenced,broken,calls}
     fake dpkg-query <<'END'
-sed 's/\([^ ]*\) *\(.*\)/installed \1 \2/' $state/installed
+case $* in
+*Provides*) sed 's/\([^ ]*\) *\(.*\)/installed \1 \2/' $state/installed ;;
+*) sed 's/ .*//; s/^/installed /' $state/installed ;;
+esac
 END
     fake apt-get <<'END'
 verb= names= quiet=

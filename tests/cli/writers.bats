@@ -156,6 +156,7 @@ device() { # NAME MINOR
         cp "$file" before
         # No file may grow: writes give EFBIG once the signal is ignored.
         run bash -c "trap '' XFSZ; ulimit -f 0; $(declare -f write); hg='$hg'; write $w kept-$w 2>&1 | cat"
+        [[ "$output" == *"File too large"* ]] || { echo "$w: $output"; return 1; }
         cmp "$file" before || { echo "$w: $output"; return 1; }
     done
     no_leavings

@@ -3,8 +3,7 @@
  *
  * The caller holds a struct alloc and calls a->malloc(a->ctx, n): one indirect call with one target, as
  * CPython itself does it. Rules for every backend:
- *  - blocks are aligned to 16 bytes; size 0 gives a distinct non-NULL block; a size over PTRDIFF_MAX gives
- * NULL;
+ *  - blocks are aligned to 16 bytes; size 0 gives a distinct non-NULL block; a size over PTRDIFF_MAX gives NULL;
  *  - a failed malloc, calloc or realloc returns NULL with errno ENOMEM and leaves the old block as it was;
  *  - free(NULL) does nothing; realloc(NULL, n) is malloc(n); realloc(p, 0) is a distinct non-NULL block, as
  * CPython's;
@@ -49,7 +48,7 @@ struct alloc {
     const struct backend *backend;
 };
 
-/* What a backend can tell of itself; a field it does not know stays ALLOC_UNKNOWN. */
+/* What a backend reports of itself; a field it does not know stays ALLOC_UNKNOWN. */
 #define ALLOC_UNKNOWN UINT64_MAX
 struct alloc_stats {
     uint64_t mapped_bytes; /* held from the OS now, bookkeeping included */
@@ -93,11 +92,11 @@ struct backend {
     void (*stats)(void *ctx, struct alloc_stats *out);
     void (*report)(void *ctx, const struct alloc_sink *sink); /* the heap{} of a sample */
     int (*walk)(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg, bool blocks);
-    /* A second heap beside an open one, for blocks that a walk is to find alone, as CPython's mimalloc keeps
+    /* A second heap of an open one, for blocks that a walk is to find alone, as CPython's mimalloc keeps
      * containers apart: walk of the second visits each of its live blocks and nothing else, also while
-     * threads end. stats, report and walk of the first tell of both. Closed by close, before the first. 0, or
+     * threads end. stats, report and walk of the first include both. Closed by close, before the first. 0, or
      * -errno with a message. */
-    int (*beside)(struct alloc *a, const struct alloc *first, struct message *m);
+    int (*second)(struct alloc *a, const struct alloc *first, struct message *m);
     /* Not needed by a backend that registers with pthread_atfork() itself, or has no lock. */
     void (*fork)(void *ctx, enum alloc_fork phase);
     /* Looks for damage in the whole heap (guards, lists, counters): 0, or -EUCLEAN with a message. */

@@ -1,6 +1,6 @@
-/* heap.c: what a thread has: refill, outbox, drain, birth and death, fork. See pools.h.
+/* heap.c: what a thread has: refill, the remote cache, drain, birth and death, fork. See pools.h.
  *
- * Accounting of a heap, in weights: out = what is not at home of its own pages; live = low + slack;
+ * Accounting of a heap, in weights: out = what is not at home of its own pages; live = drain_below + slack;
  * cached = out - live. Others' pushes are counted in `returned` and settled when the thread comes by. The
  * figures steer policy alone; a race that books a batch to the wrong heap is harmless. */
 #include "pools.h"
@@ -14,11 +14,6 @@ static pthread_once_t heap_hooks_once = PTHREAD_ONCE_INIT;
 /* Set by the destructor: calls after it find no heap of the thread's own and must not make one to leak. */
 static _Thread_local bool heap_exited;
 
-uint32_t pools_weight(unsigned class_)
-{
-    return (uint32_t)pools_class_bytes(class_) + 240;
-}
-
 static int64_t heap_max(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -26,18 +21,6 @@ static int64_t heap_max(int64_t a, int64_t b)
 
 /* --- stacks of pages -------------------------------------------------------------------------------------
  */
-
-void pools_heap_list(struct pools_page *page)
-{
-    struct pools_heap *h = atomic_load_explicit(&page->owner, memory_order_relaxed);
-    _Atomic(struct pools_page *) *stack = &h->avail[page->class_];
-    struct pools_page *head = atomic_load_explicit(stack, memory_order_relaxed);
-    do
-        page->next = head;
-    while (!atomic_compare_exchange_weak_explicit(stack, &head, page,
-                                                  memory_order_release, /* pairs with heap_pop */
-                                                  memory_order_relaxed));
-}
 
 /* By the one who may take from h. No ABA: a page leaves the stack by this alone. */
 static struct pools_page *heap_pop(struct pools_heap *h, unsigned c)
@@ -50,77 +33,114 @@ static struct pools_page *heap_pop(struct pools_heap *h, unsigned c)
     return page;
 }
 
-/* Frees the runs of whole pages, by the one who may take from h. */
+/* Frees the runs of pages that have all blocks at home, by the one who may take from h. */
 static void heap_sweep(struct pools_heap *h)
 {
     struct pools *in = h->in;
-    atomic_store_explicit(&h->whole, 0, memory_order_relaxed);
+    atomic_store_explicit(&h->all_home_bytes, 0, memory_order_relaxed);
     for (unsigned c = 0; c < POOLS_CLASSES; c++) {
         struct pools_page *page = h->fresh[c], *next;
         h->fresh[c] = NULL; /* before the page may go: a fork may come between */
-        if (page && !pools_page_lost(page) && !pools_page_retire(in, page))
+        if (page && !pools_page_yield(page) && !pools_page_retire(in, page))
             h->fresh[c] = page;
         if (!atomic_load_explicit(&h->avail[c], memory_order_relaxed))
             continue;
         page = atomic_exchange_explicit(&h->avail[c], NULL, memory_order_acquire); /* pairs with heap_list */
         for (; page; page = next) {
             next = page->next;
-            if (!pools_page_lost(page) && !pools_page_retire(in, page))
-                pools_heap_list(page);
+            if (!pools_page_yield(page) && !pools_page_retire(in, page))
+                pools_page_list(page);
         }
     }
 }
 
-/* --- sending blocks home ---------------------------------------------------------------------------------
- */
+/* --- sending blocks home --------------------------------------------------------------------------------- */
 
-static void heap_outbox_send(struct pools_heap *h, struct pools_outbox *o)
+/* Our push has brought the last block of a listed page of so many bytes home to another heap. The page may be
+ * gone by now. An abandoned heap has nobody to sweep it but us; if another is at the abandoned ones now, the
+ * next push will do it. */
+static void heap_all_home(struct pools *in, struct pools_heap *owner, size_t bytes)
+{
+    int64_t sum = atomic_fetch_add_explicit(&owner->all_home_bytes, (int64_t)bytes, memory_order_relaxed) +
+                  (int64_t)bytes;
+    if (atomic_load_explicit(&owner->state, memory_order_relaxed) != POOLS_HEAP_ABANDONED ||
+        sum < heap_max(POOLS_KEEP / 8, atomic_load_explicit(&owner->held, memory_order_relaxed) / 8))
+        return;
+    if (pthread_mutex_trylock(&in->heaps.lock) == 0) {
+        if (atomic_load_explicit(&owner->state, memory_order_relaxed) == POOLS_HEAP_ABANDONED)
+            heap_sweep(owner);
+        pthread_mutex_unlock(&in->heaps.lock);
+    }
+}
+
+/* Brings a chain of count blocks home, and does what follows. self is NULL for a thread without a heap. */
+static void heap_push(struct pools *in, struct pools_heap *self, struct pools_page *page, void *head,
+                      void *tail, unsigned count)
+{
+    size_t bytes = page->slices * POOLS_SLICE; /* afterwards the page may be gone */
+    struct pools_push push = pools_page_push(self, page, head, tail, count);
+    switch (push.result) {
+    case POOLS_PUSH_DONE:
+        break;
+    case POOLS_PUSH_ALL_HOME:
+        heap_all_home(in, push.owner, bytes);
+        break;
+    case POOLS_PUSH_IDLE_OWNER:
+        pools_page_purge(in, page, push.carved);
+        break;
+    case POOLS_PUSH_ALL_GONE:
+        pools_page_free(in, page, push.carved);
+        break;
+    }
+}
+
+static void heap_remote_send(struct pools_heap *h, struct pools_remote *o)
 {
     struct pools_page *page = o->page;
     o->page = NULL;
-    pools_page_push(h->in, h, page, o->head, o->tail, o->count - o->left);
+    heap_push(h->in, h, page, o->head, o->tail, o->count - o->left);
 }
 
-static void heap_outbox_send_all(struct pools_heap *h)
+static void heap_remote_send_all(struct pools_heap *h)
 {
-    for (struct pools_outbox *o = h->outbox; o < h->outbox + POOLS_OUTBOX; o++)
+    for (struct pools_remote *o = h->remote; o < h->remote + POOLS_REMOTE_PAGES; o++)
         if (o->page)
-            heap_outbox_send(h, o);
+            heap_remote_send(h, o);
 }
 
 /* Begins to gather for a page. */
-static noinline void heap_outbox_open(struct pools_heap *h, struct pools_outbox *o, struct pools_page *page,
+static noinline void heap_remote_open(struct pools_heap *h, struct pools_remote *o, struct pools_page *page,
                                       void *p)
 {
     if (o->page)
-        heap_outbox_send(h, o);
+        heap_remote_send(h, o);
     /* Relaxed: a hint of how many are out. */
     uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
     unsigned count = (pools_word_carved(w) - pools_word_home(w)) / 2;
-    if (count > POOLS_OUTBOX_BYTES / page->block_bytes)
-        count = POOLS_OUTBOX_BYTES / page->block_bytes;
+    if (count > POOLS_REMOTE_BYTES / page->block_bytes)
+        count = POOLS_REMOTE_BYTES / page->block_bytes;
     if (count <= 1)
-        pools_page_push(h->in, h, page, p, p, 1);
+        heap_push(h->in, h, page, p, p, 1);
     else
-        *o = (struct pools_outbox){page, p, p, count, count - 1};
+        *o = (struct pools_remote){page, p, p, count, count - 1};
 }
 
-static inline struct pools_outbox *heap_outbox_of(struct pools_heap *h, const struct pools_page *page)
+static inline struct pools_remote *heap_remote_of(struct pools_heap *h, const struct pools_page *page)
 {
     uintptr_t key = (uintptr_t)page;
-    return &h->outbox[((key >> 8) + (key >> 22) * 5) % POOLS_OUTBOX];
+    return &h->remote[((key >> 8) + (key >> 22) * 5) % POOLS_REMOTE_PAGES];
 }
 
-static inline void heap_outbox_add(struct pools_heap *h, struct pools_page *page, void *p)
+static inline void heap_remote_add(struct pools_heap *h, struct pools_page *page, void *p)
 {
-    struct pools_outbox *o = heap_outbox_of(h, page);
+    struct pools_remote *o = heap_remote_of(h, page);
     if (o->page == page) {
         *(void **)p = o->head;
         o->head = p;
         if (--o->left == 0)
-            heap_outbox_send(h, o);
+            heap_remote_send(h, o);
     } else {
-        heap_outbox_open(h, o, page, p);
+        heap_remote_open(h, o, page, p);
     }
 }
 
@@ -128,41 +148,41 @@ static inline void heap_outbox_add(struct pools_heap *h, struct pools_page *page
 
 /* `count` blocks of class c were drawn from pages of the heap's own: as many of others' may be kept for
  * them. */
-static void heap_stash_earn(struct pools_heap *h, unsigned c, unsigned count)
+static void heap_adopt_earn(struct pools_heap *h, unsigned c, unsigned count)
 {
-    struct pools_stash *s = &h->stash[c];
+    struct pools_adopted *s = &h->adopted[c];
     size_t bytes = pools_class_bytes(c);
-    uint32_t most = bytes < POOLS_STASH_MIN ? 0 : (uint32_t)(POOLS_STASH_BYTES / bytes);
+    uint32_t most = bytes < POOLS_ADOPT_MIN ? 0 : (uint32_t)(POOLS_ADOPT_BYTES / bytes);
     if (s->count + s->room + count > most)
         s->room = most > s->count ? most - s->count : 0;
     else
         s->room += count;
 }
 
-/* The stash becomes the bin, which is empty. Its blocks are live on their owners' books: here they are paid
- * for now, as the bin's blocks will be booked to us as they are given out. */
-static bool heap_stash_use(struct pools_heap *h, unsigned c)
+/* What was adopted becomes the local list, which is empty. These blocks are live on their owners' books: they
+ * are paid for here and now, as those of the local list will be booked to us as they are given out. */
+static bool heap_adopted_use(struct pools_heap *h, unsigned c)
 {
-    struct pools_stash *s = &h->stash[c];
+    struct pools_adopted *s = &h->adopted[c];
     if (!s->head)
         return false;
-    h->bin[c].head = s->head;
-    h->low -= (int64_t)h->bin[c].weight * s->count;
+    h->local[c].head = s->head;
+    h->drain_below -= (int64_t)h->local[c].weight * s->count;
     s->room += s->count;
     s->head = NULL;
     s->count = 0;
     return true;
 }
 
-/* Sends a chain of cached blocks home. booked: those of others were paid for by heap_stash_use. */
+/* Sends a chain of cached blocks home. booked: those of others were paid for by heap_adopted_use. */
 static void heap_send_home(struct pools_heap *h, void *p, bool booked)
 {
     for (void *next; p; p = next) {
         next = *(void **)p;
         uint32_t m = pools_map_of(p);
         if (booked && m >> 16 != h->id)
-            h->low += h->bin[pools_map_class(m)].weight;
-        heap_outbox_add(h, pools_page_of(p, m), p);
+            h->drain_below += h->local[pools_map_class(m)].weight;
+        heap_remote_add(h, pools_page_of(p, m), p);
     }
 }
 
@@ -170,13 +190,13 @@ static void heap_send_home(struct pools_heap *h, void *p, bool booked)
 static void heap_flush(struct pools_heap *h)
 {
     for (unsigned c = 0; c < POOLS_CLASSES; c++) {
-        void *bin = h->bin[c].head, *stash = h->stash[c].head;
-        h->bin[c].head = NULL;
-        h->stash[c] = (struct pools_stash){0};
-        heap_send_home(h, bin, true);
-        heap_send_home(h, stash, false);
+        void *local = h->local[c].head, *adopted = h->adopted[c].head;
+        h->local[c].head = NULL;
+        h->adopted[c] = (struct pools_adopted){0};
+        heap_send_home(h, local, true);
+        heap_send_home(h, adopted, false);
     }
-    heap_outbox_send_all(h);
+    heap_remote_send_all(h);
 }
 
 /* Books what others brought home. */
@@ -184,20 +204,20 @@ static void heap_settle(struct pools_heap *h)
 {
     if (atomic_load_explicit(&h->returned, memory_order_relaxed)) {
         int64_t r = atomic_exchange_explicit(&h->returned, 0, memory_order_relaxed);
-        h->low -= r;
+        h->drain_below -= r;
         h->out -= r;
     }
 }
 
-/* The sum is below 0 while the bins hold many of others' blocks, which are paid for. */
+/* The sum is below 0 while the local lists hold many of others' blocks, which are paid for. */
 static int64_t heap_live(const struct pools_heap *h)
 {
-    return heap_max(h->low + h->slack, 0);
+    return heap_max(h->drain_below + h->slack, 0);
 }
 
 static void heap_set_slack(struct pools_heap *h, int64_t slack)
 {
-    h->low += h->slack - slack;
+    h->drain_below += h->slack - slack;
     h->slack = slack;
 }
 
@@ -213,42 +233,12 @@ void pools_heap_drain(struct pools_heap *h)
     }
 }
 
-/* A thread that takes its turn only now and then looks idle between two. When it misses what was purged,
- * others wait for twice as much before they do it again, for POOLS_REGRET_NS. */
-#define HEAP_ASLEEP     (4 * POOLS_KEEP)
-#define HEAP_ASLEEP_MAX (1024 * POOLS_KEEP)
+/* The thread misses what others purged, as it looked idle: they wait longer now. */
+#define HEAP_IDLE_BYTES_MAX (1024 * POOLS_KEEP)
 
 static void heap_missed(struct pools_heap *h)
 {
-    int64_t asleep = atomic_load_explicit(&h->asleep, memory_order_relaxed);
-    if (asleep < HEAP_ASLEEP_MAX)
-        atomic_store_explicit(&h->asleep, 2 * heap_max(asleep, HEAP_ASLEEP), memory_order_relaxed);
-    atomic_store_explicit(&h->missed_ns, os_now_ns(), memory_order_relaxed);
-}
-
-bool pools_heap_asleep(struct pools_heap *owner)
-{
-    int64_t whole = atomic_load_explicit(&owner->whole, memory_order_relaxed);
-    if (whole <= heap_max(HEAP_ASLEEP, atomic_load_explicit(&owner->held, memory_order_relaxed) / 4) ||
-        atomic_load_explicit(&owner->state, memory_order_relaxed) != POOLS_HEAP_LIVE)
-        return false;
-    return whole > atomic_load_explicit(&owner->asleep, memory_order_relaxed) ||
-           os_now_ns() - atomic_load_explicit(&owner->missed_ns, memory_order_relaxed) > POOLS_REGRET_NS;
-}
-
-void pools_heap_whole(struct pools *in, struct pools_heap *owner, size_t bytes)
-{
-    int64_t whole =
-        atomic_fetch_add_explicit(&owner->whole, (int64_t)bytes, memory_order_relaxed) + (int64_t)bytes;
-    if (atomic_load_explicit(&owner->state, memory_order_relaxed) != POOLS_HEAP_DEAD ||
-        whole < heap_max(POOLS_KEEP / 8, atomic_load_explicit(&owner->held, memory_order_relaxed) / 8))
-        return;
-    /* A dead heap has nobody to sweep it. If another is at the dead ones now, the next push will do it. */
-    if (pthread_mutex_trylock(&in->dead_lock) == 0) {
-        if (atomic_load_explicit(&owner->state, memory_order_relaxed) == POOLS_HEAP_DEAD)
-            heap_sweep(owner);
-        pthread_mutex_unlock(&in->dead_lock);
-    }
+    reuse_wait_longer(&h->idle_wait, POOLS_IDLE_BYTES, HEAP_IDLE_BYTES_MAX, os_now_ns());
 }
 
 /* --- refill ----------------------------------------------------------------------------------------------
@@ -257,13 +247,13 @@ void pools_heap_whole(struct pools *in, struct pools_heap *owner, size_t bytes)
 /* Gives out the first block of a chain and keeps the rest. */
 static void *heap_accept(struct pools_heap *h, unsigned c, struct pools_chain chain, bool *zero)
 {
-    struct pools_bin *bin = &h->bin[c];
+    struct pools_local *local = &h->local[c];
     void *p = chain.head;
-    bin->head = chain.zero ? NULL : *(void **)p;
-    h->out += (int64_t)bin->weight * (chain.count - chain.remote);
-    h->low -= (int64_t)bin->weight * chain.remote;
-    h->slack += bin->weight;
-    heap_stash_earn(h, c, chain.count);
+    local->head = chain.zero ? NULL : *(void **)p;
+    h->out += (int64_t)local->weight * (chain.count - chain.remote);
+    h->drain_below -= (int64_t)local->weight * chain.remote;
+    h->slack += local->weight;
+    heap_adopt_earn(h, c, chain.count);
     *zero = chain.zero;
     return p;
 }
@@ -271,7 +261,7 @@ static void *heap_accept(struct pools_heap *h, unsigned c, struct pools_chain ch
 static void *heap_serve_fresh(struct pools_heap *h, unsigned c, bool *zero)
 {
     struct pools_page *page = h->fresh[c];
-    if (pools_page_lost(page)) {
+    if (pools_page_yield(page)) {
         h->fresh[c] = NULL;
         return NULL;
     }
@@ -290,7 +280,7 @@ static void *heap_serve_fresh(struct pools_heap *h, unsigned c, bool *zero)
 /* Of a page that was popped. */
 static void *heap_serve_listed(struct pools_heap *h, struct pools_page *page, unsigned c, bool *zero)
 {
-    if (pools_page_lost(page))
+    if (pools_page_yield(page))
         return NULL;
     uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
     struct pools_chain chain;
@@ -299,32 +289,32 @@ static void *heap_serve_listed(struct pools_heap *h, struct pools_page *page, un
     if (pools_word_carved(w) == page->capacity) {
         chain = pools_page_take(page, false);
         if (chain.listed) /* purged since we looked */
-            pools_heap_list(page);
+            pools_page_list(page);
     } else if (!h->fresh[c]) {
         h->fresh[c] = page;
         return heap_serve_fresh(h, c, zero);
     } else if (pools_page_retire(h->in, page)) {
         return NULL;
     } else {
-        /* Partly carved, of a dead heap or purged, and we have one to carve: take, or carve, and put it back.
+        /* Partly carved, of an abandoned heap or purged, and we have one to carve: take, or carve, and put it back.
          */
         chain = pools_word_home(w) ? pools_page_take(page, true) : pools_page_carve(page, true);
         if (chain.listed)
-            pools_heap_list(page);
+            pools_page_list(page);
     }
     return chain.count ? heap_accept(h, c, chain, zero) : NULL;
 }
 
-/* A page with free blocks of a dead heap becomes ours, when both bin and stash of its class are empty. */
-static struct pools_page *heap_steal(struct pools_heap *h, unsigned c)
+/* A page with free blocks of an abandoned heap becomes ours, when the thread cache of its class is empty. */
+static struct pools_page *heap_reclaim(struct pools_heap *h, unsigned c)
 {
     struct pools *in = h->in;
-    if (!atomic_load_explicit(&in->dead_count, memory_order_relaxed))
+    if (!atomic_load_explicit(&in->heaps.abandoned_count, memory_order_relaxed))
         return NULL;
     struct pools_page *page = NULL;
-    pthread_mutex_lock(&in->dead_lock);
-    for (struct pools_heap *d = in->dead; d && !page; d = d->dead_next) {
-        while ((page = heap_pop(d, c)) && pools_page_lost(page))
+    pthread_mutex_lock(&in->heaps.lock);
+    for (struct pools_heap *d = in->heaps.abandoned; d && !page; d = d->abandoned_next) {
+        while ((page = heap_pop(d, c)) && pools_page_yield(page))
             ;
         if (!page)
             continue;
@@ -333,19 +323,19 @@ static struct pools_page *heap_steal(struct pools_heap *h, unsigned c)
             (int64_t)pools_weight(c) * (pools_word_carved(w) - pools_word_home(w) + pools_word_remote(w));
         int64_t bytes = (int64_t)pools_word_carved(w) * page->block_bytes;
         d->out -= out;
-        d->low -= out;
+        d->drain_below -= out;
         h->out += out;
-        h->low += out;
-        const struct pools_outbox *o = heap_outbox_of(h, page);
+        h->drain_below += out;
+        const struct pools_remote *o = heap_remote_of(h, page);
         if (o->page == page) /* on its old owner's books live, on ours cached */
-            h->low -= (int64_t)pools_weight(c) * (o->count - o->left);
+            h->drain_below -= (int64_t)pools_weight(c) * (o->count - o->left);
         atomic_fetch_sub_explicit(&d->held, bytes, memory_order_relaxed);
         atomic_fetch_add_explicit(&h->held, bytes, memory_order_relaxed);
         /* Relaxed: a push looks at the owner after our take has cleared LISTED with release. */
         atomic_store_explicit(&page->owner, h, memory_order_relaxed);
         pools_run_map(page->start, page->slices, h->id, c);
     }
-    pthread_mutex_unlock(&in->dead_lock);
+    pthread_mutex_unlock(&in->heaps.lock);
     return page;
 }
 
@@ -353,11 +343,11 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
 {
     struct pools_page *page;
     void *p;
-    if (heap_stash_use(h, c)) {
-        struct pools_bin *bin = &h->bin[c];
-        p = bin->head;
-        bin->head = *(void **)p;
-        h->slack += bin->weight;
+    if (heap_adopted_use(h, c)) {
+        struct pools_local *local = &h->local[c];
+        p = local->head;
+        local->head = *(void **)p;
+        h->slack += local->weight;
         *zero = false;
         return p;
     }
@@ -365,7 +355,7 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
     int64_t live = heap_live(h), held = atomic_load_explicit(&h->held, memory_order_relaxed);
     if (h->slack > live / 4 * 3)
         heap_set_slack(h, heap_max(live / 2, 4096));
-    if (atomic_load_explicit(&h->whole, memory_order_relaxed) > heap_max(POOLS_KEEP, held / 4))
+    if (atomic_load_explicit(&h->all_home_bytes, memory_order_relaxed) > heap_max(POOLS_KEEP, held / 4))
         heap_sweep(h);
     for (;;) {
         while ((page = heap_pop(h, c)))
@@ -373,13 +363,13 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
                 return p;
         if (h->fresh[c] && (p = heap_serve_fresh(h, c, zero)))
             return p;
-        /* Before more memory: what lies in our bins, if it is much (the program turns to other sizes), then
-         * what dead threads left. */
+        /* Before more memory: what our thread caches hold, if it is much (the program turns to other sizes), then
+         * what ended threads left. */
         if (h->out - live > heap_max(POOLS_KEEP, h->out / 4)) {
             heap_flush(h);
             heap_sweep(h);
             h->out = live; /* exact, but for races in the booking: never flush twice for the same */
-        } else if ((page = heap_steal(h, c))) {
+        } else if ((page = heap_reclaim(h, c))) {
             if ((p = heap_serve_listed(h, page, c, zero)))
                 return p;
         } else if (!h->fresh[c]) {
@@ -394,63 +384,63 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
 
 static struct pools_heap *heap_acquire(struct pools *in)
 {
-    pthread_mutex_lock(&in->dead_lock);
-    struct pools_heap *h = in->dead;
+    pthread_mutex_lock(&in->heaps.lock);
+    struct pools_heap *h = in->heaps.abandoned;
     if (h) {
-        in->dead = h->dead_next;
-        atomic_fetch_sub_explicit(&in->dead_count, 1, memory_order_relaxed);
+        in->heaps.abandoned = h->abandoned_next;
+        atomic_fetch_sub_explicit(&in->heaps.abandoned_count, 1, memory_order_relaxed);
         atomic_store_explicit(&h->state, POOLS_HEAP_LIVE, memory_order_relaxed);
     } else {
-        if (in->heap_chunk_left < sizeof *h) {
+        if (in->heaps.chunk_left < sizeof *h) {
             size_t bytes = sizeof *h * 12;
             char *chunk = os_map(&in->account, bytes, 0, 0);
             if (!chunk) {
-                pthread_mutex_unlock(&in->dead_lock);
+                pthread_mutex_unlock(&in->heaps.lock);
                 errno = ENOMEM;
                 return NULL;
             }
-            in->heap_chunk = chunk;
-            in->heap_chunk_left = bytes;
+            in->heaps.chunk = chunk;
+            in->heaps.chunk_left = bytes;
         }
-        h = (struct pools_heap *)in->heap_chunk;
-        in->heap_chunk += sizeof *h;
-        in->heap_chunk_left -= sizeof *h;
+        h = (struct pools_heap *)in->heaps.chunk;
+        in->heaps.chunk += sizeof *h;
+        in->heaps.chunk_left -= sizeof *h;
         h->in = in;
-        h->id = in->next_id = in->next_id % (POOLS_ID_NONE - 1) + 1;
+        h->id = in->heaps.next_id = in->heaps.next_id % (POOLS_ID_NONE - 1) + 1;
         for (unsigned c = 0; c < POOLS_CLASSES; c++)
-            h->bin[c].weight = pools_weight(c);
-        h->all_next = atomic_load_explicit(&in->heaps, memory_order_relaxed);
-        atomic_store_explicit(&in->heaps, h, memory_order_release); /* pairs with walks */
+            h->local[c].weight = pools_weight(c);
+        h->all_next = atomic_load_explicit(&in->heaps.all, memory_order_relaxed);
+        atomic_store_explicit(&in->heaps.all, h, memory_order_release); /* pairs with walks */
     }
-    pthread_mutex_unlock(&in->dead_lock);
+    pthread_mutex_unlock(&in->heaps.lock);
     return h;
 }
 
-static void heap_bury(struct pools_heap *h)
+static void heap_abandon(struct pools_heap *h)
 {
     struct pools *in = h->in;
-    atomic_store_explicit(&h->state, POOLS_HEAP_DEAD, memory_order_relaxed);
-    h->dead_next = in->dead;
-    in->dead = h;
-    atomic_fetch_add_explicit(&in->dead_count, 1, memory_order_relaxed);
+    atomic_store_explicit(&h->state, POOLS_HEAP_ABANDONED, memory_order_relaxed);
+    h->abandoned_next = in->heaps.abandoned;
+    in->heaps.abandoned = h;
+    atomic_fetch_add_explicit(&in->heaps.abandoned_count, 1, memory_order_relaxed);
 }
 
 static void heap_release(struct pools_heap *h)
 {
-    pthread_mutex_lock(&h->in->walk_lock);
+    pthread_mutex_lock(&h->in->heaps.walk_lock);
     heap_flush(h);
     for (unsigned c = 0; c < POOLS_CLASSES; c++) {
         struct pools_page *page = h->fresh[c];
         h->fresh[c] = NULL;
-        if (page && !pools_page_lost(page))
-            pools_heap_list(page);
+        if (page && !pools_page_yield(page))
+            pools_page_list(page);
     }
     heap_settle(h);
     heap_sweep(h);
-    pthread_mutex_lock(&h->in->dead_lock);
-    heap_bury(h);
-    pthread_mutex_unlock(&h->in->dead_lock);
-    pthread_mutex_unlock(&h->in->walk_lock);
+    pthread_mutex_lock(&h->in->heaps.lock);
+    heap_abandon(h);
+    pthread_mutex_unlock(&h->in->heaps.lock);
+    pthread_mutex_unlock(&h->in->heaps.walk_lock);
 }
 
 static void heap_thread_exit(void *unused)
@@ -465,26 +455,26 @@ static void heap_thread_exit(void *unused)
     }
 }
 
-/* Fork. The child has one thread; the other heaps are taken over as dead ones. What their threads had in bins
- * and outboxes is lost, as a bin may have been half way through a change; pages are consistent at any moment.
+/* Fork. The child has one thread; the other heaps are abandoned. What their threads had in thread and
+ * remote caches leaks, as a list may have been half way through a change; pages are consistent at any moment.
  */
 static void heap_fork_prepare(void)
 {
     for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
-        pthread_mutex_lock(&pools_instances[i].walk_lock);
-        pthread_mutex_lock(&pools_instances[i].dead_lock);
-        pthread_mutex_lock(&pools_instances[i].huge_lock);
-        pthread_mutex_lock(&pools_instances[i].span_lock);
+        pthread_mutex_lock(&pools_instances[i].heaps.walk_lock);
+        pthread_mutex_lock(&pools_instances[i].heaps.lock);
+        pthread_mutex_lock(&pools_instances[i].huge.lock);
+        pthread_mutex_lock(&pools_instances[i].spans.lock);
     }
 }
 
 static void heap_fork_done(void)
 {
     for (unsigned i = POOLS_INSTANCES; i-- > 0;) {
-        pthread_mutex_unlock(&pools_instances[i].span_lock);
-        pthread_mutex_unlock(&pools_instances[i].huge_lock);
-        pthread_mutex_unlock(&pools_instances[i].dead_lock);
-        pthread_mutex_unlock(&pools_instances[i].walk_lock);
+        pthread_mutex_unlock(&pools_instances[i].spans.lock);
+        pthread_mutex_unlock(&pools_instances[i].huge.lock);
+        pthread_mutex_unlock(&pools_instances[i].heaps.lock);
+        pthread_mutex_unlock(&pools_instances[i].heaps.walk_lock);
     }
 }
 
@@ -492,21 +482,22 @@ static void heap_fork_child(void)
 {
     for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
         struct pools *in = &pools_instances[i];
-        for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_relaxed); h;
+        for (struct pools_heap *h = atomic_load_explicit(&in->heaps.all, memory_order_relaxed); h;
              h = h->all_next) {
-            if (h == pools_tls[i] || atomic_load_explicit(&h->state, memory_order_relaxed) == POOLS_HEAP_DEAD)
+            if (h == pools_tls[i] ||
+                atomic_load_explicit(&h->state, memory_order_relaxed) == POOLS_HEAP_ABANDONED)
                 continue;
             for (unsigned c = 0; c < POOLS_CLASSES; c++) {
                 struct pools_page *page = h->fresh[c];
-                h->bin[c].head = NULL;
-                h->stash[c] = (struct pools_stash){0};
+                h->local[c].head = NULL;
+                h->adopted[c] = (struct pools_adopted){0};
                 h->fresh[c] = NULL;
                 /* Not LISTED: its thread was just letting go of it. */
                 if (page && atomic_load_explicit(&page->word, memory_order_relaxed) & POOLS_LISTED)
-                    pools_heap_list(page);
+                    pools_page_list(page);
             }
-            memset(h->outbox, 0, sizeof h->outbox);
-            heap_bury(h);
+            memset(h->remote, 0, sizeof h->remote);
+            heap_abandon(h);
         }
     }
     heap_fork_done();
@@ -554,24 +545,24 @@ static noinline void heap_free_first(struct pools *in, void *p, uint32_t m)
     struct pools_heap *h = heap_of_thread(in);
     if (h &&
         m >> 16 == h->id) /* taken over from the thread that made the block: then it is live on our books */
-        h->slack -= h->bin[pools_map_class(m)].weight;
+        h->slack -= h->local[pools_map_class(m)].weight;
     if (h)
-        heap_outbox_add(h, page, p);
+        heap_remote_add(h, page, p);
     else
-        pools_page_push(in, NULL, page, p, p, 1);
+        heap_push(in, NULL, page, p, p, 1);
 }
 
 void pools_free_remote(struct pools *in, void *p, uint32_t m)
 {
     struct pools_heap *h = pools_tls[in->slot];
-    struct pools_stash *s = &h->stash[pools_map_class(m)];
+    struct pools_adopted *s = &h->adopted[pools_map_class(m)];
     if (s->room) {
         *(void **)p = s->head;
         s->head = p;
         s->count++;
         s->room--;
     } else if (h != &pools_heap_none) {
-        heap_outbox_add(h, pools_page_of(p, m), p);
+        heap_remote_add(h, pools_page_of(p, m), p);
     } else {
         heap_free_first(in, p, m);
     }
@@ -579,18 +570,19 @@ void pools_free_remote(struct pools *in, void *p, uint32_t m)
 
 void pools_heaps_close(struct pools *in)
 {
-    for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h; h = h->all_next) {
+    for (struct pools_heap *h = atomic_load_explicit(&in->heaps.all, memory_order_acquire); h;
+         h = h->all_next) {
         for (unsigned c = 0; c < POOLS_CLASSES; c++) {
-            h->bin[c].head = NULL;
-            h->stash[c] = (struct pools_stash){0};
+            h->local[c].head = NULL;
+            h->adopted[c] = (struct pools_adopted){0};
             h->fresh[c] = NULL;
             atomic_store_explicit(&h->avail[c], NULL, memory_order_relaxed);
         }
-        memset(h->outbox, 0, sizeof h->outbox);
-        h->slack = h->low = h->out = 0;
+        memset(h->remote, 0, sizeof h->remote);
+        h->slack = h->drain_below = h->out = 0;
         atomic_store_explicit(&h->returned, 0, memory_order_relaxed);
         atomic_store_explicit(&h->held, 0, memory_order_relaxed);
-        atomic_store_explicit(&h->whole, 0, memory_order_relaxed);
-        atomic_store_explicit(&h->asleep, 0, memory_order_relaxed);
+        atomic_store_explicit(&h->all_home_bytes, 0, memory_order_relaxed);
+        atomic_store_explicit(&h->idle_wait.bytes, 0, memory_order_relaxed);
     }
 }

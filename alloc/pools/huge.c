@@ -9,23 +9,13 @@
  *
  * Freed mappings are kept for the next request, which takes the one that fits best: a smaller one is grown, a
  * larger one serves whole if what is spare in it may be kept, else it is cut. What is kept, in the cache or
- * spare in blocks, is resident, so it may not be much: an eighth of what is live and 12 MiB, and what was let
- * go too soon before. (One block of 10 MiB that comes and goes unkept is 2,500 page faults each time: a sixth
- * of the time of mstress.) */
+ * spare in blocks, is resident, so it may not be much: an eighth of what is live and 12 MiB, and what was
+ * given back too soon (reuse.h). (One block of 10 MiB that comes and goes unkept is 2,500 page faults each
+ * time: a sixth of the time of mstress.) */
 #include "pools.h"
-
-#include "alloc/base/compiler.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define HUGE_CACHE array_length(((struct pools *)0)->huge_cache)
-
-struct pools_aligned {
-    struct pools_aligned *next;
-    char *block;
-    size_t usable, bytes;
-};
 
 static size_t huge_round(size_t bytes)
 {
@@ -36,13 +26,13 @@ static size_t huge_round(size_t bytes)
 static void huge_link(struct pools *in, struct pools_segment *s)
 {
     s->huge_prev = NULL;
-    s->huge_next = in->huge;
-    if (in->huge)
-        in->huge->huge_prev = s;
-    in->huge = s;
-    in->huge_bytes += s->huge_bytes;
-    in->huge_spare_bytes += s->huge_spare;
-    in->huge_count++;
+    s->huge_next = in->huge.blocks;
+    if (in->huge.blocks)
+        in->huge.blocks->huge_prev = s;
+    in->huge.blocks = s;
+    in->huge.bytes += s->huge_bytes;
+    in->huge.spare_bytes += s->huge_spare;
+    in->huge.count++;
 }
 
 static void huge_unlink(struct pools *in, struct pools_segment *s)
@@ -50,12 +40,12 @@ static void huge_unlink(struct pools *in, struct pools_segment *s)
     if (s->huge_prev)
         s->huge_prev->huge_next = s->huge_next;
     else
-        in->huge = s->huge_next;
+        in->huge.blocks = s->huge_next;
     if (s->huge_next)
         s->huge_next->huge_prev = s->huge_prev;
-    in->huge_bytes -= s->huge_bytes;
-    in->huge_spare_bytes -= s->huge_spare;
-    in->huge_count--;
+    in->huge.bytes -= s->huge_bytes;
+    in->huge.spare_bytes -= s->huge_spare;
+    in->huge.count--;
 }
 
 static void *huge_aligned_alloc(struct pools *in, size_t size, size_t align, bool *zero)
@@ -70,20 +60,20 @@ static void *huge_aligned_alloc(struct pools *in, size_t size, size_t align, boo
     a->block = p;
     a->usable = usable;
     a->bytes = bytes;
-    pthread_mutex_lock(&in->huge_lock);
-    a->next = in->aligned;
-    in->aligned = a;
-    in->huge_bytes += bytes;
-    in->huge_count++;
-    pthread_mutex_unlock(&in->huge_lock);
+    pthread_mutex_lock(&in->huge.lock);
+    a->next = in->huge.aligned;
+    in->huge.aligned = a;
+    in->huge.bytes += bytes;
+    in->huge.count++;
+    pthread_mutex_unlock(&in->huge.lock);
     *zero = true;
     return p;
 }
 
-/* The link that leads to the record of the block at p. With huge_lock. */
+/* The link that leads to the record of the block at p. With huge.lock. */
 static struct pools_aligned **huge_aligned_find(struct pools *in, const void *p)
 {
-    struct pools_aligned **link = &in->aligned;
+    struct pools_aligned **link = &in->huge.aligned;
     while (*link && (*link)->block != p)
         link = &(*link)->next;
     return link;
@@ -91,85 +81,68 @@ static struct pools_aligned **huge_aligned_find(struct pools *in, const void *p)
 
 size_t pools_aligned_usable(struct pools *in, const void *p)
 {
-    pthread_mutex_lock(&in->huge_lock);
+    pthread_mutex_lock(&in->huge.lock);
     struct pools_aligned *a = *huge_aligned_find(in, p);
     size_t usable = a ? a->usable : 0;
-    pthread_mutex_unlock(&in->huge_lock);
+    pthread_mutex_unlock(&in->huge.lock);
     return usable;
 }
 
 void pools_aligned_free(struct pools *in, void *p)
 {
-    pthread_mutex_lock(&in->huge_lock);
+    pthread_mutex_lock(&in->huge.lock);
     struct pools_aligned **link = huge_aligned_find(in, p), *a = *link;
     if (!a)
         abort(); /* not a block of ours */
     size_t bytes = a->bytes;
     *link = a->next;
-    in->huge_bytes -= bytes;
-    in->huge_count--;
-    pthread_mutex_unlock(&in->huge_lock);
+    in->huge.bytes -= bytes;
+    in->huge.count--;
+    pthread_mutex_unlock(&in->huge.lock);
     os_unmap(&in->account, p, bytes);
 }
 
-/* What may be kept. Memory that was let go and asked for again within POOLS_REGRET_NS was let go too soon:
- * the budget grows by as much, up to a quarter of what is live, and falls by half in each such time (as
- * span.c does it). With huge_lock. */
+/* What may be kept; what was given back too soon counts up to a quarter of what is live. With huge.lock. */
 static uint64_t huge_budget(struct pools *in)
 {
-    if (in->huge_regret || in->huge_gone_lately) {
-        uint64_t now = os_now_ns(), periods = (now - in->huge_regret_ns) / POOLS_REGRET_NS;
-        if (periods) {
-            in->huge_regret = periods < 32 ? in->huge_regret >> periods : 0;
-            in->huge_gone_lately = 0;
-            in->huge_regret_ns = now;
-        }
-    }
-    uint64_t most = in->huge_bytes / 4;
-    if (in->huge_regret > most)
-        in->huge_regret = most;
-    return 12 * (uint64_t)POOLS_KEEP + in->huge_bytes / 8 + in->huge_regret;
+    struct reuse *r = &in->huge.reuse;
+    if (!reuse_is_empty(r))
+        reuse_decay(r, os_now_ns());
+    reuse_limit(r, in->huge.bytes / 4);
+    return 12 * (uint64_t)POOLS_KEEP + in->huge.bytes / 8 + r->reused;
 }
 
 static uint64_t huge_kept(const struct pools *in)
 {
-    return in->huge_cached_bytes + in->huge_spare_bytes;
-}
-
-static void huge_regret(struct pools *in, uint64_t bytes)
-{
-    if (bytes > in->huge_gone_lately)
-        bytes = in->huge_gone_lately;
-    in->huge_gone_lately -= bytes;
-    in->huge_regret += bytes;
+    return in->huge.cached_bytes + in->huge.spare_bytes;
 }
 
 /* A kept mapping: the smallest that is large enough, else the largest, which will be grown; *target is the
- * size that it is to have. With huge_lock. */
+ * size that it is to have. With huge.lock. */
 static struct pools_segment *huge_cache_take(struct pools *in, size_t bytes, size_t *target)
 {
-    size_t best = HUGE_CACHE;
-    for (size_t i = 0; i < HUGE_CACHE; i++) {
-        size_t n = in->huge_cache[i].bytes, b = best < HUGE_CACHE ? in->huge_cache[best].bytes : 0;
+    size_t best = POOLS_HUGE_KEPT;
+    for (size_t i = 0; i < POOLS_HUGE_KEPT; i++) {
+        size_t n = in->huge.cache[i].bytes, b = best < POOLS_HUGE_KEPT ? in->huge.cache[best].bytes : 0;
         if (n && (n >= bytes ? b < bytes || n < b : b < bytes && n > b))
             best = i;
     }
-    size_t have = best < HUGE_CACHE ? in->huge_cache[best].bytes : 0;
+    size_t have = best < POOLS_HUGE_KEPT ? in->huge.cache[best].bytes : 0;
     if (have < bytes)
-        huge_regret(in, bytes - have);
+        reuse_ask(&in->huge.reuse, bytes - have);
     if (!have)
         return NULL;
-    in->huge_cached_bytes -= have;
-    in->huge_cache[best].bytes = 0;
+    in->huge.cached_bytes -= have;
+    in->huge.cache[best].bytes = 0;
     *target = bytes;
     if (have > bytes) {
         /* Half of the budget at most lies idle in blocks: the other half is to be had by all. */
-        uint64_t most = huge_budget(in) / 2, spare = in->huge_spare_bytes;
+        uint64_t most = huge_budget(in) / 2, spare = in->huge.spare_bytes;
         uint64_t room = most > spare ? most - spare : 0;
         *target = have - bytes <= room ? have : bytes + (size_t)(room & ~(uint64_t)(os_page_bytes() - 1));
-        in->huge_gone_lately += have - *target;
+        reuse_give_back(&in->huge.reuse, have - *target);
     }
-    return in->huge_cache[best].s;
+    return in->huge.cache[best].s;
 }
 
 /* Brings a kept mapping to its new size. */
@@ -191,10 +164,10 @@ void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
         return huge_aligned_alloc(in, size, align, zero);
     size_t offset = align > os_page_bytes() ? align : os_page_bytes();
     size_t bytes = huge_round(offset + size);
-    pthread_mutex_lock(&in->huge_lock);
+    pthread_mutex_lock(&in->huge.lock);
     size_t target = bytes;
     struct pools_segment *s = offset == os_page_bytes() ? huge_cache_take(in, bytes, &target) : NULL;
-    pthread_mutex_unlock(&in->huge_lock);
+    pthread_mutex_unlock(&in->huge.lock);
     if (s)
         s = huge_fit(in, s, target);
     *zero = !s;
@@ -210,9 +183,9 @@ void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
         atomic_store_explicit(&s->map[offset >> POOLS_SLICE_SHIFT], POOLS_CLASS_HUGE, memory_order_relaxed);
     }
     s->huge_spare = s->huge_bytes - bytes;
-    pthread_mutex_lock(&in->huge_lock);
+    pthread_mutex_lock(&in->huge.lock);
     huge_link(in, s);
-    pthread_mutex_unlock(&in->huge_lock);
+    pthread_mutex_unlock(&in->huge.lock);
     return (char *)s + offset;
 }
 
@@ -222,33 +195,33 @@ void pools_huge_free(struct pools *in, void *p)
     struct {
         struct pools_segment *s;
         size_t bytes;
-    } gone[HUGE_CACHE + 1];
+    } gone[POOLS_HUGE_KEPT + 1];
     size_t n = 0, bytes = s->huge_bytes;
-    pthread_mutex_lock(&in->huge_lock);
+    pthread_mutex_lock(&in->huge.lock);
     huge_unlink(in, s);
     uint64_t budget = huge_budget(in); /* of what is still live */
-    size_t place = HUGE_CACHE;
-    for (size_t i = 0; i < HUGE_CACHE; i++) {
-        if (in->huge_cache[i].bytes && huge_kept(in) > budget) {
-            gone[n].s = in->huge_cache[i].s;
-            gone[n++].bytes = in->huge_cache[i].bytes;
-            in->huge_cached_bytes -= in->huge_cache[i].bytes;
-            in->huge_cache[i].bytes = 0;
+    size_t place = POOLS_HUGE_KEPT;
+    for (size_t i = 0; i < POOLS_HUGE_KEPT; i++) {
+        if (in->huge.cache[i].bytes && huge_kept(in) > budget) {
+            gone[n].s = in->huge.cache[i].s;
+            gone[n++].bytes = in->huge.cache[i].bytes;
+            in->huge.cached_bytes -= in->huge.cache[i].bytes;
+            in->huge.cache[i].bytes = 0;
         }
-        if (!in->huge_cache[i].bytes)
+        if (!in->huge.cache[i].bytes)
             place = i;
     }
-    if (place < HUGE_CACHE && s->huge_offset == os_page_bytes() && huge_kept(in) + bytes <= budget) {
-        in->huge_cache[place].s = s;
-        in->huge_cache[place].bytes = bytes;
-        in->huge_cached_bytes += bytes;
+    if (place < POOLS_HUGE_KEPT && s->huge_offset == os_page_bytes() && huge_kept(in) + bytes <= budget) {
+        in->huge.cache[place].s = s;
+        in->huge.cache[place].bytes = bytes;
+        in->huge.cached_bytes += bytes;
     } else {
         gone[n].s = s;
         gone[n++].bytes = bytes;
     }
     for (size_t i = 0; i < n; i++)
-        in->huge_gone_lately += gone[i].bytes;
-    pthread_mutex_unlock(&in->huge_lock);
+        reuse_give_back(&in->huge.reuse, gone[i].bytes);
+    pthread_mutex_unlock(&in->huge.lock);
     while (n-- > 0)
         os_unmap(&in->account, gone[n].s, gone[n].bytes);
 }
@@ -257,24 +230,24 @@ void *pools_huge_realloc(struct pools *in, void *p, size_t size)
 {
     struct pools_segment *s = pools_segment_of(p);
     size_t offset = s->huge_offset, old = s->huge_bytes, bytes = huge_round(offset + size);
-    pthread_mutex_lock(&in->huge_lock);
+    pthread_mutex_lock(&in->huge.lock);
     huge_unlink(in, s);
     if (bytes <= old && old - bytes <= s->huge_spare) { /* it grows into what is spare */
         s->huge_spare = old - bytes;
         huge_link(in, s);
-        pthread_mutex_unlock(&in->huge_lock);
+        pthread_mutex_unlock(&in->huge.lock);
         return p;
     }
-    pthread_mutex_unlock(&in->huge_lock);
+    pthread_mutex_unlock(&in->huge.lock);
     struct pools_segment *moved = os_remap_aligned(&in->account, s, old, bytes, POOLS_SEGMENT);
     if (moved) {
         s = moved;
         s->huge_bytes = bytes;
         s->huge_spare = 0;
     }
-    pthread_mutex_lock(&in->huge_lock);
+    pthread_mutex_lock(&in->huge.lock);
     huge_link(in, s);
-    pthread_mutex_unlock(&in->huge_lock);
+    pthread_mutex_unlock(&in->huge.lock);
     if (!moved)
         errno = ENOMEM;
     return moved ? (char *)s + offset : NULL;
@@ -288,20 +261,20 @@ size_t pools_huge_usable(const void *p)
 
 void pools_huge_close(struct pools *in)
 {
-    for (struct pools_segment *s = in->huge, *next; s; s = next) {
+    for (struct pools_segment *s = in->huge.blocks, *next; s; s = next) {
         next = s->huge_next;
         os_unmap(&in->account, s, s->huge_bytes);
     }
-    for (struct pools_aligned *a = in->aligned, *next; a; a = next) {
+    for (struct pools_aligned *a = in->huge.aligned, *next; a; a = next) {
         next = a->next;
         os_unmap(&in->account, a->block, a->bytes);
     }
-    for (size_t i = 0; i < HUGE_CACHE; i++)
-        if (in->huge_cache[i].bytes)
-            os_unmap(&in->account, in->huge_cache[i].s, in->huge_cache[i].bytes);
-    memset(in->huge_cache, 0, sizeof in->huge_cache);
-    in->huge = NULL;
-    in->aligned = NULL;
-    in->huge_bytes = in->huge_count = in->huge_cached_bytes = in->huge_spare_bytes = 0;
-    in->huge_regret = in->huge_gone_lately = in->huge_regret_ns = 0;
+    for (size_t i = 0; i < POOLS_HUGE_KEPT; i++)
+        if (in->huge.cache[i].bytes)
+            os_unmap(&in->account, in->huge.cache[i].s, in->huge.cache[i].bytes);
+    memset(in->huge.cache, 0, sizeof in->huge.cache);
+    in->huge.blocks = NULL;
+    in->huge.aligned = NULL;
+    in->huge.bytes = in->huge.count = in->huge.cached_bytes = in->huge.spare_bytes = 0;
+    in->huge.reuse = (struct reuse){0};
 }

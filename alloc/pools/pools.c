@@ -7,28 +7,6 @@
 
 #include <string.h>
 
-#define POOLS_INIT_1(i)                            \
-    [i] = {.slot = (i),                            \
-           .walk_lock = PTHREAD_MUTEX_INITIALIZER, \
-           .dead_lock = PTHREAD_MUTEX_INITIALIZER, \
-           .span_lock = PTHREAD_MUTEX_INITIALIZER, \
-           .huge_lock = PTHREAD_MUTEX_INITIALIZER, \
-           .dirty_tail = &pools_instances[i].dirty}
-struct pools pools_instances[POOLS_INSTANCES] = {POOLS_INIT_1(0), POOLS_INIT_1(1), POOLS_INIT_1(2),
-                                                 POOLS_INIT_1(3), POOLS_INIT_1(4), POOLS_INIT_1(5),
-                                                 POOLS_INIT_1(6), POOLS_INIT_1(7)};
-
-struct pools_heap pools_heap_none = {.id = POOLS_ID_NONE};
-_Thread_local struct pools_heap *pools_tls[POOLS_INSTANCES] = {[0 ... POOLS_INSTANCES - 1] =
-                                                                   &pools_heap_none};
-
-/* pools_class_compute of 16, 32, .. 1024 */
-const uint8_t pools_class_table[POOLS_TABLE_MAX / 16 + 1] = {
-    0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 16, 17, 17, 18,
-    18, 19, 19, 20, 20, 21, 21, 22, 22, 23, 23, 24, 24, 24, 24, 25, 25, 25, 25, 26, 26, 26,
-    26, 27, 27, 27, 27, 28, 28, 28, 28, 29, 29, 29, 29, 30, 30, 30, 30, 31, 31, 31, 31,
-};
-
 static void *pools_no_memory(void)
 {
     errno = ENOMEM;
@@ -68,14 +46,14 @@ static noinline void *pools_malloc_slow(struct pools *in, unsigned class_)
 
 static inline void *pools_malloc_class(struct pools *in, struct pools_heap *h, unsigned class_)
 {
-    struct pools_bin *bin = &h->bin[class_];
-    void **p = bin->head;
+    struct pools_local *local = &h->local[class_];
+    void **p = local->head;
     if (!likely(p))
         return pools_malloc_slow(in, class_);
-    bin->head = *p;
+    local->head = *p;
     __builtin_prefetch(
-        bin->head, 1); /* after a refill the chain is cold: the next pop will read and its user write it */
-    h->slack += bin->weight;
+        local->head, 1); /* after a refill the chain is cold: the next pop will read and its user write it */
+    h->slack += local->weight;
     return p;
 }
 
@@ -123,10 +101,10 @@ static inline void pools_free_in(struct pools *in, struct pools_heap *h, void *p
         pools_free_slow(in, p, m);
         return;
     }
-    struct pools_bin *bin = &h->bin[pools_map_class(m)];
-    *(void **)p = bin->head;
-    bin->head = p;
-    if (!likely((h->slack -= bin->weight) >= 0))
+    struct pools_local *local = &h->local[pools_map_class(m)];
+    *(void **)p = local->head;
+    local->head = p;
+    if (!likely((h->slack -= local->weight) >= 0))
         pools_heap_drain(h);
 }
 
@@ -154,7 +132,7 @@ static inline void *pools_calloc_in(struct pools *in, struct pools_heap *h, size
     void *p;
     if (bytes <= POOLS_CLASS_MAX) {
         unsigned c = pools_class_compute(bytes);
-        p = h->bin[c].head ? pools_malloc_class(in, h, c) : pools_refill(in, c, &zero);
+        p = h->local[c].head ? pools_malloc_class(in, h, c) : pools_refill(in, c, &zero);
     } else {
         p = pools_big(in, bytes, 1, &zero);
     }
@@ -304,17 +282,17 @@ static int pools_open(struct alloc *a, const void *params, const struct alloc *i
     return 0;
 }
 
-static int pools_beside(struct alloc *a, const struct alloc *first, struct message *m)
+static int pools_second(struct alloc *a, const struct alloc *first, struct message *m)
 {
     struct pools *in = first->ctx;
-    if (in->beside || in->first)
-        return message_set(m, -EBUSY, "pools: a second heap is open beside this one");
+    if (in->second || in->first)
+        return message_set(m, -EBUSY, "pools: this one has a second heap already");
     int err = pools_open(a, NULL, NULL, m);
     if (err)
         return err;
     a->backend = first->backend;
-    in->beside = a->ctx;
-    in->beside->first = in;
+    in->second = a->ctx;
+    in->second->first = in;
     return 0;
 }
 
@@ -324,7 +302,7 @@ static void pools_close(struct alloc *a)
 {
     struct pools *in = a->ctx;
     if (in->first)
-        in->first->beside = NULL;
+        in->first->second = NULL;
     in->first = NULL;
     pools_heaps_close(in);
     pools_huge_close(in);
@@ -341,5 +319,5 @@ const struct backend backend_pools = {
     .stats = pools_stats,
     .report = pools_report,
     .walk = pools_walk,
-    .beside = pools_beside,
+    .second = pools_second,
 };

@@ -39,6 +39,12 @@ static inline size_t pools_class_bytes(unsigned c)
     return ((size_t)1 << e) + ((size_t)((c - 8) % 8 + 1) << (e - 3));
 }
 
+/* What a block counts in a heap's accounts: its size, and a part for the page that it may keep from being freed. */
+static inline uint32_t pools_weight(unsigned c)
+{
+    return (uint32_t)pools_class_bytes(c) + 240;
+}
+
 /* A page holds at least 8 blocks; small classes share the page size of 64 KiB, of which 16 slices' worth
  * or 64 make the larger ones. */
 static inline unsigned pools_class_slices(unsigned c)

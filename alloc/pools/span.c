@@ -1,6 +1,6 @@
 /* span.c: segments, and runs of slices in them. See pools.h.
  *
- * All under span_lock; system calls that give memory back are made outside it, with the slices marked as in
+ * All under spans.lock; system calls that give memory back are made outside it, with the slices marked as in
  * use. A segment is in the bucket of the log2 of its largest free run, in no bucket when it is full. A run is
  * taken from the fullest segments that can serve it, lowest slices first, written slices before untouched
  * ones.
@@ -97,7 +97,7 @@ static void span_relist(struct pools *in, struct pools_segment *s)
     s->largest = largest;
     if (!largest)
         return;
-    struct pools_segment **bucket = &in->bucket[span_log2(largest)];
+    struct pools_segment **bucket = &in->spans.bucket[span_log2(largest)];
     s->next = *bucket;
     s->link = bucket;
     if (s->next)
@@ -113,7 +113,7 @@ static void span_dirty_unlist(struct pools *in, struct pools_segment *s)
     if (s->dirty_next)
         s->dirty_next->dirty_link = s->dirty_link;
     else
-        in->dirty_tail = s->dirty_link;
+        in->spans.dirty_tail = s->dirty_link;
     s->dirty_link = NULL;
 }
 
@@ -121,31 +121,32 @@ static void span_dirty_unlist(struct pools *in, struct pools_segment *s)
 static void span_dirty_update(struct pools *in, struct pools_segment *s, int change)
 {
     s->dirty_count += (unsigned)change;
-    in->dirty_slices += (uint64_t)(int64_t)change;
+    in->spans.dirty_slices += (uint64_t)(int64_t)change;
     if (!s->dirty_count) {
         span_dirty_unlist(in, s);
     } else if (!s->dirty_link) {
         s->dirty_next = NULL;
-        s->dirty_link = in->dirty_tail;
-        *in->dirty_tail = s;
-        in->dirty_tail = &s->dirty_next;
+        s->dirty_link = in->spans.dirty_tail;
+        *in->spans.dirty_tail = s;
+        in->spans.dirty_tail = &s->dirty_next;
     }
 }
 
 /* Many small blocks over many segments miss the TLB on nearly every free: then huge pages are asked for. Not
  * before so many segments are mapped, and only while pages are dense: a huge page that is touched here and
- * there would be resident whole. With span_lock. */
+ * there would be resident whole. With spans.lock. */
 #define SPAN_SMALL_SEGMENTS 3
 
 static bool span_wants_huge_pages(const struct pools *in)
 {
-    if (in->segments < SPAN_SMALL_SEGMENTS)
+    if (in->spans.segments < SPAN_SMALL_SEGMENTS)
         return false;
     int64_t held = 0;
     /* Acquire: pairs with the birth of a heap. */
-    for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h; h = h->all_next)
+    for (struct pools_heap *h = atomic_load_explicit(&in->heaps.all, memory_order_acquire); h;
+         h = h->all_next)
         held += atomic_load_explicit(&h->held, memory_order_relaxed);
-    return held >= (int64_t)(in->segments * (POOLS_SEGMENT / 4 * 3));
+    return held >= (int64_t)(in->spans.segments * (POOLS_SEGMENT / 4 * 3));
 }
 
 static struct pools_segment *span_segment_new(struct pools *in)
@@ -159,12 +160,12 @@ static struct pools_segment *span_segment_new(struct pools *in)
     s->in = in;
     s->free_count = POOLS_SLICES - POOLS_HEADER_SLICES;
     span_set(s->free, POOLS_HEADER_SLICES, s->free_count, true);
-    s->all_next = in->all;
-    if (in->all)
-        in->all->all_prev = s;
-    in->all = s;
-    in->segments++;
-    in->empty_segments++;
+    s->all_next = in->spans.all;
+    if (in->spans.all)
+        in->spans.all->all_prev = s;
+    in->spans.all = s;
+    in->spans.segments++;
+    in->spans.empty_segments++;
     span_relist(in, s);
     return s;
 }
@@ -177,22 +178,22 @@ static void span_segment_remove(struct pools *in, struct pools_segment *s)
     if (s->all_prev)
         s->all_prev->all_next = s->all_next;
     else
-        in->all = s->all_next;
+        in->spans.all = s->all_next;
     if (s->all_next)
         s->all_next->all_prev = s->all_prev;
-    in->segments--;
-    in->empty_segments--;
+    in->spans.segments--;
+    in->spans.empty_segments--;
 }
 
 static void span_use(struct pools *in, struct pools_segment *s, unsigned first, unsigned n)
 {
     if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES)
-        in->empty_segments--;
+        in->spans.empty_segments--;
     unsigned dirty = span_count(s->dirty, first, n);
     span_set(s->free, first, n, false);
     span_set(s->dirty, first, n, false);
     s->free_count -= n;
-    in->active_slices += n;
+    in->spans.active_slices += n;
     if (dirty)
         span_dirty_update(in, s, -(int)dirty);
     span_relist(in, s);
@@ -204,67 +205,43 @@ static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first
     hg_assert(span_count(s->free, first, n) == 0);
     span_set(s->free, first, n, true);
     s->free_count += n;
-    in->active_slices -= n;
+    in->spans.active_slices -= n;
     if (dirty) {
         span_set(s->dirty, first, dirty, true);
         span_dirty_update(in, s, (int)dirty);
     }
     if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES)
-        in->empty_segments++;
+        in->spans.empty_segments++;
     span_relist(in, s);
 }
 
 /* --- giving memory back --------------------------------------------------------------------------------- */
 
 /* A purge leaves so many slices less than the budget allows, so that the next is not due at once. No more: a
- * program that breathes asks for the rest again. */
+ * program that grows and shrinks asks for the rest again. */
 #define SPAN_STEP (POOLS_KEEP / 2 / POOLS_SLICE)
 
+/* What was purged too soon counts up to half of what is in use and POOLS_REUSE_SLACK: a program that drains for
+ * good gives the rest back at once, without a call that would come later. */
 static uint64_t span_budget(const struct pools *in)
 {
-    uint64_t most = POOLS_BREATH / POOLS_SLICE + in->active_slices / 2;
-    return (uint64_t)POOLS_KEEP / POOLS_SLICE + in->active_slices / 8 +
-           (in->regretted_slices < most ? in->regretted_slices : most);
+    uint64_t most = POOLS_REUSE_SLACK / POOLS_SLICE + in->spans.active_slices / 2;
+    uint64_t reused = in->spans.reuse.reused;
+    return (uint64_t)POOLS_KEEP / POOLS_SLICE + in->spans.active_slices / 8 + (reused < most ? reused : most);
 }
 
-/* Purged memory that is asked for again within POOLS_REGRET_NS was purged too soon: the budget grows by as
- * much, up to what was in use at the most, and falls by half in each such time without regret. So a program
- * that breathes faster than that keeps its memory. Of all this, what counts is at most half of what is in use
- * and POOLS_BREATH: a program that drains for good gives the rest back at once, without a call that would
- * come later. */
-static void span_regret_decay(struct pools *in)
-{
-    uint64_t now = os_now_ns(), periods = (now - in->regret_ns) / POOLS_REGRET_NS;
-    if (!periods)
-        return;
-    in->regret_ns = now;
-    in->regretted_slices = periods < 32 ? in->regretted_slices >> periods : 0;
-    in->purged_lately = 0;
-    in->peak_slices = in->active_slices;
-}
-
-static void span_regret(struct pools *in, uint64_t slices)
-{
-    if (slices > in->purged_lately)
-        slices = in->purged_lately;
-    in->purged_lately -= slices;
-    in->regretted_slices += slices;
-    if (in->regretted_slices > in->peak_slices)
-        in->regretted_slices = in->peak_slices;
-}
-
-/* With span_lock, which it lets go meanwhile: purges up to `need` dirty slices of the segment that is dirty
+/* With spans.lock, which it lets go meanwhile: purges up to `need` dirty slices of the segment that is dirty
  * longest, from its end; an empty segment of no more is unmapped, unless it is the only one. */
 static void span_purge_some(struct pools *in, uint64_t need)
 {
-    struct pools_segment *s = in->dirty;
-    if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES && in->empty_segments > 1 &&
+    struct pools_segment *s = in->spans.dirty;
+    if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES && in->spans.empty_segments > 1 &&
         s->dirty_count <= need) {
-        in->purged_lately += s->dirty_count;
+        reuse_give_back(&in->spans.reuse, s->dirty_count);
         span_segment_remove(in, s);
-        pthread_mutex_unlock(&in->span_lock);
+        pthread_mutex_unlock(&in->spans.lock);
         os_unmap(&in->account, s, POOLS_SEGMENT);
-        pthread_mutex_lock(&in->span_lock);
+        pthread_mutex_lock(&in->spans.lock);
         return;
     }
     struct {
@@ -282,32 +259,34 @@ static void span_purge_some(struct pools *in, uint64_t need)
         total += runs[--from].n;
     for (unsigned i = from; i < count; i++)
         span_use(in, s, runs[i].first, runs[i].n);
-    pthread_mutex_unlock(&in->span_lock);
+    pthread_mutex_unlock(&in->spans.lock);
     for (unsigned i = from; i < count; i++)
         os_purge(&in->account, (char *)s + (size_t)runs[i].first * POOLS_SLICE,
                  (size_t)runs[i].n * POOLS_SLICE, false);
-    pthread_mutex_lock(&in->span_lock);
-    in->purged_bytes += total * POOLS_SLICE;
-    in->purge_calls += count - from;
-    in->purged_lately += total;
+    pthread_mutex_lock(&in->spans.lock);
+    in->spans.purged_bytes += total * POOLS_SLICE;
+    in->spans.purge_calls += count - from;
+    reuse_give_back(&in->spans.reuse, total);
     for (unsigned i = from; i < count; i++)
         span_unuse(in, s, runs[i].first, runs[i].n, 0);
 }
 
-/* With span_lock, as above. */
+/* With spans.lock, as above. */
 static void span_trim(struct pools *in)
 {
-    span_regret_decay(in);
-    for (uint64_t low; in->dirty && in->dirty_slices > (low = span_budget(in) - SPAN_STEP);)
-        span_purge_some(in, in->dirty_slices - low);
+    if (reuse_decay(&in->spans.reuse, os_now_ns()))
+        in->spans.peak_slices = in->spans.active_slices;
+    for (uint64_t keep; in->spans.dirty && in->spans.dirty_slices > (keep = span_budget(in) - SPAN_STEP);)
+        span_purge_some(in, in->spans.dirty_slices - keep);
     /* Clean empty segments cost a header each. Those that are not empty can be among them: bounded tries. */
     unsigned tries = 16;
-    for (struct pools_segment *s = in->bucket[7]; s && in->empty_segments > 1 && tries--; s = s->next)
+    for (struct pools_segment *s = in->spans.bucket[7]; s && in->spans.empty_segments > 1 && tries--;
+         s = s->next)
         if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES && !s->dirty_count) {
             span_segment_remove(in, s);
-            pthread_mutex_unlock(&in->span_lock);
+            pthread_mutex_unlock(&in->spans.lock);
             os_unmap(&in->account, s, POOLS_SEGMENT);
-            pthread_mutex_lock(&in->span_lock);
+            pthread_mutex_lock(&in->spans.lock);
             return;
         }
 }
@@ -318,7 +297,7 @@ void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep,
     unsigned first = pools_slice_of(run);
     if (touched > slices)
         touched = slices;
-    pthread_mutex_lock(&in->span_lock);
+    pthread_mutex_lock(&in->spans.lock);
     if (keep) {
         s->page[first].slices = (uint8_t)keep;
         s->page[first].block_bytes = (uint32_t)(keep * POOLS_SLICE);
@@ -326,27 +305,27 @@ void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep,
         s->page[first].live = false;
     }
     span_unuse(in, s, first + keep, slices - keep, touched > keep ? touched - keep : 0);
-    if (in->dirty_slices > span_budget(in) || in->empty_segments > 2)
+    if (in->spans.dirty_slices > span_budget(in) || in->spans.empty_segments > 2)
         span_trim(in);
-    pthread_mutex_unlock(&in->span_lock);
+    pthread_mutex_unlock(&in->spans.lock);
 }
 
 void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, unsigned *touched)
 {
     unsigned wide = slices + align - 1; /* a free run of so many serves, wherever it begins */
-    pthread_mutex_lock(&in->span_lock);
+    pthread_mutex_lock(&in->spans.lock);
     struct pools_segment *s = NULL;
     /* In the bucket of its own log2 a segment may or may not fit: a few are tried. Above, all do. */
     unsigned b = span_log2(wide), tries = 8;
-    for (struct pools_segment *t = in->bucket[b]; t && tries-- && !s; t = t->next)
+    for (struct pools_segment *t = in->spans.bucket[b]; t && tries-- && !s; t = t->next)
         if (t->largest >= wide)
             s = t;
     while (!s && ++b < 8)
-        s = in->bucket[b];
+        s = in->spans.bucket[b];
     if (!s)
         s = span_segment_new(in);
     if (!s) {
-        pthread_mutex_unlock(&in->span_lock);
+        pthread_mutex_unlock(&in->spans.lock);
         return NULL;
     }
     unsigned first = s->dirty_count >= slices ? span_find(s->dirty, slices, align) : 0;
@@ -357,12 +336,14 @@ void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, unsigne
     for (unsigned i = span_next(s->dirty, first, true); i < first + slices;
          i = span_next(s->dirty, i + 1, true))
         *touched = i + 1 - first;
-    if (in->purged_lately && *touched < slices)
-        span_regret(in, slices - *touched);
+    if (in->spans.reuse.given_back && *touched < slices) {
+        reuse_ask(&in->spans.reuse, slices - *touched);
+        reuse_limit(&in->spans.reuse, in->spans.peak_slices);
+    }
     span_use(in, s, first, slices);
-    if (in->active_slices > in->peak_slices)
-        in->peak_slices = in->active_slices;
-    pthread_mutex_unlock(&in->span_lock);
+    if (in->spans.active_slices > in->spans.peak_slices)
+        in->spans.peak_slices = in->spans.active_slices;
+    pthread_mutex_unlock(&in->spans.lock);
     return (char *)s + (size_t)first * POOLS_SLICE;
 }
 
@@ -372,14 +353,14 @@ bool pools_run_extend(struct pools *in, void *run, unsigned slices, unsigned wan
     unsigned first = pools_slice_of(run), more = want - slices;
     if (first + want > POOLS_SLICES)
         return false;
-    pthread_mutex_lock(&in->span_lock);
+    pthread_mutex_lock(&in->spans.lock);
     bool fits = span_count(s->free, first + slices, more) == more;
     if (fits) {
         span_use(in, s, first + slices, more);
         s->page[first].slices = (uint8_t)want;
         s->page[first].block_bytes = (uint32_t)(want * POOLS_SLICE);
     }
-    pthread_mutex_unlock(&in->span_lock);
+    pthread_mutex_unlock(&in->spans.lock);
     return fits;
 }
 
@@ -393,14 +374,15 @@ void pools_run_map(void *run, unsigned slices, uint32_t id, unsigned class_)
 
 void pools_spans_close(struct pools *in)
 {
-    for (struct pools_segment *s = in->all, *next; s; s = next) {
+    for (struct pools_segment *s = in->spans.all, *next; s; s = next) {
         next = s->all_next;
         os_unmap(&in->account, s, POOLS_SEGMENT);
     }
-    in->all = in->dirty = NULL;
-    in->dirty_tail = &in->dirty;
-    memset(in->bucket, 0, sizeof in->bucket);
-    in->segments = in->empty_segments = in->active_slices = in->dirty_slices = 0;
-    in->purged_bytes = in->purge_calls = 0;
-    in->purged_lately = in->regretted_slices = in->peak_slices = in->regret_ns = 0;
+    in->spans.all = in->spans.dirty = NULL;
+    in->spans.dirty_tail = &in->spans.dirty;
+    memset(in->spans.bucket, 0, sizeof in->spans.bucket);
+    in->spans.segments = in->spans.empty_segments = in->spans.active_slices = in->spans.dirty_slices = 0;
+    in->spans.purged_bytes = in->spans.purge_calls = 0;
+    in->spans.peak_slices = 0;
+    in->spans.reuse = (struct reuse){0};
 }

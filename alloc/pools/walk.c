@@ -1,25 +1,26 @@
-/* walk.c: what the backend tells of itself, at quiescence: no thread is in a call. Threads may end meanwhile:
- * what they give up then waits for walk_lock. stats, report and walk tell of the heap beside, too. */
+/* walk.c: what the backend reports of itself, at quiescence: no thread is in a call. Threads may end meanwhile:
+ * what they give up then waits for walk_lock. stats, report and walk include the second heap. */
 #include "pools.h"
 #include "alloc/base/compiler.h"
 #include "alloc/base/assert.h"
 
 #include <string.h>
 
-/* Calls f for every block in a bin, a stash or an outbox. */
+/* Calls f for every block in a thread cache or a remote cache. */
 static void walk_cached(struct pools *in, void (*f)(void *arg, void *block), void *arg)
 {
     /* Acquire: pairs with the birth of a heap. */
-    for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h; h = h->all_next) {
+    for (struct pools_heap *h = atomic_load_explicit(&in->heaps.all, memory_order_acquire); h;
+         h = h->all_next) {
         for (unsigned c = 0; c < POOLS_CLASSES; c++) {
-            for (void *p = h->bin[c].head; p; p = *(void **)p)
+            for (void *p = h->local[c].head; p; p = *(void **)p)
                 f(arg, p);
-            for (void *p = h->stash[c].head; p; p = *(void **)p)
+            for (void *p = h->adopted[c].head; p; p = *(void **)p)
                 f(arg, p);
         }
-        for (unsigned i = 0; i < POOLS_OUTBOX; i++) {
-            void *p = h->outbox[i].page ? h->outbox[i].head : NULL;
-            for (unsigned n = h->outbox[i].count - h->outbox[i].left; p && n; n--, p = *(void **)p)
+        for (unsigned i = 0; i < POOLS_REMOTE_PAGES; i++) {
+            void *p = h->remote[i].page ? h->remote[i].head : NULL;
+            for (unsigned n = h->remote[i].count - h->remote[i].left; p && n; n--, p = *(void **)p)
                 f(arg, p);
         }
     }
@@ -39,7 +40,7 @@ static void walk_count_cached(void *arg, void *block)
 /* Fills `cached` of every page. */
 static void walk_mark(struct pools *in)
 {
-    for (struct pools_segment *s = in->all; s; s = s->all_next)
+    for (struct pools_segment *s = in->spans.all; s; s = s->all_next)
         for (unsigned i = POOLS_HEADER_SLICES; i < POOLS_SLICES; i++)
             s->page[i].cached = 0;
     walk_cached(in, walk_count_cached, NULL);
@@ -62,9 +63,9 @@ struct walk_totals {
 
 static void walk_add_totals(struct pools *in, struct walk_totals *t)
 {
-    pthread_mutex_lock(&in->walk_lock);
+    pthread_mutex_lock(&in->heaps.walk_lock);
     walk_mark(in);
-    for (struct pools_segment *s = in->all; s; s = s->all_next) {
+    for (struct pools_segment *s = in->spans.all; s; s = s->all_next) {
         t->free_run_bytes += s->free_count * POOLS_SLICE;
         if (s->largest * POOLS_SLICE > t->largest_run_bytes)
             t->largest_run_bytes = s->largest * POOLS_SLICE;
@@ -87,17 +88,17 @@ static void walk_add_totals(struct pools *in, struct walk_totals *t)
             t->blocks_home += pools_word_home(atomic_load_explicit(&page->word, memory_order_relaxed));
         }
     }
-    pthread_mutex_unlock(&in->walk_lock);
-    t->active_bytes += in->huge_bytes;
-    t->live_bytes += in->huge_bytes;
-    t->live_blocks += in->huge_count;
+    pthread_mutex_unlock(&in->heaps.walk_lock);
+    t->active_bytes += in->huge.bytes;
+    t->live_bytes += in->huge.bytes;
+    t->live_blocks += in->huge.count;
     t->mapped_bytes += atomic_load_explicit(&in->account.mapped_bytes, memory_order_relaxed);
 }
 
 static struct walk_totals walk_totals(struct pools *in)
 {
     struct walk_totals t = {0};
-    for (; in; in = in->beside)
+    for (; in; in = in->second)
         walk_add_totals(in, &t);
     return t;
 }
@@ -119,26 +120,26 @@ void pools_report(void *ctx, const struct alloc_sink *sink)
 {
     struct walk_totals t = walk_totals(ctx);
     struct {
-        uint64_t heaps, dead, segments, stashed, outbox, huge, huge_bytes, huge_cached, dirty, purged, purges,
-            maps, unmaps;
+        uint64_t heaps, abandoned, segments, adopted, remote_cached, huge, huge_bytes, huge_cached, dirty,
+            purged, purges, maps, unmaps;
     } sum = {0};
-    for (struct pools *in = ctx; in; in = in->beside) {
-        for (struct pools_heap *h = atomic_load_explicit(&in->heaps, memory_order_acquire); h;
+    for (struct pools *in = ctx; in; in = in->second) {
+        for (struct pools_heap *h = atomic_load_explicit(&in->heaps.all, memory_order_acquire); h;
              h = h->all_next) {
             sum.heaps++;
             for (unsigned c = 0; c < POOLS_CLASSES; c++)
-                sum.stashed += h->stash[c].count;
-            for (unsigned i = 0; i < POOLS_OUTBOX; i++)
-                sum.outbox += h->outbox[i].page ? h->outbox[i].count - h->outbox[i].left : 0;
+                sum.adopted += h->adopted[c].count;
+            for (unsigned i = 0; i < POOLS_REMOTE_PAGES; i++)
+                sum.remote_cached += h->remote[i].page ? h->remote[i].count - h->remote[i].left : 0;
         }
-        sum.dead += atomic_load_explicit(&in->dead_count, memory_order_relaxed);
-        sum.segments += in->segments;
-        sum.huge += in->huge_count;
-        sum.huge_bytes += in->huge_bytes;
-        sum.huge_cached += in->huge_cached_bytes;
-        sum.dirty += in->dirty_slices * POOLS_SLICE;
-        sum.purged += in->purged_bytes;
-        sum.purges += in->purge_calls;
+        sum.abandoned += atomic_load_explicit(&in->heaps.abandoned_count, memory_order_relaxed);
+        sum.segments += in->spans.segments;
+        sum.huge += in->huge.count;
+        sum.huge_bytes += in->huge.bytes;
+        sum.huge_cached += in->huge.cached_bytes;
+        sum.dirty += in->spans.dirty_slices * POOLS_SLICE;
+        sum.purged += in->spans.purged_bytes;
+        sum.purges += in->spans.purge_calls;
         sum.maps += atomic_load_explicit(&in->account.map_calls, memory_order_relaxed);
         sum.unmaps += atomic_load_explicit(&in->account.unmap_calls, memory_order_relaxed);
     }
@@ -147,15 +148,15 @@ void pools_report(void *ctx, const struct alloc_sink *sink)
         uint64_t value;
     } rows[] = {
         {"heap.heaps", sum.heaps},
-        {"heap.heaps_abandoned", sum.dead},
+        {"heap.heaps_abandoned", sum.abandoned},
         {"heap.segments", sum.segments},
         {"heap.pages", t.pages},
         {"heap.pages_with_live", t.pages_with_live},
         {"heap.blocks_live", t.live_blocks},
         {"heap.blocks_home", t.blocks_home},
         {"heap.blocks_cached", t.blocks_cached},
-        {"heap.blocks_stashed", sum.stashed},
-        {"heap.blocks_outbox", sum.outbox},
+        {"heap.blocks_adopted", sum.adopted},
+        {"heap.blocks_remote_cached", sum.remote_cached},
         {"heap.large_blocks", t.large},
         {"heap.huge_blocks", sum.huge},
         {"heap.huge_bytes", sum.huge_bytes},
@@ -187,14 +188,14 @@ static void walk_set_free(void *arg, void *block)
 static int walk_bits_open(struct pools *in, uint64_t **bits, size_t *bytes)
 {
     size_t segments = 0;
-    for (struct pools_segment *s = in->all; s; s = s->all_next)
+    for (struct pools_segment *s = in->spans.all; s; s = s->all_next)
         segments++;
     *bytes = segments * WALK_BITS * sizeof **bits;
     if (!segments)
         return 0;
     if (!(*bits = os_map(&os_harness, *bytes, 0, 0)))
         return -ENOMEM;
-    for (struct pools_segment *s = in->all; s; s = s->all_next)
+    for (struct pools_segment *s = in->spans.all; s; s = s->all_next)
         s->walk_bits = *bits + --segments * WALK_BITS;
     walk_cached(in, walk_set_free, NULL);
     return 0;
@@ -226,7 +227,7 @@ static int walk_segments(struct pools *in, int (*visit)(void *arg, const struct 
                          void *arg, bool blocks)
 {
     int stop = 0;
-    for (struct pools_segment *s = in->all; s && !stop; s = s->all_next) {
+    for (struct pools_segment *s = in->spans.all; s && !stop; s = s->all_next) {
         stop = visit(arg, &(struct alloc_piece){ALLOC_ARENA, s, POOLS_SEGMENT, 0, 0, 0,
                                                 POOLS_HEADER_SLICES * POOLS_SLICE});
         for (unsigned i = POOLS_HEADER_SLICES; i < POOLS_SLICES && !stop; i++) {
@@ -249,7 +250,7 @@ static int walk_huge(struct pools *in, int (*visit)(void *arg, const struct allo
                      bool blocks)
 {
     int stop = 0;
-    for (struct pools_segment *s = in->huge; s && !stop; s = s->huge_next) {
+    for (struct pools_segment *s = in->huge.blocks; s && !stop; s = s->huge_next) {
         stop = visit(arg,
                      &(struct alloc_piece){ALLOC_ARENA, s, s->huge_bytes, 0, 0, 0, (uint32_t)s->huge_offset});
         char *p = (char *)s + s->huge_offset;
@@ -266,17 +267,17 @@ static int walk_huge(struct pools *in, int (*visit)(void *arg, const struct allo
 int pools_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg, bool blocks)
 {
     int stop = 0;
-    for (struct pools *in = ctx; in && !stop; in = in->beside) {
+    for (struct pools *in = ctx; in && !stop; in = in->second) {
         uint64_t *bits = NULL;
         size_t bytes = 0;
-        pthread_mutex_lock(&in->walk_lock);
+        pthread_mutex_lock(&in->heaps.walk_lock);
         walk_mark(in);
         stop = blocks ? walk_bits_open(in, &bits, &bytes) : 0;
         stop = stop ? stop : walk_segments(in, visit, arg, blocks);
         stop = stop ? stop : walk_huge(in, visit, arg, blocks);
         if (bits)
             os_unmap(&os_harness, bits, bytes);
-        pthread_mutex_unlock(&in->walk_lock);
+        pthread_mutex_unlock(&in->heaps.walk_lock);
     }
     return stop;
 }

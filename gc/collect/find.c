@@ -9,15 +9,15 @@ int find_open(struct runtime *r, enum find_by by, struct message *m)
     const struct backend *b = r->alloc.backend;
     r->gc_alloc = r->alloc;
     r->registry = true;
-    if (by == FIND_REGISTRY || (by == FIND_AUTO && (!b || !b->beside)))
+    if (by == FIND_REGISTRY || (by == FIND_AUTO && (!b || !b->second)))
         return 0;
-    if (!b || !b->beside)
+    if (!b || !b->second)
         return message_set(
             m, -ENOTSUP,
             "find=walk needs an allocator with a heap for containers alone, which %s has not: take "
             "pools, or find=registry",
             b ? b->name : "this one");
-    int err = b->beside(&r->gc_alloc, &r->alloc, m);
+    int err = b->second(&r->gc_alloc, &r->alloc, m);
     r->registry = err != 0;
     return err;
 }

@@ -1,7 +1,7 @@
 /* find.h: where the GC objects are, for the policies without a GIL, which have no generation lists. One of
  * two ways, for the life of the runtime:
  *
- *   walk      containers alone live in a second heap of the allocator (alloc.h, beside), and a walk over its
+ *   walk      containers alone live in a second heap of the allocator (alloc.h, second), and a walk over its
  *             blocks finds them, whichever thread made them and whether it is still there. Nothing is noted
  *             when one is made. What free-threaded CPython does with its mimalloc heaps gc and gc_pre.
  *   registry  each thread notes its own in a table (registry.h): for allocators without such a heap, or

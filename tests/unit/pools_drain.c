@@ -73,7 +73,7 @@ static void test_drain_of_idle(void **state)
     pthread_join(t, NULL);
 }
 
-static void test_drain_of_dead(void **state)
+static void test_drain_of_abandoned(void **state)
 {
     (void)state;
     put(get(1));
@@ -88,7 +88,7 @@ static void test_drain_of_dead(void **state)
 
 /* A program that fills and empties its heap in quick turns keeps what it misses, but not much of it at the
  * end. */
-static void test_drain_of_breathing(void **state)
+static void test_drain_of_growing_and_shrinking(void **state)
 {
     (void)state;
     static char *p[TURN_BLOCKS];
@@ -198,8 +198,14 @@ static void test_huge_spare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_drain),          T(test_drain_of_idle), T(test_drain_of_dead), T(test_drain_of_breathing),
-        T(test_drain_in_steps), T(test_drain_of_huge), T(test_huge_kept),     T(test_huge_spare),
+        T(test_drain),
+        T(test_drain_of_idle),
+        T(test_drain_of_abandoned),
+        T(test_drain_of_growing_and_shrinking),
+        T(test_drain_in_steps),
+        T(test_drain_of_huge),
+        T(test_huge_kept),
+        T(test_huge_spare),
     };
     return cmocka_run_group_tests_name("pools_drain", tests, NULL, NULL);
 }

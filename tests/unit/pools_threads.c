@@ -18,7 +18,7 @@ static void *die_holding(void *arg)
     return NULL;
 }
 
-/* What a dead thread left free is used by a living one before new memory, and its heap by the next thread. */
+/* What an ended thread left free is used by a living one before new memory, and its heap by the next thread. */
 static void test_adoption(void **state)
 {
     (void)state;
@@ -84,27 +84,27 @@ static bool of_lot(const struct lot *l, const void *p)
     return false;
 }
 
-/* Frees `count` blocks of another thread, having drawn `drawn` itself; says how many stay with this thread,
+/* Frees `count` blocks of another thread, having drawn `drawn` itself; returns how many stay with this thread,
  * and whether these are what it is given next. */
 static uint64_t swap(size_t size, unsigned count, unsigned drawn)
 {
     struct lot theirs = {.size = size, .count = count}, mine = {.size = size, .count = drawn};
     make_lot(&mine);
     on_thread(make_lot, &theirs);
-    uint64_t before = figure("heap.blocks_stashed"), swapped = 0;
+    uint64_t before = figure("heap.blocks_adopted"), swapped = 0;
     free_lot(&theirs);
-    uint64_t stashed = figure("heap.blocks_stashed") - before;
-    struct lot next = {.size = size, .count = (unsigned)stashed + 4096 / (unsigned)size};
-    if (stashed) {
+    uint64_t adopted = figure("heap.blocks_adopted") - before;
+    struct lot next = {.size = size, .count = (unsigned)adopted + 4096 / (unsigned)size};
+    if (adopted) {
         make_lot(&next);
         for (unsigned i = 0; i < next.count; i++)
             swapped += of_lot(&theirs, next.block[i]);
-        assert_true(swapped >= stashed);
+        assert_true(swapped >= adopted);
         free_lot(&next);
     }
     free_lot(&mine);
     assert_int_equal(figure("heap.blocks_live"), 0);
-    return stashed;
+    return adopted;
 }
 
 static void test_swap(void **state)
@@ -136,7 +136,7 @@ static void test_swap_and_die(void **state)
     struct lot mine = {.size = 500, .count = 100};
     make_lot(&mine);
     on_thread(swap_and_die, &mine);
-    assert_int_equal(figure("heap.blocks_stashed"), 0);
+    assert_int_equal(figure("heap.blocks_adopted"), 0);
     assert_int_equal(figure("heap.blocks_live"), 0);
 }
 
@@ -147,9 +147,9 @@ static void test_swap_and_die(void **state)
 static int64_t booked_weight(struct pools *in)
 {
     int64_t sum = 0;
-    for (struct pools_heap *h = atomic_load(&in->heaps); h; h = h->all_next)
-        sum += h->low + h->slack - atomic_load(&h->returned);
-    for (struct pools_segment *s = in->all; s; s = s->all_next)
+    for (struct pools_heap *h = atomic_load(&in->heaps.all); h; h = h->all_next)
+        sum += h->drain_below + h->slack - atomic_load(&h->returned);
+    for (struct pools_segment *s = in->spans.all; s; s = s->all_next)
         for (unsigned i = POOLS_HEADER_SLICES; i < POOLS_SLICES; i++)
             if (s->page[i].live && s->page[i].class_ != POOLS_CLASS_LARGE)
                 sum -= (int64_t)pools_weight(s->page[i].class_) *
@@ -161,7 +161,7 @@ static int64_t booked_weight(struct pools *in)
 static int64_t true_weight(struct pools *in)
 {
     int64_t sum = 0;
-    for (struct pools_segment *s = in->all; s; s = s->all_next)
+    for (struct pools_segment *s = in->spans.all; s; s = s->all_next)
         for (unsigned i = POOLS_HEADER_SLICES; i < POOLS_SLICES; i++) {
             struct pools_page *page = &s->page[i];
             uint64_t w = atomic_load(&page->word);
@@ -169,10 +169,10 @@ static int64_t true_weight(struct pools *in)
                 sum += (int64_t)pools_weight(page->class_) *
                        (pools_word_carved(w) - pools_word_home(w) - page->cached);
         }
-    for (struct pools_heap *h = atomic_load(&in->heaps); h; h = h->all_next) {
+    for (struct pools_heap *h = atomic_load(&in->heaps.all); h; h = h->all_next) {
         for (unsigned c = 0; c < POOLS_CLASSES; c++)
-            sum += (int64_t)pools_weight(c) * h->stash[c].count;
-        for (struct pools_outbox *o = h->outbox; o < h->outbox + POOLS_OUTBOX; o++)
+            sum += (int64_t)pools_weight(c) * h->adopted[c].count;
+        for (struct pools_remote *o = h->remote; o < h->remote + POOLS_REMOTE_PAGES; o++)
             if (o->page && atomic_load(&o->page->owner) != h)
                 sum += (int64_t)pools_weight(o->page->class_) * (o->count - o->left);
     }
@@ -218,7 +218,7 @@ static void test_books(void **state)
     assert_int_equal(booked_weight(in), true_weight(in));
 }
 
-/* A heap with nothing live and others' blocks in its bins, which are paid for. */
+/* A heap with nothing live and others' blocks in its local lists, which are paid for. */
 static void test_books_below_zero(void **state)
 {
     (void)state;
@@ -226,11 +226,11 @@ static void test_books_below_zero(void **state)
     make_lot(&mine);
     on_thread(make_lot, &theirs);
     free_lot(&theirs);
-    put(get(500)); /* the stash becomes the bin */
+    put(get(500)); /* what was adopted becomes the local list */
     free_lot(&mine);
     put(get(3000)); /* a refill looks at the books */
     assert_int_equal(figure("heap.blocks_live"), 0);
-    assert_true(figure("heap.blocks_stashed") == 1);
+    assert_true(figure("heap.blocks_adopted") == 1);
     assert_int_equal(booked_weight(heap->ctx), true_weight(heap->ctx));
 }
 

@@ -1,5 +1,5 @@
-/* pools_beside.c: a second heap beside the first: its walk finds each of its live blocks and nothing else,
- * whatever lies in bins and outboxes, whoever made it, and while threads end; the first tells of both. */
+/* pools_second.c: a second heap of an open one: its walk finds each of its live blocks and nothing else,
+ * whatever lies in caches, whoever made it, and while threads end; the figures of the first are of both. */
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
 #include "alloc/spec.h"
@@ -24,7 +24,7 @@ static int setup(void **state)
     struct message m;
     (void)state;
     return spec_parse(&spec, "pools", &m) || alloc_open(&stack, &spec, &m) ||
-           first->backend->beside(&second, first, &m);
+           first->backend->second(&second, first, &m);
 }
 
 static int teardown(void **state)
@@ -35,7 +35,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* What a walk found, as the sum of a mark that each block carries: a block of the wrong heap or a dead one
+/* What a walk found, as the sum of a mark that each block carries: a block of the wrong heap or one that was freed
  * spoils it. */
 struct found {
     uint64_t blocks, marks;
@@ -137,7 +137,7 @@ static void *thread_main(void *arg)
     rng_seed(&rng, index);
     for (unsigned i = 0; i < KEPT; i++)
         kept[index][i] = get(&second, 16 + rng_below(&rng, 200), 1);
-    uint64_t *cached = NULL; /* in the bins when the thread ends */
+    uint64_t *cached = NULL; /* in the thread cache when the thread ends */
     for (unsigned i = 0; i < 2 * KEPT; i++) {
         uint64_t *block = get(&second, 16 + rng_below(&rng, 100), 1);
         block[0] = (uintptr_t)cached;
@@ -197,8 +197,8 @@ static void test_only_one(void **state)
     struct alloc third;
     struct message m;
     (void)state;
-    assert_int_equal(first->backend->beside(&third, first, &m), -EBUSY);
-    assert_int_equal(first->backend->beside(&third, &second, &m), -EBUSY);
+    assert_int_equal(first->backend->second(&third, first, &m), -EBUSY);
+    assert_int_equal(first->backend->second(&third, &second, &m), -EBUSY);
 }
 
 static void test_no_memory(void **state)

@@ -74,10 +74,14 @@ OBJECT_C  := $(call in,workloads/object) workloads/script/objrun.c workloads/scr
 LEVEL_C   := $(call in,workloads workloads/alloc workloads/trace/replay) workloads/script/objscript.c workloads/script/objmodel.c
 WORKER_C  := $(call in,bench/worker bench/worker/check)
 WORKER_RC := $(GC_C) $(OBJECT_C) $(WORKER_C)
+# One file, two objects: what it is, for all that link the list that names it, and what it does, for workers.
+# workloads/about.h says how such a file is written.
+ABOUT_C   := $(shell grep -l 'ifdef HG_ABOUT' $(wildcard workloads/*/*.c workloads/*/*/*.c))
 RECORD_C  := $(call in,workloads/trace/record) alloc/base/os.c alloc/base/assert.c
 SHIM_C    := $(call in,alloc/shim)
 
-obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1)) $(if $(filter workloads/list.c,$(1)),$(obj_about))
+obj_about = $(ABOUT_C:%.c=$(OUT)/obj-about/%.o)
 obj_rc   = $(patsubst %.c,$(OUT)/obj-$(1)/%.o,$(2))
 obj_pic  = $(patsubst %.c,$(OUT)/obj-pic/%.o,$(1))
 
@@ -109,10 +113,15 @@ $(call obj_rc,$(1),$(WORKER_RC)): $(OUT)/obj-$(1)/%.o: %.c Makefile
 endef
 $(foreach p,$(POLICIES),$(eval $(call worker_rules,$(p))))
 
-$(sort $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C) $(FRONT_C))): $(OUT)/obj/%.o: %.c Makefile
+$(filter $(OUT)/obj/%,$(sort $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C) $(FRONT_C)))): $(OUT)/obj/%.o: %.c Makefile
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BUILD_DEFS) -MMD -MP -c -o $@ $<
+
+$(obj_about): $(OUT)/obj-about/%.o: %.c Makefile
+	$(call say,CC,$(@:$(OUT)/%=%))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -DHG_ABOUT=1 -MMD -MP -c -o $@ $<
 
 # Libraries for programs that are not ours.
 $(sort $(call obj_pic,$(ALLOC_C) $(RECORD_C) $(SHIM_C))): $(OUT)/obj-pic/%.o: %.c Makefile

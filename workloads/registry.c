@@ -4,10 +4,9 @@
 
 #include "list.h"
 
-#define WORKLOAD_EXTERN(ident, name, level, flags, PARAMS, summary) \
-    extern const struct workload workload_##ident;
+#define WORKLOAD_EXTERN(ident) extern const struct workload workload_##ident;
 WORKLOADS(WORKLOAD_EXTERN)
-#define WORKLOAD_POINTER(ident, name, level, flags, PARAMS, summary) &workload_##ident,
+#define WORKLOAD_POINTER(ident) &workload_##ident,
 static const struct workload *const workloads[] = {WORKLOADS(WORKLOAD_POINTER)};
 
 const char *const op_names[OP_KINDS] = {"malloc", "calloc", "realloc", "free", "free_remote", "request"};

@@ -45,7 +45,8 @@ struct workload_thread {
 
 struct workload_sample {
     const struct workload *workload;
-    const void *params; /* the struct made from list.h */
+    const char *name;   /* of the workload */
+    const void *params; /* the struct made from its PARAMS */
     const struct alloc *alloc;
     unsigned alloc_flags; /* ALLOC_ALIASES: do not check contents */
     struct runtime *runtime;
@@ -72,7 +73,6 @@ struct workload_sample {
 typedef void workload_visit(void *arg, const void *block, size_t requested_bytes);
 
 struct workload {
-    const char *name;
     bool tells_requests;                     /* run calls request */
     int (*setup)(struct workload_sample *s); /* 0 or -errno with s->message */
     void (*prepare)(struct workload_thread *t);
@@ -102,7 +102,5 @@ static inline void *workload_scratch(size_t bytes)
 {
     return os_map(&os_harness, bytes, 0, OS_POPULATE);
 }
-
-/* Runs body(arg_i) in threads made by the workload (larson's successors, thread churn); see workload.c. */
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "alloc/list.h"
 #include "gc/list.h"
-#include "workloads/list.h"
+#include "workloads/about.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -87,9 +87,11 @@ static void list_allocs(struct list_out *out)
 
 static void list_workloads(struct list_out *out)
 {
-    for (const struct workload_info *w = workload_list; w->name; w++)
+    for (size_t i = 0; workload_list[i]; i++) {
+        const struct workload_info *w = workload_list[i];
         list_row(out, w->name, w->level == LEVEL_OBJECT ? "object" : "alloc", w->summary, w->params,
                  w->flags & WORKLOAD_ONE_THREAD ? "one thread" : "");
+    }
 }
 
 static void list_rc(struct list_out *out)

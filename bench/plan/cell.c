@@ -61,7 +61,8 @@ static int cell_set_workload(struct cell *cell, const char *text, struct message
     const struct workload_info *other = NULL;
     const char *names[256];
     size_t n = 0;
-    for (const struct workload_info *w = workload_list; w->name && n < 256; w++) {
+    for (size_t i = 0; workload_list[i] && n < 256; i++) {
+        const struct workload_info *w = workload_list[i];
         names[n++] = w->name;
         if (strcmp(w->name, name) != 0)
             continue;
@@ -83,8 +84,8 @@ static int cell_set_workload(struct cell *cell, const char *text, struct message
     if (rest && !*rest)
         return message_set(m, -EINVAL, "%s: nothing follows the colon", owner);
     err = param_parse(cell->workload->params, cell->workload_params, owner, rest, m);
-    if (!err)
-        err = workload_check(cell->workload, cell->workload_params, m);
+    if (!err && cell->workload->check)
+        err = cell->workload->check(cell->workload_params, m);
     return err ? err
                : cell_canonical(cell->workload_text, sizeof cell->workload_text, name, cell->workload->params,
                                 cell->workload_params, m);
@@ -94,12 +95,14 @@ static bool cell_object_only(const char *text)
 {
     bool object = false;
     size_t n = strcspn(text, ":");
-    for (const struct workload_info *w = workload_list; w->name; w++)
+    for (size_t i = 0; workload_list[i]; i++) {
+        const struct workload_info *w = workload_list[i];
         if (strlen(w->name) == n && strncmp(w->name, text, n) == 0) {
             if (w->level == LEVEL_ALLOC)
                 return false;
             object = true;
         }
+    }
     return object;
 }
 

@@ -6,7 +6,7 @@
 
 #include "alloc/spec.h"
 #include "gc/list.h"
-#include "workloads/list.h"
+#include "workloads/about.h"
 #include "bench/host/place.h"
 #include "bench/result/store.h"
 

@@ -3,7 +3,7 @@
 
 #include "style.h"
 #include "gc/list.h"
-#include "workloads/list.h"
+#include "workloads/about.h"
 
 #include <errno.h>
 #include <math.h>
@@ -96,9 +96,9 @@ static const struct param *params_of(const struct record *r)
 {
     const char *workload = text_or(r, "cell.workload", ""), *rc = text_or(r, "cell.rc", "none");
     enum workload_level level = strcmp(rc, "none") == 0 ? LEVEL_ALLOC : LEVEL_OBJECT;
-    for (const struct workload_info *w = workload_list; w->name; w++)
-        if (w->level == level && strcmp(w->name, workload) == 0)
-            return w->params;
+    for (size_t i = 0; workload_list[i]; i++)
+        if (workload_list[i]->level == level && strcmp(workload_list[i]->name, workload) == 0)
+            return workload_list[i]->params;
     return NULL;
 }
 

@@ -46,9 +46,9 @@ static void child_set_workload(const char *text, const char *level)
     size_t n = strcspn(text, ":");
     snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), text);
     enum workload_level wanted = strcmp(level, "object") == 0 ? LEVEL_OBJECT : LEVEL_ALLOC;
-    for (size_t i = 0; workload_list[i].name; i++)
-        if (strcmp(workload_list[i].name, name) == 0 && workload_list[i].level == wanted) {
-            child.cell.workload = &workload_list[i];
+    for (size_t i = 0; workload_list[i]; i++)
+        if (strcmp(workload_list[i]->name, name) == 0 && workload_list[i]->level == wanted) {
+            child.cell.workload = workload_list[i];
             child.cell.workload_index = i;
         }
     if (!child.cell.workload)
@@ -364,6 +364,7 @@ static void child_setup(void)
     struct workload_sample *s = &child.sample;
     *s = (struct workload_sample){
         .workload = workload_at(cell->workload_index),
+        .name = cell->workload->name,
         .params = cell->workload_params,
         .alloc = &child.stack.layer[0],
         .alloc_flags = cell->alloc.flags,

@@ -11,7 +11,7 @@
 #include "alloc/spec.h"
 #include "gc/list.h"
 #include "gc/runtime/runtime.h"
-#include "workloads/list.h"
+#include "workloads/about.h"
 #include "workloads/workload.h"
 
 #define CHILD_THREADS_MAX GAUGE_THREADS_MAX

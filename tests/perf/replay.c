@@ -10,9 +10,10 @@
 #include "alloc/base/compiler.h"
 #include "alloc/spec.h"
 #include "bench/stat/stats.h"
-#include "workloads/list.h"
+#include "workloads/about.h"
 #include "alloc/base/rng.h"
 #include "workloads/trace/format/hgt.h"
+#include "workloads/trace/replay/replay.h"
 #include "workloads/workload.h"
 
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 extern const struct workload workload_alloc_trace;
+extern const struct workload_info workload_info_alloc_trace;
 
 #define ROUNDS 15
 #define SLOTS  1000u
@@ -130,7 +132,7 @@ PATTERN(dice)
 static struct gauge gauge;
 static struct workload_thread thread;
 static struct workload_sample sample;
-static struct alloc_trace_params params;
+static struct replay_params params;
 
 static void note(struct workload_sample *s, const char *key, uint64_t value)
 {
@@ -149,10 +151,8 @@ static void note_text(struct workload_sample *s, const char *key, const char *va
 static bool load(const struct alloc *a)
 {
     static struct message m;
-    const struct workload_info *info = workload_list;
+    const struct workload_info *info = &workload_info_alloc_trace;
     char words[128];
-    while (strcmp(info->ident, "alloc_trace") != 0)
-        info++;
     snprintf(words, sizeof words, "file=%s,touch=first", path);
     if (param_parse(info->params, &params, "trace", words, &m) != 0)
         return false;

@@ -6,7 +6,6 @@
 // links: $(LEVEL_C) $(FORMAT_C)
 #include "gc/heap/heap.h"
 #include "gc/runtime/state.h"
-#include "workloads/list.h"
 #include "workloads/registry.h"
 #include "workloads/workload.h"
 
@@ -17,51 +16,9 @@
 
 #include <cmocka.h>
 
-static const struct {
-    const char *name, *params;
-} shapes[] = {
-    {"churn", "live=64,ops=200"},
-    {"cycles", "length=4,live=8,ops=40"},
-    {"cycles", "shape=tree,length=7,live=4,ops=30"},
-    {"long-lived", "heap=100,ops=100"},
-    {"long-lived", "heap=100,shape=tree,ops=100"},
-    {"private", "objects=40,ops=100"},
-    {"shared-read", "hot=4,ops=50"},
-    {"shared-read", "hot=4,how=reference,shared=0.5,ops=50"},
-    {"ftscaling", "kind=create_object,ops=50"},
-    {"ftscaling", "kind=create_closure,ops=50"},
-    {"ftscaling", "kind=create_dict,ops=50"},
-    {"ftscaling", "kind=list_append,ops=50"},
-    {"ftscaling", "kind=constants,ops=50"},
-    {"ftscaling", "kind=generator,ops=50"},
-    {"ftscaling", "kind=calls,ops=50"},
-    {"shared-containers", "kind=list,size=10,ops=60"},
-    {"shared-containers", "kind=dict,size=10,ops=60"},
-    {"deep-free", "depth=30,ops=3"},
-    {"deep-free", "depth=30,kind=wide,ops=3"},
-    {"finalizers", "ops=40"},
-    {"weak-cache", "keys=20,held=5,ops=80"},
-    {"scope", "ops=30"},
-    {"scope", "by=collect,ops=30"},
-    {"leak", "every=3,ops=40"},
-    {"intern", "names=30,ops=60"},
-    {"small-int", "live=20,ops=60"},
-    {"generator-or-list", "length=30,ops=3"},
-    {"generator-or-list", "as=list,length=30,ops=3"},
-    {"request", "sessions=10,ops=20"},
-    {"cycles", "length=4,live=8,heap=20,ops=40"},
-    {"growth", "kind=tuple,ops=40"},
-    {"growth", "kind=record,ops=40"},
-    {"growth", "kind=node,dead=0.5,lag=5,ops=40"},
-    {"decay", "heap=40,ops=60"},
-    {"binary-trees", "depth=4"},
-    {"gcbench", "depth=4,array=20"},
-    {"message-buffer", "window=10,size=64,ops=40"},
-    {"message-buffer", "text=inside,window=10,size=64,ops=40"},
-    {"gc-traversal", "levels=8,ops=2"},
-    {"gc-collect", "cycles=3,ops=3"},
-};
-enum { SHAPES = sizeof shapes / sizeof *shapes, THREADS_MAX = 3 };
+#include "small.h"
+
+enum { THREADS_MAX = 3 };
 
 /* --- an allocator that counts, and fails where it is told to -------------------------------------------- */
 
@@ -186,15 +143,6 @@ static void *worker_thread(void *arg)
     return NULL;
 }
 
-static size_t workload_named(const char *name)
-{
-    for (size_t i = 0; workload_list[i].name; i++)
-        if (workload_list[i].level == LEVEL_OBJECT && strcmp(workload_list[i].name, name) == 0)
-            return i;
-    fail_msg("no object workload %s", name);
-    return 0;
-}
-
 static const struct collector_info *collector(void)
 {
     const struct collector_info *c = collector_list;
@@ -218,12 +166,11 @@ static void drop_roots(struct runtime *r)
         }
 }
 
-static struct outcome run_shape(size_t shape, unsigned threads, unsigned first, unsigned workers,
+static struct outcome run_small(const struct small *run, unsigned threads, unsigned first, unsigned workers,
                                 uint64_t fail_first, uint64_t fail_last)
 {
     static _Alignas(16) unsigned char params[PARAM_STRUCT_MAX], gc_params[PARAM_STRUCT_MAX];
-    size_t index = workload_named(shapes[shape].name);
-    const struct workload *w = workload_at(index);
+    const struct workload *w = workload_at(run->index);
     struct message m = {""};
     struct outcome o = {0};
     pthread_t id[THREADS_MAX];
@@ -231,7 +178,7 @@ static struct outcome run_shape(size_t shape, unsigned threads, unsigned first, 
     memset(&counting, 0, sizeof counting);
     counting.fail_first = fail_first;
     counting.fail_last = fail_last;
-    if (param_parse(workload_list[index].params, params, shapes[shape].name, shapes[shape].params, &m) ||
+    if (param_parse(workload_list[run->index]->params, params, run->name, run->params, &m) ||
         param_parse(collector()->params, gc_params, "collector", "", &m))
         fail_msg("%s", m.text);
     struct runtime_config config = {.alloc = &counting_alloc,
@@ -245,6 +192,7 @@ static struct outcome run_shape(size_t shape, unsigned threads, unsigned first, 
     o.opened = true;
     struct workload_sample *s = &worker.sample;
     *s = (struct workload_sample){.workload = w,
+                                  .name = run->name,
                                   .params = params,
                                   .alloc = &counting_alloc,
                                   .runtime = worker.runtime,
@@ -300,21 +248,21 @@ static struct outcome run_shape(size_t shape, unsigned threads, unsigned first, 
 static void without_a_failure_the_parts_add_up(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < SHAPES; i++)
+    for (size_t i = 0; i < small_count; i++)
         for (unsigned workers = 1; workers <= THREADS_MAX; workers++) {
-            struct outcome whole = run_shape(i, workers, 0, workers, 0, 0), sum = {0};
+            struct outcome whole = run_small(&small[i], workers, 0, workers, 0, 0), sum = {0};
             assert_true(whole.set_up && !whole.failed && whole.ops);
             if (whole.left || whole.alive != whole.kept)
-                fail_msg("%s:%s x%u: %lld blocks left, %llu objects alive, not %llu", shapes[i].name,
-                         shapes[i].params, workers, (long long)whole.left, (unsigned long long)whole.alive,
+                fail_msg("%s:%s x%u: %lld blocks left, %llu objects alive, not %llu", small[i].name,
+                         small[i].params, workers, (long long)whole.left, (unsigned long long)whole.alive,
                          (unsigned long long)whole.kept);
             for (unsigned part = 0; part < workers; part++) {
-                struct outcome o = run_shape(i, 1, part, workers, 0, 0);
+                struct outcome o = run_small(&small[i], 1, part, workers, 0, 0);
                 sum.checksum += o.checksum;
                 sum.ops += o.ops;
             }
             if (sum.checksum != whole.checksum || sum.ops != whole.ops)
-                fail_msg("%s:%s: %u threads are not %u processes of one", shapes[i].name, shapes[i].params,
+                fail_msg("%s:%s: %u threads are not %u processes of one", small[i].name, small[i].params,
                          workers, workers);
         }
 }
@@ -338,26 +286,33 @@ static void running_out_of_memory_is_told_and_survived(void **state)
 {
     (void)state;
     unsigned found = 0;
-    for (size_t i = 0; i < SHAPES; i++)
+    for (size_t i = 0; i < small_count; i++)
         for (unsigned threads = 1; threads <= 2; threads++) {
-            struct outcome whole = run_shape(i, threads, 0, threads, 0, 0);
+            struct outcome whole = run_small(&small[i], threads, 0, threads, 0, 0);
             uint64_t asked = counting.asked, told = 0;
             /* Each of the first, then every few: at most some 150 places. */
             for (uint64_t at = 1; at <= asked; at += 1 + at / 40)
                 for (unsigned all = 0; all < 2; all++) {
-                    struct outcome o = run_shape(i, threads, 0, threads, at, all ? UINT64_MAX : at);
+                    struct outcome o = run_small(&small[i], threads, 0, threads, at, all ? UINT64_MAX : at);
                     const char *wrong = wrong_after_failure(&o, &whole);
                     told += o.failed != 0;
                     if (wrong)
-                        print_error("%s:%s x%u, a failure %s allocation %llu: %s\n", shapes[i].name,
-                                    shapes[i].params, threads, all ? "from" : "at", (unsigned long long)at,
+                        print_error("%s:%s x%u, a failure %s allocation %llu: %s\n", small[i].name,
+                                    small[i].params, threads, all ? "from" : "at", (unsigned long long)at,
                                     wrong);
                     found += wrong != NULL;
                 }
             if (!told)
-                fail_msg("%s:%s x%u: no failure was told", shapes[i].name, shapes[i].params, threads);
+                fail_msg("%s:%s x%u: no failure was told", small[i].name, small[i].params, threads);
         }
     assert_int_equal(found, 0);
+}
+
+static int collect(void **state)
+{
+    (void)state;
+    small_collect(LEVEL_OBJECT);
+    return 0;
 }
 
 int main(void)
@@ -366,5 +321,5 @@ int main(void)
         cmocka_unit_test(without_a_failure_the_parts_add_up),
         cmocka_unit_test(running_out_of_memory_is_told_and_survived),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, collect, NULL);
 }

@@ -6,9 +6,10 @@
 // links: workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c alloc/base/param.c
 // links: alloc/base/os.c
 
-#include "workloads/list.h"
+#include "workloads/about.h"
 #include "alloc/base/rng.h"
 #include "workloads/trace/format/hgt.h"
+#include "workloads/trace/replay/replay.h"
 #include "workloads/workload.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@
 #include <cmocka.h>
 
 extern const struct workload workload_alloc_trace;
+extern const struct workload_info workload_info_alloc_trace;
 
 /* ---- a backend that looks at what it is told ---- */
 
@@ -143,7 +145,7 @@ struct run {
     struct workload_sample s;
     struct workload_thread thread[16];
     struct gauge *gauge;
-    struct alloc_trace_params params;
+    struct replay_params params;
     struct message m;
     uint64_t ops, checksum, faults, failed, left_blocks, left_bytes;
     _Atomic uint64_t timed[OP_KINDS];
@@ -195,13 +197,11 @@ static int replay(struct run *r, unsigned threads, const char *words, uint32_t l
 {
     char text[256];
     pthread_t ids[16];
-    const struct workload_info *info = workload_list;
+    const struct workload_info *info = &workload_info_alloc_trace;
     memset(&seen, 0, offsetof(struct seen, fail_every));
     memset(r, 0, sizeof *r);
     running = r;
     r->gauge = workload_scratch(sizeof *r->gauge);
-    while (strcmp(info->ident, "alloc_trace") != 0)
-        info++;
     snprintf(text, sizeof text, "file=%s%s%s", path, *words ? "," : "", words);
     assert_int_equal(param_parse(info->params, &r->params, "trace", text, &r->m), 0);
     r->s = (struct workload_sample){.workload = &workload_alloc_trace,

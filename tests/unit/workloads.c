@@ -15,38 +15,11 @@
 
 #include <cmocka.h>
 
-/* Small shapes that still wander, hand over, shift and refill. A workload without a row fails the test. */
-static const struct {
-    const char *name, *params;
-} shapes[] = {
-    {"churn", "live=1000,ops=20k"},
-    {"larson", "slots=100,ops=12k,handover=1k"},
-    {"xmalloc", "size=1-300,batch=50,outstanding=2,ops=20k"},
-    {"mstress", "slots=100,places=60,phases=4,ops=8k"},
-    {"alloc-test", "slots=900,ops=20k"},
-    {"sh6", "batch=60,ops=10k"},
-    {"sh8", "batch=60,ops=10k"},
-    {"msgpass", "outstanding=200,ops=10k"},
-    {"cache-scratch", "writes=5,ops=2k"},
-    {"cache-thrash", "writes=5,ops=2k"},
-    {"glibc-simple", "ops=20k"},
-    {"glibc-thread", "slots=200,ops=20k"},
-    {"rptest", "slots=200,ops=8k"},
-    {"startup", "starts=60,blocks=20"},
-    {"realloc", "vectors=50,ops=20k"},
-    {"large", "live=4,size=1M-3M,ops=60"},
-    {"aligned", "live=100,ops=4k"},
-    {"calloc", "live=100,ops=4k"},
-    {"blowup", "live=200k,rounds=5"},
-    {"robson", "live=256k,size=16-4096,rounds=2"},
-    {"phase-shift", "live=400k,phases=4"},
-    {"sawtooth", "live=400k,teeth=3"},
-};
+#include "small.h"
 
-#define EXTERN(ident, name, level, flags, PARAMS, summary) \
-    extern const struct workload workload_##ident __attribute__((weak));
+#define EXTERN(ident) extern const struct workload workload_##ident __attribute__((weak));
 WORKLOADS(EXTERN)
-#define POINTER(ident, name, level, flags, PARAMS, summary) &workload_##ident,
+#define POINTER(ident) &workload_##ident,
 static const struct workload *const workloads[] = {WORKLOADS(POINTER)};
 const char *const op_names[OP_KINDS]; /* of registry.c, which needs the object level too */
 
@@ -209,28 +182,20 @@ static uint64_t gauge_sum(unsigned threads)
     return sum;
 }
 
-static const char *shape_of(const char *name)
-{
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        if (strcmp(shapes[i].name, name) == 0)
-            return shapes[i].params;
-    fail_msg("%s has no row in shapes[]", name);
-    return NULL;
-}
-
-static struct outcome run_on(size_t index, const struct alloc *a, unsigned alloc_flags, unsigned threads,
-                             uint64_t seed)
+static struct outcome run_on(const struct small *run, const struct alloc *a, unsigned alloc_flags,
+                             unsigned threads, uint64_t seed)
 {
     static _Alignas(16) unsigned char params[PARAM_STRUCT_MAX];
     struct message m = {""};
     pthread_t id[THREADS_MAX];
     struct outcome o = {0};
+    const struct workload *w = workloads[run->index];
     memset(&worker, 0, sizeof worker);
-    if (param_parse(workload_list[index].params, params, workload_list[index].name,
-                    shape_of(workload_list[index].name), &m))
+    if (param_parse(workload_list[run->index]->params, params, run->name, run->params, &m))
         fail_msg("%s", m.text);
     worker.sample = (struct workload_sample){
-        .workload = workloads[index],
+        .workload = w,
+        .name = run->name,
         .params = params,
         .alloc = a,
         .alloc_flags = alloc_flags,
@@ -249,8 +214,8 @@ static struct outcome run_on(size_t index, const struct alloc *a, unsigned alloc
                                                     .index = i,
                                                     .until_latency = 50,
                                                     .seed = seed * 0x9e3779b97f4a7c15u + ((uint64_t)i << 40)};
-    if (workloads[index]->setup(&worker.sample))
-        fail_msg("%s: %s", workload_list[index].name, m.text);
+    if (w->setup(&worker.sample))
+        fail_msg("%s: %s", run->name, m.text);
     pthread_barrier_init(&worker.barrier, NULL, threads + 1);
     for (unsigned i = 0; i < threads; i++)
         assert_int_equal(pthread_create(&id[i], NULL, worker_thread, &worker.thread[i]), 0);
@@ -259,8 +224,8 @@ static struct outcome run_on(size_t index, const struct alloc *a, unsigned alloc
     pthread_barrier_wait(&worker.barrier);
     pthread_barrier_wait(&worker.barrier); /* all have run */
     o.mapped_in_run = os_harness.map_calls - maps;
-    if (workloads[index]->live)
-        workloads[index]->live(&worker.sample, count_block, &o);
+    if (w->live)
+        w->live(&worker.sample, count_block, &o);
     o.gauge_bytes = gauge_sum(threads);
     o.audit_live = audit.live;
     o.audit_bytes = audit.live_bytes;
@@ -276,34 +241,26 @@ static struct outcome run_on(size_t index, const struct alloc *a, unsigned alloc
         o.failed += worker.thread[i].failed_allocs;
     }
     o.latencies = worker.latencies;
-    if (workloads[index]->finish)
-        workloads[index]->finish(&worker.sample);
+    if (w->finish)
+        w->finish(&worker.sample);
     return o;
 }
 
-/* Allocator level, linked here; trace needs a file and has tests of its own. */
-static bool is_ours(size_t index)
-{
-    return workload_list[index].level == LEVEL_ALLOC && workloads[index] &&
-           strcmp(workload_list[index].name, "trace") != 0;
-}
-
-#define EXPECT_EQUAL(a, b)                                                                 \
-    do {                                                                                   \
-        uint64_t a_ = (a), b_ = (b);                                                       \
-        if (a_ != b_)                                                                      \
-            fail_msg("%s x%u: %s is %llu, %s is %llu", workload_list[i].name, threads, #a, \
-                     (unsigned long long)a_, #b, (unsigned long long)b_);                  \
+#define EXPECT_EQUAL(a, b)                                                                                 \
+    do {                                                                                                   \
+        uint64_t a_ = (a), b_ = (b);                                                                       \
+        if (a_ != b_)                                                                                      \
+            fail_msg("%s x%u: %s is %llu, %s is %llu", small[i].name, threads, #a, (unsigned long long)a_, \
+                     #b, (unsigned long long)b_);                                                          \
     } while (0)
 
 static void all_keep_their_word_on_an_auditing_allocator(void **state)
 {
     (void)state;
-    unsigned seen = 0;
-    for (size_t i = 0; workload_list[i].name; i++)
-        for (unsigned threads = 1; is_ours(i) && threads <= THREADS_MAX; threads++) {
+    for (size_t i = 0; i < small_count; i++)
+        for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
             memset(&audit, 0, sizeof audit);
-            struct outcome o = run_on(i, &audit_alloc, ALLOC_THREADS, threads, 42);
+            struct outcome o = run_on(&small[i], &audit_alloc, ALLOC_THREADS, threads, 42);
             EXPECT_EQUAL(o.faults, 0);
             EXPECT_EQUAL(o.failed, 0);
             EXPECT_EQUAL(audit.broken, 0);
@@ -315,37 +272,33 @@ static void all_keep_their_word_on_an_auditing_allocator(void **state)
             EXPECT_EQUAL(o.mapped_in_run, 0);
             assert_true(o.ops > 0);
             assert_true(o.latencies > 0 || o.ops < 97 * threads);
-            seen++;
         }
-    assert_int_equal(seen, THREADS_MAX * sizeof shapes / sizeof *shapes);
 }
 
 static void the_checksum_depends_on_the_seed_alone(void **state)
 {
     (void)state;
     static const char *const specs[] = {"system", "null", "bump", "pools", "locked(pymalloc)"};
-    for (size_t i = 0; workload_list[i].name; i++)
-        for (unsigned threads = 1; is_ours(i) && threads <= THREADS_MAX; threads += 2) {
+    for (size_t i = 0; i < small_count; i++)
+        for (unsigned threads = 1; threads <= THREADS_MAX; threads += 2) {
             memset(&audit, 0, sizeof audit);
-            struct outcome first = run_on(i, &audit_alloc, ALLOC_THREADS, threads, 42);
-            struct outcome other = run_on(i, &audit_alloc, ALLOC_THREADS, threads, 43);
-            bool random = strncmp(workload_list[i].name, "cache", 5) != 0 &&
-                          strcmp(workload_list[i].name, "robson") != 0 &&
-                          strcmp(workload_list[i].name, "glibc-simple") != 0;
-            if (random && first.checksum == other.checksum)
-                fail_msg("%s: the seed changes nothing", workload_list[i].name);
+            struct outcome first = run_on(&small[i], &audit_alloc, ALLOC_THREADS, threads, 42);
+            struct outcome other = run_on(&small[i], &audit_alloc, ALLOC_THREADS, threads, 43);
+            bool seedless = workload_list[small[i].index]->flags & WORKLOAD_SEEDLESS;
+            if (!seedless && first.checksum == other.checksum)
+                fail_msg("%s: the seed changes nothing", small[i].name);
             for (size_t k = 0; k < sizeof specs / sizeof *specs; k++) {
                 struct spec spec;
                 struct alloc_stack stack;
                 struct message m = {""};
                 if (spec_parse(&spec, specs[k], &m) || alloc_open(&stack, &spec, &m))
                     fail_msg("%s: %s", specs[k], m.text);
-                struct outcome o = run_on(i, &stack.layer[0], spec.flags, threads, 42);
+                struct outcome o = run_on(&small[i], &stack.layer[0], spec.flags, threads, 42);
                 alloc_close(&stack);
                 if (o.checksum != first.checksum || o.ops != first.ops || o.faults || o.failed)
                     fail_msg("%s x%u on %s: checksum %llx (audit: %llx), %llu operations (%llu), %llu "
                              "faults, %llu failures",
-                             workload_list[i].name, threads, specs[k], (unsigned long long)o.checksum,
+                             small[i].name, threads, specs[k], (unsigned long long)o.checksum,
                              (unsigned long long)first.checksum, (unsigned long long)o.ops,
                              (unsigned long long)first.ops, (unsigned long long)o.faults,
                              (unsigned long long)o.failed);
@@ -356,13 +309,13 @@ static void the_checksum_depends_on_the_seed_alone(void **state)
 static void failed_allocations_are_counted_and_survived(void **state)
 {
     (void)state;
-    for (size_t i = 0; workload_list[i].name; i++)
-        for (unsigned threads = 1; is_ours(i) && threads <= 3; threads += 2) {
+    for (size_t i = 0; i < small_count; i++)
+        for (unsigned threads = 1; threads <= 3; threads += 2) {
             memset(&audit, 0, sizeof audit);
             audit.fail_every = 13;
-            struct outcome o = run_on(i, &audit_alloc, ALLOC_THREADS, threads, 42);
+            struct outcome o = run_on(&small[i], &audit_alloc, ALLOC_THREADS, threads, 42);
             if (!o.failed)
-                fail_msg("%s: no failure was counted", workload_list[i].name);
+                fail_msg("%s: no failure was counted", small[i].name);
             EXPECT_EQUAL(o.faults, 0);
             EXPECT_EQUAL(audit.broken, 0);
             EXPECT_EQUAL(o.live_bytes, o.audit_bytes);
@@ -375,15 +328,22 @@ static void failed_allocations_are_counted_and_survived(void **state)
 static void changed_contents_are_found(void **state)
 {
     (void)state;
-    for (size_t i = 0; workload_list[i].name; i++) {
-        if (!is_ours(i) || strncmp(workload_list[i].name, "cache", 5) == 0)
+    for (size_t i = 0; i < small_count; i++) {
+        if (workload_list[small[i].index]->flags & WORKLOAD_ONE_BLOCK)
             continue;
         memset(&audit, 0, sizeof audit);
         audit.spoil = true;
-        struct outcome o = run_on(i, &audit_alloc, ALLOC_THREADS, 1, 42);
+        struct outcome o = run_on(&small[i], &audit_alloc, ALLOC_THREADS, 1, 42);
         if (!o.faults)
-            fail_msg("%s did not see that its blocks were changed", workload_list[i].name);
+            fail_msg("%s did not see that its blocks were changed", small[i].name);
     }
+}
+
+static int collect(void **state)
+{
+    (void)state;
+    small_collect(LEVEL_ALLOC);
+    return 0;
 }
 
 int main(void)
@@ -394,5 +354,5 @@ int main(void)
         cmocka_unit_test(failed_allocations_are_counted_and_survived),
         cmocka_unit_test(changed_contents_are_found),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, collect, NULL);
 }

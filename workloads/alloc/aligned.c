@@ -1,17 +1,27 @@
-/* aligned.c: the two calls that are not plain malloc.
- * aligned: random slots are replaced by blocks of alignments 16 .. 4096; an address that is not aligned
- * counts as changed contents. calloc: random slots are replaced by zeroed blocks; each is read whole (is it
- * zero?) and then filled, so that recycled memory must really be cleared. */
-#include "workloads/list.h"
-#include "slots.h"
+/* aligned.c: random slots are replaced by blocks of alignments 16 .. 4096; an address that is not aligned
+ * counts as changed contents. */
+#include "workloads/about.h"
 
-static int aligned_setup_of(struct workload_sample *s, uint64_t live, uint64_t ops)
-{
-    int err = slots_setup(s, live / s->threads ? live / s->threads : 1);
-    for (unsigned i = 0; !err && i < s->threads; i++)
-        slots_of(&s->thread[i])->share = block_share(ops / 2, s->threads, i);
-    return err;
-}
+#define PARAMS(P, S)                                                                                   \
+    P(S, COUNT, live, "20k", "1-100M", "blocks held, over all threads")                                \
+    P(S, RANGE, size, "16-2048", "1-1G", "block sizes in bytes")                                       \
+    P(S, RANGE, align, "16-4096", "16-1M", "alignments: the powers of two from the first to the last") \
+    P(S, COUNT, ops, "2M", "1-100G", "operations (a malloc or a free each), over all threads")
+PARAM_STRUCT(aligned_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_aligned = {
+    .name = "aligned",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(aligned_params, PARAMS),
+    .summary = "alignments of 16 to 4096: what they cost in time and memory; rare in programs",
+    .small = {"live=100,ops=4k"},
+};
+
+#else
+
+#include "slots.h"
 
 static int aligned_setup(struct workload_sample *s)
 {
@@ -22,7 +32,7 @@ static int aligned_setup(struct workload_sample *s)
                            (unsigned long long)p->align.lo, (unsigned long long)p->align.hi, ALLOC_MIN_ALIGN);
     if (!s->alloc->aligned)
         return message_set(s->message, -ENOTSUP, "aligned: this allocator has no aligned allocation");
-    return aligned_setup_of(s, p->live, p->ops);
+    return slots_setup_live(s, p->live, p->ops);
 }
 
 static void aligned_new(struct slots *own, struct block *b, size_t align, uint32_t size, uint32_t tag)
@@ -57,7 +67,6 @@ static void aligned_run(struct workload_thread *t)
 }
 
 const struct workload workload_aligned = {
-    .name = "aligned",
     .setup = aligned_setup,
     .prepare = slots_prepare,
     .run = aligned_run,
@@ -65,62 +74,4 @@ const struct workload workload_aligned = {
     .live = slots_live,
 };
 
-static int calloc_setup(struct workload_sample *s)
-{
-    const struct calloc_params *p = s->params;
-    return aligned_setup_of(s, p->live, p->ops);
-}
-
-/* Is every byte zero? Eight at a time; the last ones one by one. */
-static bool calloc_is_zero(const unsigned char *at, uint32_t size)
-{
-    uint64_t any = 0, word;
-    uint32_t i = 0;
-    for (; i + sizeof word <= size; i += sizeof word) {
-        memcpy(&word, at + i, sizeof word);
-        any |= word;
-    }
-    for (; i < size; i++)
-        any |= at[i];
-    return any == 0;
-}
-
-static void calloc_new(struct slots *own, struct block *b, uint32_t size, uint32_t tag)
-{
-    struct block_account *c = &own->account;
-    void *at;
-    if (block_due(c)) {
-        uint64_t begin = os_now_ns();
-        at = c->a.calloc(c->a.ctx, 1, size);
-        c->t->sample->latency(c->t, OP_CALLOC, os_now_ns() - begin);
-    } else {
-        at = c->a.calloc(c->a.ctx, 1, size);
-    }
-    if (c->check && at)
-        c->t->faults += !calloc_is_zero(at, size);
-    if (block_take(c, b, at, size, tag))
-        memset(b->at, (int)(b->tag & 255), size);
-}
-
-static void calloc_run(struct workload_thread *t)
-{
-    const struct calloc_params *p = t->sample->params;
-    struct slots *own = slots_of(t);
-    block_begin(&own->account);
-    for (uint64_t i = 0; i < own->share; i++) {
-        uint64_t bits = rng_next(&own->rng);
-        struct block *b = &own->slot[rng_scale((uint32_t)bits, own->count)];
-        slots_drop(own, b, OP_FREE);
-        calloc_new(own, b, block_size(&p->size, (uint32_t)(bits >> 32)), (uint32_t)bits | 1);
-    }
-    block_end(&own->account);
-}
-
-const struct workload workload_calloc = {
-    .name = "calloc",
-    .setup = calloc_setup,
-    .prepare = slots_prepare,
-    .run = calloc_run,
-    .drain = slots_drain,
-    .live = slots_live,
-};
+#endif

@@ -4,7 +4,29 @@
  *
  * Slot and size come from a counter that is mixed (SplitMix64): the stream needs one register and no chain
  * between steps, so that the harness stays out of the allocator's way. */
-#include "workloads/list.h"
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                                            \
+    P(S, COUNT, live, "100k", "1-100M", "blocks held live, over all threads")                   \
+    P(S, RANGE, size, "16-512", "1-1G", "block sizes in bytes")                                 \
+    P(S, CHOICE, dist, "uniform", "uniform|log", "how sizes are drawn")                         \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads") \
+    P(S, CHOICE, touch, "first", "none|first|page|all", "which bytes of a new block are written")
+PARAM_STRUCT(alloc_churn_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_alloc_churn = {
+    .name = "churn",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(alloc_churn_params, PARAMS),
+    .summary = "random-slot replace over a live set: speed and fragmentation of a steady state; no "
+               "remote frees",
+    .small = {"live=1000,ops=20k"},
+};
+
+#else
+
 #include "alloc/base/rng.h"
 #include "touch.h"
 #include "workloads/workload.h"
@@ -13,11 +35,11 @@
 #include <errno.h>
 #include <math.h>
 
-#define CHURN_SIZES 4096 /* quantiles of the size distribution */
+#define CHURN_SIZES        4096 /* quantiles of the size distribution */
 
-/* A slot is one word, so that the table of 100,000 of them stays in a second-level cache and out of the way
- * of the blocks: | tag 4 | size 12 | address 48 |. The size is an index of sizes[]; an address of a user's on Linux has 47 bits (48 on
- * aarch64). 0 is an empty slot. */
+/* A slot is one word, so that the table of 100,000 of them stays in a second-level cache and out of the
+ * way of the blocks: | tag 4 | size 12 | address 48 |. The size is an index of sizes[]; an address of a
+ * user's on Linux has 47 bits (48 on aarch64). 0 is an empty slot. */
 typedef uint64_t churn_slot;
 #define CHURN_ADDRESS_BITS 48
 
@@ -198,10 +220,11 @@ static void churn_live(struct workload_sample *s, workload_visit *visit, void *a
 }
 
 const struct workload workload_alloc_churn = {
-    .name = "churn",
     .setup = churn_setup,
     .prepare = churn_prepare,
     .run = churn_run,
     .drain = churn_drain,
     .live = churn_live,
 };
+
+#endif

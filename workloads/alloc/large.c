@@ -1,7 +1,27 @@
 /* large.c: a few live buffers of many megabytes, replaced at random: what an allocator does with memory that
  * it could give back to the system at once. The first byte of each page is written. Buffers are not asked to
  * be zero. */
-#include "workloads/list.h"
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                    \
+    P(S, COUNT, live, "20", "1-100k", "buffers held, over all threads") \
+    P(S, RANGE, size, "5M-25M", "1-4G", "buffer sizes in bytes")        \
+    P(S, COUNT, ops, "400", "1-100G", "operations (a malloc or a free each), over all threads")
+PARAM_STRUCT(large_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_large = {
+    .name = "large",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(large_params, PARAMS),
+    .summary = "a few buffers of megabytes: mapped anew or kept; mostly the kernel's page faults, "
+               "not the allocator's code",
+    .small = {"live=4,size=1M-3M,ops=60"},
+};
+
+#else
+
 #include "slots.h"
 
 static int large_setup(struct workload_sample *s)
@@ -30,10 +50,11 @@ static void large_run(struct workload_thread *t)
 }
 
 const struct workload workload_large = {
-    .name = "large",
     .setup = large_setup,
     .prepare = slots_prepare,
     .run = large_run,
     .drain = slots_drain,
     .live = slots_live,
 };
+
+#endif

@@ -5,8 +5,29 @@
  *
  * A harness thread does the first stretch itself, then starts one successor after another and waits for each.
  * The random stream goes from thread to thread with the slots. */
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                                            \
+    P(S, COUNT, slots, "5000", "1-10M", "blocks a thread holds")                                \
+    P(S, RANGE, size, "8-1000", "1-1G", "block sizes in bytes")                                 \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads") \
+    P(S, COUNT, handover, "500k", "1-1G", "replacements after which a thread gives its slots to a successor")
+PARAM_STRUCT(larson_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_larson = {
+    .name = "larson",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(larson_params, PARAMS),
+    .summary = "a server's threads that hand their blocks to successors: frees of dead threads' "
+               "blocks; not the cost of thread starts",
+    .small = {"slots=100,ops=12k,handover=1k"},
+};
+
+#else
+
 #include "block.h"
-#include "workloads/list.h"
 #include "successor.h"
 
 #include <errno.h>
@@ -109,10 +130,11 @@ static void larson_live(struct workload_sample *s, workload_visit *visit, void *
 }
 
 const struct workload workload_larson = {
-    .name = "larson",
     .setup = larson_setup,
     .prepare = larson_prepare,
     .run = larson_run,
     .drain = larson_drain,
     .live = larson_live,
 };
+
+#endif

@@ -2,7 +2,27 @@
  * it on, a consumer frees it (the pattern of snmalloc's msgpass). At most `outstanding` messages wait at each
  * hop. Threads form chains of three; of a rest of two one produces and one consumes; a single one does all in
  * turn. */
-#include "workloads/list.h"
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                            \
+    P(S, RANGE, size, "48-128", "1-1G", "message sizes in bytes")               \
+    P(S, COUNT, outstanding, "4096", "1-10M", "messages under way at each hop") \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads")
+PARAM_STRUCT(msgpass_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_msgpass = {
+    .name = "msgpass",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(msgpass_params, PARAMS),
+    .summary = "messages through producer, proxy and consumer: remote frees under a bound; a slow "
+               "hop hides the allocator behind it",
+    .small = {"outstanding=200,ops=10k"},
+};
+
+#else
+
 #include "ring.h"
 #include "slots.h"
 
@@ -110,10 +130,11 @@ static void msgpass_live(struct workload_sample *s, workload_visit *visit, void 
 }
 
 const struct workload workload_msgpass = {
-    .name = "msgpass",
     .setup = msgpass_setup,
     .prepare = msgpass_prepare,
     .run = msgpass_run,
     .drain = slots_drain,
     .live = msgpass_live,
 };
+
+#endif

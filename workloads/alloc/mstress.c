@@ -8,7 +8,30 @@
  * every table is full while a phase runs, so a swap never changes how much there is to do, and the checksum
  * is a sum. A swap exchanges descriptors by one atomic exchange; a descriptor belongs to whoever holds its
  * pointer. */
-#include "workloads/list.h"
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                                                      \
+    P(S, COUNT, slots, "2000", "1-10M", "blocks a thread holds")                                          \
+    P(S, COUNT, places, "1000", "1-10M", "blocks in the table that all threads share")                    \
+    P(S, COUNT, transfer, "25", "0-100", "per cent of the new blocks that are swapped with a shared one") \
+    P(S, COUNT, phases, "50", "1-1M", "lives of a thread")                                                \
+    P(S, COUNT, ops, "4M", "1-100G",                                                                      \
+      "replacements' mallocs and frees, over all threads; filling and emptying come on top")
+PARAM_STRUCT(mstress_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_mstress = {
+    .name = "mstress",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(mstress_params, PARAMS),
+    .summary = "blocks of all sizes wander between uneven threads that come and go: heaps left by "
+               "dead threads; not locality",
+    .small = {"slots=100,places=60,phases=4,ops=8k"},
+};
+
+#else
+
 #include "slots.h"
 #include "successor.h"
 
@@ -153,10 +176,11 @@ static void mstress_run(struct workload_thread *t)
 
 /* Every descriptor is in some thread's table, wherever it wandered. */
 const struct workload workload_mstress = {
-    .name = "mstress",
     .setup = mstress_setup,
     .prepare = mstress_prepare,
     .run = mstress_run,
     .drain = slots_drain,
     .live = slots_live,
 };
+
+#endif

@@ -2,7 +2,29 @@
  * geometrically, and start again when they reach the largest size. An operation is one realloc (or the free
  * and malloc of a new start). How many reallocs had to move the block is noted: it is the allocator's doing
  * and no part of the checksum. */
-#include "workloads/list.h"
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                                        \
+    P(S, COUNT, vectors, "1000", "1-10M", "vectors that a thread grows")                    \
+    P(S, RANGE, size, "16-8192", "1-1G", "bytes of a new vector, and the most it grows to") \
+    P(S, CHOICE, growth, "list", "list|half|double",                                        \
+      "a full vector grows: as CPython's lists, by half, or twofold")                       \
+    P(S, COUNT, ops, "4M", "1-100G", "operations (a malloc, realloc or free each), over all threads")
+PARAM_STRUCT(realloc_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_realloc = {
+    .name = "realloc",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(realloc_params, PARAMS),
+    .summary = "vectors that grow: in place or moved (workload.moved of workload.reallocs); not "
+               "shrinking",
+    .small = {"vectors=50,ops=20k"},
+};
+
+#else
+
 #include "slots.h"
 
 enum { GROWTH_LIST, GROWTH_HALF, GROWTH_DOUBLE };
@@ -84,7 +106,6 @@ static void realloc_finish(struct workload_sample *s)
 }
 
 const struct workload workload_realloc = {
-    .name = "realloc",
     .setup = realloc_setup,
     .prepare = slots_prepare,
     .run = realloc_run,
@@ -92,3 +113,5 @@ const struct workload workload_realloc = {
     .live = slots_live,
     .finish = realloc_finish,
 };
+
+#endif

@@ -1,7 +1,28 @@
 /* rptest.c: blocks of random sizes that are mostly small; every loop frees a tenth of them, scattered over
  * the table, fills the holes, and hands a batch of new ones to the next thread of a circle, which frees them
  * (the pattern of rpmalloc's benchmark). */
-#include "workloads/list.h"
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                                          \
+    P(S, RANGE, size, "16-8000", "1-1G", "block sizes in bytes")                              \
+    P(S, CHOICE, falloff, "linear", "linear|exponential", "how large blocks are rarer")       \
+    P(S, COUNT, slots, "4000", "10-10M", "blocks a thread holds; a tenth of them is a batch") \
+    P(S, COUNT, ops, "4M", "1-100G", "operations (a malloc or a free each), over all threads")
+PARAM_STRUCT(rptest_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_rptest = {
+    .name = "rptest",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(rptest_params, PARAMS),
+    .summary = "scattered frees beside batches that the next thread frees, many sizes; short, so not "
+               "its fragmentation over time",
+    .small = {"slots=200,ops=8k"},
+};
+
+#else
+
 #include "ring.h"
 #include "slots.h"
 
@@ -87,10 +108,11 @@ static void rptest_live(struct workload_sample *s, workload_visit *visit, void *
 }
 
 const struct workload workload_rptest = {
-    .name = "rptest",
     .setup = rptest_setup,
     .prepare = rptest_prepare,
     .run = rptest_run,
     .drain = slots_drain,
     .live = rptest_live,
 };
+
+#endif

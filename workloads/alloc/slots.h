@@ -27,17 +27,27 @@ static inline int slots_setup(struct workload_sample *s, uint64_t each)
 {
     struct slots *all = workload_scratch(s->threads * sizeof *all);
     if (!all)
-        return message_set(s->message, -ENOMEM, "%s: no memory for its tables", s->workload->name);
+        return message_set(s->message, -ENOMEM, "%s: no memory for its tables", s->name);
     s->state = all;
     for (unsigned i = 0; i < s->threads; i++) {
         all[i].count = each;
         if (each && (each > SIZE_MAX / sizeof(struct block) ||
                      !(all[i].slot = workload_scratch(each * sizeof(struct block)))))
-            return message_set(s->message, -ENOMEM, "%s: no memory for a table of %llu blocks",
-                               s->workload->name, (unsigned long long)each);
+            return message_set(s->message, -ENOMEM, "%s: no memory for a table of %llu blocks", s->name,
+                               (unsigned long long)each);
         s->thread[i].state = &all[i];
     }
     return 0;
+}
+
+/* Slots for so many live blocks in all, and shares of the steps that make so many operations: a step is a
+ * free and an allocation. */
+static inline int slots_setup_live(struct workload_sample *s, uint64_t live, uint64_t ops)
+{
+    int err = slots_setup(s, live / s->threads ? live / s->threads : 1);
+    for (unsigned i = 0; !err && i < s->threads; i++)
+        slots_of(&s->thread[i])->share = block_share(ops / 2, s->threads, i);
+    return err;
 }
 
 static inline void slots_prepare(struct workload_thread *t)

@@ -2,7 +2,27 @@
  * starts a thread that allocates a few blocks of different sizes, frees most of them and ends; the rest is
  * freed by the thread of the next round. An operation is one malloc or free; the starts themselves are in the
  * time, the same for every backend. */
-#include "workloads/list.h"
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                                  \
+    P(S, COUNT, starts, "2000", "1-10M", "threads started, over all harness threads") \
+    P(S, COUNT, blocks, "32", "1-1M", "blocks that each of them allocates")           \
+    P(S, RANGE, size, "16-4096", "1-1G", "block sizes in bytes")
+PARAM_STRUCT(startup_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_startup = {
+    .name = "startup",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(startup_params, PARAMS),
+    .summary = "the first allocations of short-lived threads and what the dead leave behind; the "
+               "starts themselves are in the time",
+    .small = {"starts=60,blocks=20"},
+};
+
+#else
+
 #include "slots.h"
 #include "successor.h"
 
@@ -58,10 +78,11 @@ static void startup_run(struct workload_thread *t)
 }
 
 const struct workload workload_startup = {
-    .name = "startup",
     .setup = startup_setup,
     .prepare = slots_prepare,
     .run = startup_run,
     .drain = slots_drain,
     .live = slots_live,
 };
+
+#endif

@@ -2,7 +2,29 @@
  * environment", USENIX 2000). Threads work in pairs: one allocates batches of blocks, the other frees them,
  * so that every free is remote. At most `outstanding` batches are under way in a pair. A thread without a
  * partner does both parts in turn. */
-#include "workloads/list.h"
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                           \
+    P(S, RANGE, size, "64-64", "1-1G", "block sizes in bytes")                 \
+    P(S, COUNT, batch, "4096", "1-1M", "blocks a producer hands over at once") \
+    P(S, COUNT, outstanding, "4", "1-1024", "batches under way for each pair") \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all pairs")
+PARAM_STRUCT(xmalloc_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_xmalloc = {
+    .name = "xmalloc",
+    .level = LEVEL_ALLOC,
+    .flags = WORKLOAD_PAIRS,
+    .params = PARAM_TABLE(xmalloc_params, PARAMS),
+    .summary = "producers to consumers in batches: every free is remote; nothing is kept, so its "
+               "memory says little",
+    .small = {"size=1-300,batch=50,outstanding=2,ops=20k"},
+};
+
+#else
+
 #include "ring.h"
 
 #include <errno.h>
@@ -115,10 +137,11 @@ static void xmalloc_live(struct workload_sample *s, workload_visit *visit, void 
 }
 
 const struct workload workload_xmalloc = {
-    .name = "xmalloc",
     .setup = xmalloc_setup,
     .prepare = xmalloc_prepare,
     .run = xmalloc_run,
     .drain = xmalloc_drain,
     .live = xmalloc_live,
 };
+
+#endif

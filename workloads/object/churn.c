@@ -5,6 +5,25 @@
  * The mix, in 64ths: 12 ints beyond the cache, 8 floats, 18 strs (half of them under 16 characters, a tail to
  * 200), 12 tuples of 1 to 4, 5 lists of 0 to 8, 5 dicts of 1 to 4 strs, 4 instances of 2 slots. Containers
  * hold fresh numbers, small ints or None. The checksum folds what the dropped objects held. */
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                           \
+    P(S, COUNT, live, "100k", "1-100M", "objects held live, over all threads") \
+    P(S, COUNT, ops, "2M", "1-100G", "objects replaced, over all threads")
+PARAM_STRUCT(object_churn_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_object_churn = {
+    .name = "churn",
+    .level = LEVEL_OBJECT,
+    .params = PARAM_TABLE(object_churn_params, PARAMS),
+    .summary = "short-lived objects of Python's type and size mix die by refcount; nothing cyclic",
+    .small = {"live=64,ops=200"},
+};
+
+#else
+
 #include "object.h"
 #include "alloc/base/compiler.h"
 
@@ -236,10 +255,11 @@ static void object_churn_drain(struct workload_thread *t)
 }
 
 const struct workload workload_object_churn = {
-    .name = "churn",
     .setup = object_churn_setup,
     .prepare = object_churn_prepare,
     .run = object_churn_run,
     .drain = object_churn_drain,
     .kept = object_kept_none,
 };
+
+#endif

@@ -10,6 +10,32 @@
  *
  * One dropped cycle in so many is marked, to tell how long it waits to be freed (reclaim.h): the one of the
  * operation after a timed one, so that the mark is in no latency. */
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                                                       \
+    P(S, COUNT, length, "10", "1-1M", "nodes in a cycle")                                                  \
+    P(S, CHOICE, shape, "chain", "chain|tree", "how the nodes of a cycle hang together")                   \
+    P(S, BYTES, extra, "0", "0-1G", "bytes that each node carries beside its slots")                       \
+    P(S, COUNT, live, "1000", "0-100M", "cycles held live, over all threads")                              \
+    P(S, REAL, fraction, "1", "0-1", "part of the structures that are cyclic; the others die by refcount") \
+    P(S, COUNT, heap, "0", "0-1G", "other objects that live throughout, over all threads")                 \
+    P(S, COUNT, ops, "200k", "1-100G", "structures made and dropped, over all threads")
+PARAM_STRUCT(cycles_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_cycles = {
+    .name = "cycles",
+    .level = LEVEL_OBJECT,
+    .params = PARAM_TABLE(cycles_params, PARAMS),
+    .summary = "cyclic garbage of chosen shape: what the collector must find, and how much waits for "
+               "it",
+    .small = {"length=4,live=8,ops=40", "shape=tree,length=7,live=4,ops=30",
+              "length=4,live=8,heap=20,ops=40"},
+};
+
+#else
+
 #include "object.h"
 #include "reclaim.h"
 #include "alloc/base/compiler.h"
@@ -203,10 +229,11 @@ static void cycles_drain(struct workload_thread *t)
 }
 
 const struct workload workload_cycles = {
-    .name = "cycles",
     .setup = cycles_setup,
     .prepare = cycles_prepare,
     .run = cycles_run,
     .drain = cycles_drain,
     .kept = object_kept_cycles,
 };
+
+#endif

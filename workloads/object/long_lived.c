@@ -5,6 +5,27 @@
  * one root a thread. A burst is 2,500 instances of two slots with a number and a str, more than any young
  * generation's threshold (instances have no free list, so the collector counts each); then all of it is
  * dropped. An operation is one short-lived instance. */
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                                  \
+    P(S, COUNT, heap, "1M", "1-1G", "objects in the long-lived graph")                \
+    P(S, CHOICE, shape, "roots", "roots|tree", "many small roots, or one giant tree") \
+    P(S, COUNT, ops, "2M", "1-100G", "short-lived objects made beside it, over all threads")
+PARAM_STRUCT(long_lived_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_long_lived = {
+    .name = "long-lived",
+    .level = LEVEL_OBJECT,
+    .params = PARAM_TABLE(long_lived_params, PARAMS),
+    .summary = "a large live graph beside bursts of short-lived objects: what a collection pays for "
+               "those that do not die",
+    .small = {"heap=100,ops=100", "heap=100,shape=tree,ops=100"},
+};
+
+#else
+
 #include "object.h"
 
 #define BURST 2500
@@ -154,10 +175,11 @@ static void long_drain(struct workload_thread *t)
 }
 
 const struct workload workload_long_lived = {
-    .name = "long-lived",
     .setup = long_setup,
     .prepare = long_prepare,
     .run = long_run,
     .drain = long_drain,
     .kept = object_kept_none,
 };
+
+#endif

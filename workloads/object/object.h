@@ -7,7 +7,6 @@
 
 #include "gc/heap/heap.h"
 #include "gc/runtime/runtime.h"
-#include "workloads/list.h"
 #include "alloc/base/rng.h"
 #include "workloads/workload.h"
 #include "alloc/base/compiler.h"
@@ -19,7 +18,7 @@ static inline struct object **object_table(struct workload_sample *s, const char
 {
     struct object **table = workload_scratch((count ? count : 1) * sizeof *table);
     if (!table || heap_root_add(s->runtime, name, table, count) != 0) {
-        message_set(s->message, -ENOMEM, "%s: no memory for %zu references", s->workload->name, count);
+        message_set(s->message, -ENOMEM, "%s: no memory for %zu references", s->name, count);
         return NULL;
     }
     return table;
@@ -39,9 +38,9 @@ static inline int object_setup(struct workload_sample *s, uint64_t count, void *
 {
     struct object_thread *all = workload_scratch(s->threads * sizeof *all);
     if (!all)
-        return message_set(s->message, -ENOMEM, "%s: no memory for its tables", s->workload->name);
+        return message_set(s->message, -ENOMEM, "%s: no memory for its tables", s->name);
     for (unsigned i = 0; i < s->threads; i++) {
-        all[i].table = object_table(s, s->workload->name, count);
+        all[i].table = object_table(s, s->name, count);
         all[i].count = count;
         if (!all[i].table)
             return -ENOMEM;
@@ -54,7 +53,7 @@ static inline int object_setup(struct workload_sample *s, uint64_t count, void *
 
 static inline int object_no_memory(struct workload_sample *s)
 {
-    return message_set(s->message, -ENOMEM, "%s: no memory for its first objects", s->workload->name);
+    return message_set(s->message, -ENOMEM, "%s: no memory for its first objects", s->name);
 }
 
 static inline void object_publish(struct workload_thread *t, uint64_t ops)

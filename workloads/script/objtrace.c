@@ -1,10 +1,37 @@
 /* objtrace.c: one object script (.hgo) is one sample: its steps are the measured phase, its stat lines go
  * to stats[] of the sample. The checksum is that of the stat lines that every collector must agree on: none,
  * as counts differ between collectors; so it is the number of steps. */
-#include "workloads/workload.h"
+#include "workloads/about.h"
 
-#include "workloads/list.h"
+#define PARAMS(P, S) P(S, TEXT, file, "", "", "the .hgo script")
+PARAM_STRUCT(objtrace_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+#include "objscript.h"
+
+#include <errno.h>
+
+static int objtrace_check(const void *params, struct message *m)
+{
+    const struct objtrace_params *p = params;
+    return *p->file ? objscript_check(p->file, m)
+                    : message_set(m, -EINVAL, "workload objtrace needs a script: objtrace:file=F.hgo");
+}
+
+const struct workload_info workload_info_objtrace = {
+    .name = "objtrace",
+    .level = LEVEL_OBJECT,
+    .flags = WORKLOAD_ONE_THREAD,
+    .params = PARAM_TABLE(objtrace_params, PARAMS),
+    .summary = "an object script (.hgo) step for step: what the collector decides, not how fast",
+    .check = objtrace_check,
+};
+
+#else
+
 #include "objrun.h"
+#include "workloads/workload.h"
 
 #include <errno.h>
 #include <string.h>
@@ -89,7 +116,6 @@ static void objtrace_finish(struct workload_sample *s)
 }
 
 const struct workload workload_objtrace = {
-    .name = "objtrace",
     .setup = objtrace_setup,
     .prepare = objtrace_prepare,
     .run = objtrace_run,
@@ -97,3 +123,5 @@ const struct workload workload_objtrace = {
     .verify = objtrace_verify,
     .finish = objtrace_finish,
 };
+
+#endif

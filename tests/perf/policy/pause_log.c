@@ -3,7 +3,7 @@
  * time of the thread. The pauses of a piece are logged, or nobody is told of them. */
 #include "bench/worker/pause_log.h"
 #include "gc/runtime/state.h"
-#include "workloads/list.h"
+#include "workloads/about.h"
 #include "workloads/registry.h"
 #include "workloads/workload.h"
 
@@ -49,13 +49,13 @@ static void measure(const char *name, const char *params)
     struct runtime *r;
     const struct collector_info *gc = collector_list;
     size_t w = 0;
-    while (strcmp(workload_list[w].name, name) != 0 || workload_list[w].level != LEVEL_OBJECT)
+    while (strcmp(workload_list[w]->name, name) != 0 || workload_list[w]->level != LEVEL_OBJECT)
         w++;
     while (strcmp(gc->name, "generational") != 0)
         gc++;
     struct pause_log *log = workload_scratch(sizeof *log);
     param_defaults(gc->params, gc_values);
-    if (!log || param_parse(workload_list[w].params, values, name, params, &m) ||
+    if (!log || param_parse(workload_list[w]->params, values, name, params, &m) ||
         spec_parse(&spec, "system", &m) || alloc_open(&stack, &spec, &m))
         exit(1);
     struct runtime_config config = {.alloc = &stack.layer[0],

@@ -212,7 +212,7 @@ static int load_words(struct loader *l, const char *path, struct message *m)
     return got;
 }
 
-int replay_load(struct replay *r, const struct alloc_trace_params *p, struct message *m)
+int replay_load(struct replay *r, const struct replay_params *p, struct message *m)
 {
     struct loader l = {.r = r, .survey = {{.item_bytes = 1}, {.item_bytes = sizeof(uint64_t)}}};
     l.blocks.item_bytes = sizeof(struct loading);

@@ -3,7 +3,32 @@
  * The measured loop takes a word, makes the call, writes what `touch` asks for; it counts, but publishes and
  * looks for the next timed operation once a batch. It waits only for another worker's step, first spinning,
  * then yielding the processor. */
+#include "workloads/about.h"
 #include "replay.h"
+
+#ifdef HG_ABOUT
+
+#include <errno.h>
+
+static int replay_check(const void *params, struct message *m)
+{
+    const struct replay_params *p = params;
+    return *p->file
+               ? hgt_check(p->file, m)
+               : message_set(m, -EINVAL,
+                             "workload trace: which trace? trace:file=F.hgt (heapgauge record makes one)");
+}
+
+const struct workload_info workload_info_alloc_trace = {
+    .name = "trace",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(replay_params, REPLAY_PARAMS),
+    .summary = "a recorded program's calls in its own order: what it would ask of another allocator, "
+               "not its own work",
+    .check = replay_check,
+};
+
+#else
 
 #include "alloc/base/rng.h"
 #include "workloads/alloc/touch.h"
@@ -277,7 +302,7 @@ static void replay_end(struct replay_state *s)
 
 static void replay_run(struct workload_thread *t)
 {
-    const struct alloc_trace_params *p = t->sample->params;
+    const struct replay_params *p = t->sample->params;
     struct replay_state s = replay_begin(t);
     unsigned contents = s.r->check_contents ? CONTENTS_VERIFY : (unsigned)p->touch;
     for (uint64_t round = 0; round < s.r->repeat; round++) {
@@ -317,7 +342,7 @@ static void replay_drain(struct workload_thread *t)
 
 static int replay_setup(struct workload_sample *s)
 {
-    const struct alloc_trace_params *p = s->params;
+    const struct replay_params *p = s->params;
     if (!p->file[0])
         return message_set(s->message, -EINVAL, "trace: which trace? trace:file=F.hgt");
     struct replay *r = workload_scratch(sizeof *r);
@@ -374,10 +399,11 @@ static void replay_finish(struct workload_sample *s)
 }
 
 const struct workload workload_alloc_trace = {
-    .name = "trace",
     .setup = replay_setup,
     .run = replay_run,
     .drain = replay_drain,
     .live = replay_live,
     .finish = replay_finish,
 };
+
+#endif

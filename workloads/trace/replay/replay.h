@@ -18,9 +18,16 @@
 #ifndef HG_WORKLOADS_TRACE_REPLAY_REPLAY_H
 #define HG_WORKLOADS_TRACE_REPLAY_REPLAY_H
 
-#include "workloads/list.h"
+#include "alloc/base/param.h"
 #include "workloads/workload.h"
 #include "workloads/trace/format/hgt.h"
+
+#define REPLAY_PARAMS(P, S)                                                                      \
+    P(S, TEXT, file, "", "", "the .hgt file")                                                    \
+    P(S, CHOICE, touch, "page", "none|first|page|all", "which bytes of a new block are written") \
+    P(S, FLAG, verify, "0", "", "fill every block with a pattern and check it before its free")  \
+    P(S, COUNT, repeat, "1", "1-1M", "how often the trace is replayed in one sample")
+PARAM_STRUCT(replay_params, REPLAY_PARAMS)
 
 enum replay_kind { REPLAY_MALLOC, REPLAY_CALLOC, REPLAY_REALLOC, REPLAY_FREE, REPLAY_OTHER };
 #define REPLAY_KIND_SHIFT 61
@@ -76,6 +83,6 @@ int replay_list_add(struct replay_list *list, const void *item); /* 0 or -ENOMEM
 void replay_list_free(struct replay_list *list);
 
 /* load.c: 0 or -errno with a message. */
-int replay_load(struct replay *r, const struct alloc_trace_params *p, struct message *m);
+int replay_load(struct replay *r, const struct replay_params *p, struct message *m);
 
 #endif

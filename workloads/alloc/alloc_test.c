@@ -1,8 +1,27 @@
-/* test.c: a random slot is freed when it is full and filled when it is empty; some slots are chosen far more
- * often than others (80 % of the choices fall on 20 % of the slots, and so on inside those), most blocks are
- * small (each class of sizes half as likely as the one below it), and every byte of a block is written.
- * Pattern: node-dcpp's alloc-test, as the field's suites run it. */
-#include "workloads/list.h"
+/* alloc_test.c: a random slot is freed when it is full and filled when it is empty; some slots are chosen
+ * far more often than others (80 % of the choices fall on 20 % of the slots, and so on inside those), most
+ * blocks are small (each class of sizes half as likely as the one below it), and every byte of a block is
+ * written. Pattern: node-dcpp's alloc-test, as the field's suites run it. */
+#include "workloads/about.h"
+
+#define PARAMS(P, S)                                                                       \
+    P(S, COUNT, slots, "262144", "1-100M", "slots, over all threads; about half are full") \
+    P(S, COUNT, ops, "10M", "1-100G", "operations (a malloc or a free each), over all threads")
+PARAM_STRUCT(alloc_test_params, PARAMS)
+
+#ifdef HG_ABOUT
+
+const struct workload_info workload_info_alloc_test = {
+    .name = "alloc-test",
+    .level = LEVEL_ALLOC,
+    .params = PARAM_TABLE(alloc_test_params, PARAMS),
+    .summary = "a few hot slots, mostly small blocks, every byte written: locality of what is used "
+               "again; no remote frees",
+    .small = {"slots=900,ops=20k"},
+};
+
+#else
+
 #include "slots.h"
 
 #define TEST_SHIFT_MIN 3 /* classes of 8 .. 1024 bytes */
@@ -62,10 +81,11 @@ static void test_run(struct workload_thread *t)
 }
 
 const struct workload workload_alloc_test = {
-    .name = "alloc-test",
     .setup = test_setup,
     .prepare = test_prepare,
     .run = test_run,
     .drain = slots_drain,
     .live = slots_live,
 };
+
+#endif

@@ -117,7 +117,7 @@ static void *live_realloc(void *ctx, void *p, size_t size)
 }
 
 static struct alloc_stack below;
-static struct alloc below_beside;
+static struct alloc below_second;
 static const struct backend live_backend;
 
 static struct alloc live_alloc(struct alloc *on)
@@ -127,14 +127,14 @@ static struct alloc live_alloc(struct alloc *on)
                           .calloc = live_calloc,
                           .realloc = live_realloc,
                           .free = live_free,
-                          .backend = on->backend->beside ? &live_backend : NULL};
+                          .backend = on->backend->second ? &live_backend : NULL};
 }
 
-static int live_beside(struct alloc *a, const struct alloc *first, struct message *m)
+static int live_second(struct alloc *a, const struct alloc *first, struct message *m)
 {
     const struct alloc *on = first->ctx;
-    int err = on->backend->beside(&below_beside, on, m);
-    *a = live_alloc(&below_beside);
+    int err = on->backend->second(&below_second, on, m);
+    *a = live_alloc(&below_second);
     a->backend = &live_backend;
     return err;
 }
@@ -153,7 +153,7 @@ static void live_close(struct alloc *a)
 }
 
 static const struct backend live_backend = {
-    .name = "live", .close = live_close, .walk = live_walk, .beside = live_beside};
+    .name = "live", .close = live_close, .walk = live_walk, .second = live_second};
 
 /* --- the walk ------------------------------------------------------------------------------------------- */
 

@@ -163,38 +163,3 @@ int spec_check_program(const struct spec *spec, struct message *m)
                            inner->name, inner->name, inner->name);
     return 0;
 }
-
-int spec_split(const char *text, char *buf, size_t buf_size, const char **parts, unsigned max,
-               struct message *m)
-{
-    if (strlen(text) >= buf_size)
-        return message_set(m, -EINVAL, "the list of allocators is longer than %zu characters", buf_size - 1);
-    strcpy(buf, text);
-    unsigned count = 0;
-    int depth = 0;
-    char *start = buf;
-    for (char *at = buf;; at++) {
-        if (*at == '(')
-            depth++;
-        if (*at == ')')
-            depth--;
-        if (*at != '\0' && !(*at == ',' && depth == 0))
-            continue;
-        bool end = *at == '\0';
-        *at = '\0';
-        /* "layout=3.9": a parameter of the part before, which the comma cut off. */
-        size_t word = strcspn(start, ":(=");
-        if (count && start[word] == '=') {
-            start[-1] = ',';
-        } else {
-            if (count == max)
-                return message_set(m, -EINVAL, "more than %u allocators in one list", max);
-            if (!*start)
-                return message_set(m, -EINVAL, "the list of allocators '%s' has an empty place", text);
-            parts[count++] = start;
-        }
-        if (end)
-            return (int)count;
-        start = at + 1;
-    }
-}

@@ -28,9 +28,4 @@ int spec_parse(struct spec *spec, const char *text, struct message *m);
  * says why not and what would do. */
 int spec_check_program(const struct spec *spec, struct message *m);
 
-/* Splits "a,b:k=v,k2=v2,c(d)" into specs: a part "k=v" belongs to the one before it, parentheses nest. Writes
- * at most max parts (each a copy in buf); returns how many, or -EINVAL with a message. */
-int spec_split(const char *text, char *buf, size_t buf_size, const char **parts, unsigned max,
-               struct message *m);
-
 #endif

@@ -45,7 +45,8 @@ static void target_descriptor(struct target *t)
             ends_number(t->path + strlen(folders[i]), &number))
             t->descriptor = (int)number;
     }
-    if (sscanf(t->path, "/proc/%9ld/fd/%n", &pid, &used) == 1 && used && ends_number(t->path + used, &number)) {
+    if (sscanf(t->path, "/proc/%9ld/fd/%n", &pid, &used) == 1 && used &&
+        ends_number(t->path + used, &number)) {
         t->others = pid != getpid();
         t->descriptor = t->others ? -1 : (int)number;
     }
@@ -140,8 +141,7 @@ static int target_check(struct target *t, const char *name, const struct file_ki
     bool ours = true;
     if (t->st.st_size && kind && kind->begins[0] && (err = begins_as(t, kind, &ours)))
         return cannot_write(m, err, name);
-    return ours ? 0
-                : message_set(m, -EEXIST, "%.500s is there, and not %s: not replaced", name, kind->name);
+    return ours ? 0 : message_set(m, -EEXIST, "%.500s is there, and not %s: not replaced", name, kind->name);
 }
 
 int file_out_check(const char *name, const struct file_kind *kind, struct message *m)

@@ -1,14 +1,47 @@
 /* words.c: see words.h. */
 #include "words.h"
 
-#include "alloc/spec.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+int words_cut(const char *text, char *buf, size_t buf_size, const char **parts, unsigned max,
+              struct message *m)
+{
+    if (strlen(text) >= buf_size)
+        return message_set(m, -EINVAL, "the list is longer than %zu characters", buf_size - 1);
+    strcpy(buf, text);
+    unsigned count = 0;
+    int depth = 0;
+    char *start = buf;
+    for (char *at = buf;; at++) {
+        if (*at == '(')
+            depth++;
+        if (*at == ')')
+            depth--;
+        if (*at != '\0' && !(*at == ',' && depth == 0))
+            continue;
+        bool end = *at == '\0';
+        *at = '\0';
+        /* "layout=3.9": a parameter of the part before, which the comma cut off. */
+        size_t word = strcspn(start, ":(=");
+        if (count && start[word] == '=') {
+            start[-1] = ',';
+        } else {
+            if (count == max)
+                return message_set(m, -EINVAL, "more than %u in one list", max);
+            if (!*start)
+                return message_set(m, -EINVAL, "the list '%s' has an empty place", text);
+            parts[count++] = start;
+        }
+        if (end)
+            return (int)count;
+        start = at + 1;
+    }
+}
 
 int words_split(struct words *w, const char *text, const char *option, struct message *m)
 {
@@ -23,7 +56,7 @@ int words_split(struct words *w, const char *text, const char *option, struct me
         w->word[0] = "";
         return 0;
     }
-    int count = spec_split(plain, w->text, sizeof w->text, w->word, WORDS_MAX, m);
+    int count = words_cut(plain, w->text, sizeof w->text, w->word, WORDS_MAX, m);
     if (count < 0) {
         char why[sizeof m->text];
         snprintf(why, sizeof why, "%s", m->text);

@@ -1,11 +1,13 @@
 /* stats.c: statistics over snapshots, by line, file or traceback, and the difference of two. See tracer.h.
  *
- * Two hash tables, both sized before they are filled (no growth, never more than half full): address to
- * symbol, so that each frame is looked up once; and text to row. */
+ * Two hash tables: address to symbol, so that each frame is looked up once; and text to row, sized before it is
+ * filled (no growth, never more than half full). */
 #include "tracer.h"
 
 #include "callsite.h"
 #include "alloc/base/compiler.h"
+#include "alloc/base/os.h"
+#include "alloc/base/ptrmap.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,14 +15,13 @@
 #include <string.h>
 
 struct trace_symbol {
-    const void *address; /* NULL: an empty slot */
+    uint64_t address;
     struct symbol symbol;
 };
 
 struct trace_groups {
     struct symbols *symbols;
-    struct trace_symbol *known;
-    size_t known_mask;
+    struct ptrmap known; /* of struct trace_symbol */
     struct trace_row *row;
     size_t rows, row_room;
     uint32_t *slot; /* row + 1, by the key's hash */
@@ -35,19 +36,21 @@ static size_t trace_power(size_t wanted)
     return n;
 }
 
-static const struct symbol *trace_symbol_of(struct trace_groups *g, const void *address)
+/* Looked up once, while there is memory to remember it. */
+static struct symbol trace_symbol_of(struct trace_groups *g, const void *address)
 {
-    size_t i = (size_t)((uintptr_t)address * 0x9e3779b97f4a7c15u >> 24) & g->known_mask;
-    while (g->known[i].address && g->known[i].address != address)
-        i = (i + 1) & g->known_mask;
-    if (!g->known[i].address) {
-        g->known[i].address = address;
-        if (g->symbols)
-            symbols_find(g->symbols, address, &g->known[i].symbol);
-        else
-            g->known[i].symbol.offset = (uintptr_t)address;
-    }
-    return &g->known[i].symbol;
+    struct trace_symbol *known = ptrmap_find(&g->known, (uintptr_t)address);
+    if (known)
+        return known->symbol;
+    struct symbol found = {.offset = 0};
+    if (g->symbols)
+        symbols_find(g->symbols, address, &found);
+    else
+        found.offset = (uintptr_t)address;
+    known = ptrmap_add(&g->known, (uintptr_t)address);
+    if (known)
+        known->symbol = found;
+    return found;
 }
 
 static void trace_key_of_frame(const struct symbol *s, enum trace_key key, char *out, size_t size)
@@ -104,7 +107,8 @@ static int trace_group_traceback(struct trace_groups *g, const struct trace_site
     for (unsigned f = 0; f < t->frames && n + 2 < sizeof text; f++) {
         if (f)
             text[n++] = '\n';
-        trace_key_of_frame(trace_symbol_of(g, t->frame[f]), TRACE_BY_TRACEBACK, text + n, sizeof text - n);
+        struct symbol symbol = trace_symbol_of(g, t->frame[f]);
+        trace_key_of_frame(&symbol, TRACE_BY_TRACEBACK, text + n, sizeof text - n);
         n += strlen(text + n);
     }
     return trace_credit(g, text, t, older);
@@ -119,7 +123,8 @@ static int trace_group_frames(struct trace_groups *g, const struct trace_site *t
     if (!t->frames)
         return trace_credit(g, "?", t, older);
     for (unsigned f = 0; f < t->frames && (f == 0 || cumulative); f++) {
-        trace_key_of_frame(trace_symbol_of(g, t->frame[f]), key, text, sizeof text);
+        struct symbol symbol = trace_symbol_of(g, t->frame[f]);
+        trace_key_of_frame(&symbol, key, text, sizeof text);
         struct trace_row *row = trace_row_of(g, text);
         if (!row)
             return -ENOMEM;
@@ -142,7 +147,7 @@ static int trace_group_snapshot(struct trace_groups *g, const struct trace_snaps
     struct symbols *own = s->symbols ? NULL : symbols_of_self();
     int err = 0;
     g->symbols = s->symbols ? s->symbols : own;
-    memset(g->known, 0, (g->known_mask + 1) * sizeof *g->known);
+    ptrmap_close(&g->known);
     for (size_t i = 0; i < s->sites && !err; i++)
         err = key == TRACE_BY_TRACEBACK ? trace_group_traceback(g, &s->site[i], older)
                                         : trace_group_frames(g, &s->site[i], key, cumulative, older);
@@ -180,19 +185,17 @@ int trace_statistics(struct trace_table *out, const struct trace_snapshot *s,
                      const struct trace_snapshot *older, enum trace_key key, bool cumulative)
 {
     *out = (struct trace_table){0};
-    size_t addresses = trace_frames_in(s, true) + trace_frames_in(older, true);
     size_t keys = trace_frames_in(s, cumulative) + trace_frames_in(older, cumulative);
-    struct trace_groups g = {.known_mask = trace_power(2 * addresses) - 1,
+    struct trace_groups g = {.known = ptrmap_make(sizeof(struct trace_symbol), &os_harness),
                              .slot_mask = trace_power(2 * keys) - 1};
-    g.known = calloc(g.known_mask + 1, sizeof *g.known);
     g.slot = calloc(g.slot_mask + 1, sizeof *g.slot);
     g.row = calloc(keys + 1, sizeof *g.row);
-    int err = g.known && g.slot && g.row ? 0 : -ENOMEM;
+    int err = g.slot && g.row ? 0 : -ENOMEM;
     if (!err)
         err = trace_group_snapshot(&g, s, key, cumulative, false);
     if (!err && older)
         err = trace_group_snapshot(&g, older, key, cumulative, true);
-    free(g.known);
+    ptrmap_close(&g.known);
     free(g.slot);
     *out = (struct trace_table){g.row, g.rows};
     if (err) {

@@ -13,8 +13,8 @@
  * bytes the inner block begins `align` bytes before p, else 16.
  *
  * Beyond CPython:
- *  - what is known of a block stands outside the heap, in a table by address (debug_table.h), so
- *    that damage to a header cannot mislead, and a foreign pointer is known without being read;
+ *  - what is known of a block stands outside the heap, in a table by address (ptrmap.h), so that
+ *    damage to a header cannot mislead, and a foreign pointer is known without being read;
  *  - a freed block is kept in quarantine and given back to X only when newer ones push it out: until then a
  *    second free is certain to be found, and a write into it is found when it leaves (or at verify and
  *    close). A read is not found; it sees 0xDD. Bounds: the parameter `quarantine` in bytes,
@@ -23,11 +23,12 @@
  * Locking: one mutex guards table and quarantine; the inner allocator is called and memory is filled outside
  * it. A block is in the table from before malloc returns it until before X gets it back, so an address is
  * there at most once. */
-#include "alloc/alloc.h"
+#include "debug.h"
+
 #include "alloc/tracer/callsite.h"
-#include "debug_table.h"
 #include "alloc/list.h"
-#include "alloc/base/os.h"
+#include "alloc/base/assert.h"
+#include "alloc/base/ptrmap.h"
 #include "alloc/tracer/symbol.h"
 
 #include <errno.h>
@@ -46,14 +47,23 @@
 #define DEBUG_ENDS              64 /* bytes poisoned at each end before a realloc */
 #define DEBUG_QUARANTINE_BLOCKS 16384
 
+struct debug_entry {
+    uint64_t address; /* of the block, as the program knows it */
+    size_t size;
+    uint32_t site, freed_site;
+    uint8_t lead_log2; /* the inner block begins 1 << lead_log2 bytes before address */
+    bool freed;        /* and on its way to quarantine or to X */
+    bool quarantined;  /* and filled with 0xDD */
+};
+
 struct debug {
     struct alloc inner;
     unsigned frames;
     size_t quarantine_bytes; /* the limit */
 
     pthread_mutex_t mutex; /* guards what follows */
-    struct debug_table table;
-    uintptr_t *ring; /* DEBUG_QUARANTINE_BLOCKS addresses, oldest at ring_head */
+    struct ptrmap table;   /* of struct debug_entry */
+    uintptr_t *ring;       /* DEBUG_QUARANTINE_BLOCKS addresses, oldest at ring_head */
     unsigned ring_head, ring_count;
     size_t held_bytes; /* debug_bytes() of the blocks in the ring */
     struct os_account account;
@@ -191,11 +201,11 @@ static size_t debug_bytes(const struct debug_entry *e)
 
 /* The block that has p in it or in its guards; NULL when none has. Looks at every one: the process is to
  * end. */
-static const struct debug_entry *debug_around(const struct debug_table *t, uintptr_t p)
+static const struct debug_entry *debug_around(const struct ptrmap *t, uintptr_t p)
 {
     size_t i = 0;
     const struct debug_entry *e;
-    while ((e = debug_table_next(t, &i)) != NULL)
+    while ((e = ptrmap_next(t, &i)) != NULL)
         if (p - (e->address - DEBUG_HEAD) < DEBUG_HEAD + e->size + DEBUG_TAIL)
             return e;
     return NULL;
@@ -205,7 +215,7 @@ static const struct debug_entry *debug_around(const struct debug_table *t, uintp
  * already. */
 static struct debug_entry *debug_find_live(struct debug *d, void *p, uint32_t here, const char *verb)
 {
-    struct debug_entry *e = debug_table_find(&d->table, (uintptr_t)p);
+    struct debug_entry *e = ptrmap_find(&d->table, (uintptr_t)p);
     if (e && !e->freed)
         return e;
     const struct debug_entry *named = e ? e : debug_around(&d->table, (uintptr_t)p);
@@ -228,6 +238,32 @@ static struct debug_entry *debug_find_live(struct debug *d, void *p, uint32_t he
     debug_die(named ? &copy : NULL, here, "found by this call");
 }
 
+/* debug_is_valid() with the mutex held. */
+static bool debug_adds_up(const struct debug *d)
+{
+    size_t quarantined = 0, bytes = 0, i = 0;
+    const struct debug_entry *e;
+    if (!ptrmap_is_valid(&d->table) || d->ring_count > DEBUG_QUARANTINE_BLOCKS)
+        return false;
+    while ((e = ptrmap_next(&d->table, &i)) != NULL) {
+        if (e->quarantined && !e->freed)
+            return false;
+        quarantined += e->quarantined;
+    }
+    for (unsigned n = 0; n < d->ring_count; n++) {
+        e = ptrmap_find(&d->table, d->ring[(d->ring_head + n) % DEBUG_QUARANTINE_BLOCKS]);
+        if (!e || !e->quarantined)
+            return false;
+        bytes += debug_bytes(e);
+    }
+    return quarantined == d->ring_count && bytes == d->held_bytes;
+}
+
+bool debug_is_valid(const struct alloc *a)
+{
+    return debug_adds_up(a->ctx);
+}
+
 /* Gives the oldest block back to X when the quarantine holds too much. false when it does not. */
 static bool debug_evict(struct debug *d, size_t limit_bytes, unsigned limit_blocks, uint32_t here)
 {
@@ -236,11 +272,11 @@ static bool debug_evict(struct debug *d, size_t limit_bytes, unsigned limit_bloc
         pthread_mutex_unlock(&d->mutex);
         return false;
     }
-    struct debug_entry *e = debug_table_find(&d->table, d->ring[d->ring_head]), copy = *e;
+    struct debug_entry *e = ptrmap_find(&d->table, d->ring[d->ring_head]), copy = *e;
     d->ring_head = (d->ring_head + 1) % DEBUG_QUARANTINE_BLOCKS;
     d->ring_count--;
     d->held_bytes -= debug_bytes(&copy);
-    debug_table_remove(&d->table, e, false);
+    ptrmap_remove(&d->table, e, false);
     pthread_mutex_unlock(&d->mutex);
     debug_check_dead(&copy, here, "found when it left quarantine, during this call");
     d->inner.free(d->inner.ctx, (char *)copy.address - debug_lead(&copy));
@@ -257,7 +293,9 @@ static void *debug_enter(struct debug *d, unsigned char *raw, size_t lead, size_
         .address = (uintptr_t)p, .size = size, .site = site, .lead_log2 = (uint8_t)__builtin_ctzll(lead)};
     debug_fill_guards(p, size);
     pthread_mutex_lock(&d->mutex);
-    bool entered = debug_table_insert(&d->table, &e, false);
+    struct debug_entry *entered = ptrmap_add(&d->table, e.address);
+    if (entered)
+        *entered = e;
     pthread_mutex_unlock(&d->mutex);
     if (!entered) {
         d->inner.free(d->inner.ctx, raw);
@@ -299,11 +337,13 @@ static void debug_release(struct debug *d, void *p, uint32_t here)
     pthread_mutex_lock(&d->mutex);
     bool kept = debug_bytes(&copy) <= d->quarantine_bytes / 4 && d->ring_count < DEBUG_QUARANTINE_BLOCKS;
     if (kept) {
-        debug_table_find(&d->table, copy.address)->quarantined = true;
+        e = ptrmap_find(&d->table, copy.address);
+        e->quarantined = true;
         d->ring[(d->ring_head + d->ring_count++) % DEBUG_QUARANTINE_BLOCKS] = copy.address;
         d->held_bytes += debug_bytes(&copy);
+        hg_seed(debug_quarantine_bytes, d->held_bytes++);
     } else {
-        debug_table_remove(&d->table, debug_table_find(&d->table, copy.address), false);
+        ptrmap_remove(&d->table, ptrmap_find(&d->table, copy.address), false);
     }
     pthread_mutex_unlock(&d->mutex);
     if (!kept)
@@ -342,7 +382,7 @@ static void *debug_resize(struct debug *d, unsigned char *old, size_t size, uint
         errno = ENOMEM;
         return NULL;
     }
-    debug_table_remove(&d->table, live, true);
+    ptrmap_remove(&d->table, live, true);
     pthread_mutex_unlock(&d->mutex);
     debug_check_guards(&e, site, "found when it was reallocated");
 
@@ -368,7 +408,7 @@ static void *debug_resize(struct debug *d, unsigned char *old, size_t size, uint
         e.site = site;
     }
     pthread_mutex_lock(&d->mutex);
-    debug_table_insert(&d->table, &e, true);
+    *(struct debug_entry *)ptrmap_add_reserved(&d->table, e.address) = e;
     pthread_mutex_unlock(&d->mutex);
     return raw ? p : NULL;
 }
@@ -433,7 +473,7 @@ static int debug_open(struct alloc *a, const void *params, const struct alloc *i
     d->inner = *inner;
     d->frames = (unsigned)q->frames;
     d->quarantine_bytes = (size_t)q->quarantine;
-    d->table.account = &d->account;
+    d->table = ptrmap_make(sizeof(struct debug_entry), &d->account);
     d->ring = os_map(&d->account, DEBUG_QUARANTINE_BLOCKS * sizeof *d->ring, 0, 0);
     if (!d->ring) {
         os_unmap(&debug_account, d, sizeof *d);
@@ -452,8 +492,9 @@ static int debug_verify(void *ctx, struct message *m)
     struct debug *d = ctx;
     struct debug_entry *e;
     pthread_mutex_lock(&d->mutex);
+    hg_assert_whole(debug_adds_up(d));
     debug_unlock_to_die = &d->mutex;
-    for (size_t i = 0; (e = debug_table_next(&d->table, &i));)
+    for (size_t i = 0; (e = ptrmap_next(&d->table, &i));)
         if (e->quarantined)
             debug_check_dead(e, 0, "found by the check of the whole heap");
         else if (!e->freed)
@@ -469,7 +510,7 @@ static void debug_close(struct alloc *a)
     debug_verify(d, NULL);
     while (debug_evict(d, 0, 0, 0))
         ;
-    debug_table_close(&d->table);
+    ptrmap_close(&d->table);
     os_unmap(&d->account, d->ring, DEBUG_QUARANTINE_BLOCKS * sizeof *d->ring);
     pthread_mutex_destroy(&d->mutex);
     os_unmap(&debug_account, d, sizeof *d);
@@ -488,7 +529,8 @@ static void debug_report(void *ctx, const struct alloc_sink *sink)
     if (d->inner.backend->report)
         d->inner.backend->report(d->inner.ctx, sink);
     pthread_mutex_lock(&d->mutex);
-    uint64_t live = d->table.used - d->ring_count, blocks = d->ring_count, bytes = d->held_bytes;
+    hg_assert_whole(debug_adds_up(d));
+    uint64_t live = ptrmap_count(&d->table) - d->ring_count, blocks = d->ring_count, bytes = d->held_bytes;
     pthread_mutex_unlock(&d->mutex);
     sink->integer(sink->arg, "debug.live_blocks", live);
     sink->integer(sink->arg, "debug.quarantine_blocks", blocks);

@@ -5,6 +5,7 @@
 #include "bench/host/library.h"
 #include "bench/host/paths.h"
 
+#include "alloc/base/words.h"
 #include "alloc/spec.h"
 
 #include <errno.h>
@@ -129,7 +130,7 @@ int cmd_check(const struct command *self, int argc, char **argv)
         message_set(&m, -EINVAL, "usage: heapgauge %s %s", self->name, self->usage);
         return option_refuse(&m);
     }
-    int count = spec_split(k.o.alloc, buffer, sizeof buffer, allocs, CHECK_ALLOCS_MAX, &m);
+    int count = words_cut(k.o.alloc, buffer, sizeof buffer, allocs, CHECK_ALLOCS_MAX, &m);
     if (count < 0 || paths_program("heapgauge-worker-gil", k.worker, sizeof k.worker, &m) != 0)
         return option_refuse(&m);
     for (int i = 0; i < count; i++) /* all, before any runs */

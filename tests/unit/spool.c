@@ -1,7 +1,7 @@
 /* From a recording to a trace: threads' words come into an order that could have been, addresses become ids,
  * and whatever a kill, a full disk or a damaged file left is taken for what it is. */
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_read.c workloads/trace/format/hgt_write.c
-// links: workloads/trace/tool/spool.c workloads/trace/tool/map.c workloads/trace/tool/place.c
+// links: workloads/trace/tool/spool.c alloc/base/ptrmap.c alloc/base/assert.c workloads/trace/tool/place.c
 // links: workloads/trace/tool/meta.c alloc/base/file_out.c alloc/base/os.c
 
 #include "alloc/base/rng.h"

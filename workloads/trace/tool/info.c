@@ -1,6 +1,6 @@
 /* info.c: what a trace holds: calls, sizes, lifetimes, threads. See tool.h. */
 #include "tool.h"
-#include "map.h"
+#include "alloc/base/ptrmap.h"
 #include "alloc/base/compiler.h"
 
 #include <errno.h>
@@ -13,23 +13,27 @@ struct reading {
     struct tool_info *info;
     uint64_t *birth; /* by id: bytes allocated before it was */
     size_t births;
-    struct tool_map sizes;
+    struct ptrmap sizes;
     bool *active; /* [HGT_THREADS_MAX] */
     uint32_t thread;
 };
 
 static int count_size(struct reading *s, uint64_t size)
 {
-    struct tool_map_entry *e = tool_map_find(&s->sizes, size);
+    struct ptrmap_pair *e = ptrmap_find(&s->sizes, size);
     if (e) {
         e->value++;
         return 0;
     }
-    if (s->sizes.live >= SIZES_MAX) {
+    if (ptrmap_count(&s->sizes) >= SIZES_MAX) {
         s->info->top_partial = true;
         return 0;
     }
-    return tool_map_add(&s->sizes, size, 1);
+    e = ptrmap_add(&s->sizes, size);
+    if (!e)
+        return -ENOMEM;
+    e->value = 1;
+    return 0;
 }
 
 static int born(struct reading *s, uint32_t id)
@@ -89,10 +93,8 @@ static int count_op(struct reading *s, const struct hgt_op *op)
 static void find_top(struct reading *s)
 {
     struct tool_info *info = s->info;
-    for (size_t i = 0; s->sizes.entry && i <= s->sizes.mask; i++) {
-        const struct tool_map_entry *e = &s->sizes.entry[i];
-        if (!e->live)
-            continue;
+    const struct ptrmap_pair *e;
+    for (size_t i = 0; (e = ptrmap_next(&s->sizes, &i));) {
         unsigned at = info->top_count;
         while (at > 0 && (info->top[at - 1].count < e->value ||
                           (info->top[at - 1].count == e->value && info->top[at - 1].size > e->key)))
@@ -108,7 +110,9 @@ static void find_top(struct reading *s)
 
 int tool_info_read(struct tool_info *out, struct hgt_reader *r, struct message *m)
 {
-    struct reading s = {.info = out, .active = calloc(HGT_THREADS_MAX, sizeof *s.active)};
+    struct reading s = {.info = out,
+                        .active = calloc(HGT_THREADS_MAX, sizeof *s.active),
+                        .sizes = ptrmap_make(sizeof(struct ptrmap_pair), &os_harness)};
     struct hgt_op op;
     int got = s.active ? 1 : -ENOMEM;
     *out = (struct tool_info){0};
@@ -124,7 +128,7 @@ int tool_info_read(struct tool_info *out, struct hgt_reader *r, struct message *
     find_top(&s);
     free(s.birth);
     free(s.active);
-    tool_map_free(&s.sizes);
+    ptrmap_close(&s.sizes);
     return got;
 }
 

@@ -8,12 +8,27 @@
 #define CELL_SHIFT   4
 #define CELLS        (1u << (REGION_SHIFT - CELL_SHIFT))
 
+static int place_add(struct ptrmap *map, uint64_t key, uint64_t value)
+{
+    struct ptrmap_pair *e = ptrmap_add(map, key);
+    if (!e)
+        return -ENOMEM;
+    e->value = value;
+    return 0;
+}
+
+struct tool_places tool_places_make(void)
+{
+    return (struct tool_places){.regions = ptrmap_make(sizeof(struct ptrmap_pair), &os_harness),
+                                .odd = ptrmap_make(sizeof(struct ptrmap_pair), &os_harness)};
+}
+
 /* The cell of an address; NULL when its region is not there (yet). */
 static uint32_t *place_cell(struct tool_places *t, uint64_t address)
 {
     uint64_t number = address >> REGION_SHIFT;
     if (!t->last_cells || t->last_number != number) {
-        struct tool_map_entry *e = tool_map_find(&t->regions, number);
+        struct ptrmap_pair *e = ptrmap_find(&t->regions, number);
         if (!e)
             return NULL;
         t->last_number = number;
@@ -26,11 +41,11 @@ uint32_t tool_places_take(struct tool_places *t, uint64_t address)
 {
     uint32_t id;
     if (address & ((1u << CELL_SHIFT) - 1)) {
-        struct tool_map_entry *e = tool_map_find(&t->odd, address);
+        struct ptrmap_pair *e = ptrmap_find(&t->odd, address);
         if (!e)
             return TOOL_PLACE_NONE;
         id = (uint32_t)e->value;
-        tool_map_remove(&t->odd, e);
+        ptrmap_remove(&t->odd, e, false);
         return id;
     }
     uint32_t *cell = place_cell(t, address);
@@ -45,12 +60,12 @@ int tool_places_put(struct tool_places *t, uint64_t address, uint32_t id, uint32
 {
     if (address & ((1u << CELL_SHIFT) - 1)) {
         *stale = tool_places_take(t, address);
-        return tool_map_add(&t->odd, address, id);
+        return place_add(&t->odd, address, id);
     }
     uint32_t *cell = place_cell(t, address);
     if (!cell) {
         uint32_t *cells = calloc(CELLS, sizeof *cells);
-        int err = cells ? tool_map_add(&t->regions, address >> REGION_SHIFT, (uintptr_t)cells) : -ENOMEM;
+        int err = cells ? place_add(&t->regions, address >> REGION_SHIFT, (uintptr_t)cells) : -ENOMEM;
         if (err) {
             free(cells);
             return err;
@@ -64,10 +79,10 @@ int tool_places_put(struct tool_places *t, uint64_t address, uint32_t id, uint32
 
 void tool_places_free(struct tool_places *t)
 {
-    for (size_t i = 0; t->regions.entry && i <= t->regions.mask; i++)
-        if (t->regions.entry[i].live)
-            free((uint32_t *)(uintptr_t)t->regions.entry[i].value);
-    tool_map_free(&t->regions);
-    tool_map_free(&t->odd);
+    const struct ptrmap_pair *e;
+    for (size_t i = 0; (e = ptrmap_next(&t->regions, &i));)
+        free((uint32_t *)(uintptr_t)e->value);
+    ptrmap_close(&t->regions);
+    ptrmap_close(&t->odd);
     t->last_cells = NULL;
 }

@@ -4,17 +4,19 @@
 #ifndef HG_WORKLOADS_TRACE_TOOL_PLACE_H
 #define HG_WORKLOADS_TRACE_TOOL_PLACE_H
 
-#include "map.h"
+#include "alloc/base/ptrmap.h"
 
 #define TOOL_PLACE_NONE UINT32_MAX
 
 struct tool_places {
-    struct tool_map regions; /* number of a MiB -> its cells */
-    struct tool_map odd;     /* addresses that are no multiple of 16 */
-    uint64_t last_number;    /* the region used last */
+    struct ptrmap regions; /* number of a MiB -> its cells */
+    struct ptrmap odd;     /* addresses that are no multiple of 16 */
+    uint64_t last_number;  /* the region used last */
     uint32_t *last_cells;
 };
 
+/* Empty; takes no memory yet. */
+struct tool_places tool_places_make(void);
 /* The id at that address, which is empty afterwards; or TOOL_PLACE_NONE. */
 uint32_t tool_places_take(struct tool_places *t, uint64_t address);
 /* Puts an id there. 0, or -ENOMEM; *stale is the id that was there, or TOOL_PLACE_NONE. */

@@ -358,7 +358,7 @@ static void describe(const struct spool *s, const char *how, struct tool_meta *m
 int tool_spool_convert(const char *path, const char *how, struct file_out *f, struct tool_spool *out,
                        struct message *m)
 {
-    struct spool s = {0};
+    struct spool s = {.places = tool_places_make()};
     struct hgt_writer w = {.fd = f->fd};
     static struct tool_meta meta; /* large; one conversion at a time */
     *out = (struct tool_spool){0};

@@ -7,7 +7,7 @@
  * skipped. An id is any number that is not in use; export writes the ids that the .hgt keeps, so that export,
  * import, export is the same text. */
 #include "tool.h"
-#include "map.h"
+#include "alloc/base/ptrmap.h"
 #include "alloc/base/compiler.h"
 
 #include <ctype.h>
@@ -32,7 +32,7 @@ struct text {
     bool begun;          /* an operation was seen */
     bool thread_pending; /* an @T alone on the line before */
     uint32_t thread;
-    struct tool_map ids; /* ids of the text to ids of the .hgt */
+    struct ptrmap ids; /* ids of the text to ids of the .hgt */
 };
 
 #define BAD(t, m, ...) text_bad(t, m, __VA_ARGS__)
@@ -118,10 +118,19 @@ static int text_size(const struct text *t, const char *word, uint64_t *out, stru
     return 0;
 }
 
+static int text_live(struct text *t, uint64_t id, uint32_t hgt_id)
+{
+    struct ptrmap_pair *e = ptrmap_add(&t->ids, id);
+    if (!e)
+        return -ENOMEM;
+    e->value = hgt_id;
+    return 0;
+}
+
 /* -EINVAL comes with a message; other errors are of writing. */
 static int text_apply(struct text *t, struct hgt_writer *w, struct hgt_op *op, uint64_t id, struct message *m)
 {
-    struct tool_map_entry *e = tool_map_find(&t->ids, id);
+    struct ptrmap_pair *e = ptrmap_find(&t->ids, id);
     bool gives = op->kind == HGT_FREE || op->kind == HGT_REALLOC;
     if (gives && !e)
         return BAD(t, m, "%s of id %llu, which is not live", hgt_kind_names[op->kind],
@@ -133,9 +142,9 @@ static int text_apply(struct text *t, struct hgt_writer *w, struct hgt_op *op, u
         op->id = (uint32_t)e->value;
     int err = hgt_write_op(w, op);
     if (!err && op->kind == HGT_FREE)
-        tool_map_remove(&t->ids, e);
+        ptrmap_remove(&t->ids, e, false);
     if (!err && !gives)
-        err = tool_map_add(&t->ids, id, op->id);
+        err = text_live(t, id, op->id);
     return err;
 }
 
@@ -212,7 +221,8 @@ static int text_parse_line(struct text *t, struct hgt_writer *w, struct message 
 int tool_text_import(const char *path, struct file_out *f, struct message *m)
 {
     static struct tool_meta meta;
-    struct text t = {.path = strcmp(path, "-") == 0 ? "standard input" : path};
+    struct text t = {.path = strcmp(path, "-") == 0 ? "standard input" : path,
+                     .ids = ptrmap_make(sizeof(struct ptrmap_pair), &os_harness)};
     struct hgt_writer w = {.fd = f->fd};
     char date[64] = "";
     time_t now = time(NULL);
@@ -237,7 +247,7 @@ int tool_text_import(const char *path, struct file_out *f, struct message *m)
     if (!err && !got)
         err = hgt_write_end(&w);
     hgt_write_close(&w);
-    tool_map_free(&t.ids);
+    ptrmap_close(&t.ids);
     if (t.in != stdin)
         fclose(t.in);
     if (got < 0)

@@ -313,7 +313,7 @@ static int trace_report_order(const void *a, const void *b)
 
 void trace_report(void *ctx, const struct alloc_sink *sink)
 {
-    const struct alloc a = {.ctx = ctx, .backend = &backend_tracer};
+    const struct alloc a = {.ctx = ctx};
     struct trace_snapshot s;
     if (trace_snapshot_take(&s, &a) != 0)
         return;

@@ -415,7 +415,7 @@ void trace_sum(const struct alloc *a, uint32_t site, struct trace_sums *out)
 
 /* --- lifecycle ------------------------------------------------------------------------------------------ */
 
-static int trace_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m)
+int trace_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m)
 {
     struct trace *t = os_map(&trace_account, sizeof *t, 0, 0);
     if (!t)
@@ -443,7 +443,7 @@ static void trace_free_chunks(struct trace *t, struct trace_thread *x)
     }
 }
 
-static void trace_close(struct alloc *a)
+void trace_close(struct alloc *a)
 {
     struct trace *t = a->ctx;
     pthread_mutex_lock(&trace_registry);
@@ -464,29 +464,13 @@ static void trace_close(struct alloc *a)
     os_unmap(&trace_account, t, sizeof *t);
 }
 
-static void trace_stats(void *ctx, struct alloc_stats *out)
+const struct alloc *trace_inner(const void *ctx)
 {
-    struct trace *t = ctx;
-    if (t->inner.backend->stats)
-        t->inner.backend->stats(t->inner.ctx, out);
+    const struct trace *t = ctx;
+    return &t->inner;
 }
 
-static void trace_report_all(void *ctx, const struct alloc_sink *sink)
-{
-    struct trace *t = ctx;
-    if (t->inner.backend->report)
-        t->inner.backend->report(t->inner.ctx, sink);
-    trace_report(ctx, sink);
-}
-
-static int trace_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg,
-                      bool blocks)
-{
-    struct trace *t = ctx;
-    return t->inner.backend->walk ? t->inner.backend->walk(t->inner.ctx, visit, arg, blocks) : -ENOTSUP;
-}
-
-static void trace_fork(void *ctx, enum alloc_fork phase)
+void trace_fork(void *ctx, enum alloc_fork phase)
 {
     struct trace *t = ctx;
     if (phase == ALLOC_FORK_PREPARE) {
@@ -497,13 +481,3 @@ static void trace_fork(void *ctx, enum alloc_fork phase)
         pthread_mutex_unlock(&t->spare_mutex);
     }
 }
-
-const struct backend backend_tracer = {
-    .name = "trace",
-    .open = trace_open,
-    .close = trace_close,
-    .stats = trace_stats,
-    .report = trace_report_all,
-    .walk = trace_walk,
-    .fork = trace_fork,
-};

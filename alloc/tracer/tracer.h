@@ -1,5 +1,5 @@
 /* tracer.h: what trace(X) knows, for those who look: snapshots, statistics over them, the difference of two.
- * The model is Python's tracemalloc (CPYTHON.md section 9). Cold: uses malloc.
+ * The model is Python's tracemalloc. Cold: uses malloc.
  *
  * A snapshot is of one instant when the program is quiet; taken while threads allocate, each counter is right
  * by itself, but a block that moves between two threads' counters meanwhile may be missed or counted
@@ -43,9 +43,8 @@ int trace_snapshot_read(struct trace_snapshot *out, FILE *in, const char *file, 
 enum trace_key { TRACE_BY_LINE, TRACE_BY_FILE, TRACE_BY_TRACEBACK };
 
 struct trace_row {
-    char *
-        /* "FILE:LINE", "FILE", or one line a frame; an object's name and an offset where no file is known */
-        key;
+    /* "FILE:LINE", "FILE", or one line a frame; an object's name and an offset where no file is known */
+    char *key;
     uint64_t blocks, bytes, total_blocks, total_bytes;
     int64_t blocks_change, bytes_change; /* against the older snapshot */
 };
@@ -65,7 +64,7 @@ void trace_table_free(struct trace_table *t);
 /* The first `limit` rows as text: "KEY: size=4.0 KiB (+1.0 KiB), count=3 (+1), average=..." */
 void trace_table_print(const struct trace_table *t, FILE *out, size_t limit, bool changes);
 
-/* --- between tracer.c and snapshot.c ---------------------------------------------------------------- */
+/* --- tracer.c, for snapshot.c and backend.c above it ------------------------------------------------------ */
 
 struct trace_sums {
     uint64_t blocks, bytes, total_blocks, total_bytes;
@@ -73,7 +72,16 @@ struct trace_sums {
 void trace_totals(const struct alloc *a, uint64_t *current_bytes, uint64_t *peak_bytes);
 uint64_t trace_memory_bytes(const struct alloc *a); /* its own, without the 16 bytes a block */
 void trace_sum(const struct alloc *a, uint32_t site, struct trace_sums *out);
+const struct alloc *trace_inner(const void *ctx); /* X */
+int trace_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m);
+void trace_close(struct alloc *a);
+void trace_fork(void *ctx, enum alloc_fork phase);
+
+/* --- snapshot.c, for backend.c ---------------------------------------------------------------------------- */
+
 void trace_report(void *ctx, const struct alloc_sink *sink); /* trace()'s own part */
+
+/* backend.c */
 extern const struct backend backend_tracer;
 
 #endif

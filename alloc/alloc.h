@@ -81,10 +81,13 @@ struct alloc_piece {
 enum alloc_fork { ALLOC_FORK_PREPARE, ALLOC_FORK_PARENT, ALLOC_FORK_CHILD };
 
 struct backend {
-    const char *name;
+    const char *name; /* as users write it */
+    unsigned flags;   /* ALLOC_... */
+    const struct param *params;
+    const char *summary;
     /* Builds the backend: fills a (ctx and the calls; a->backend is set by the caller). params is the struct
-     * made from the backend's table in list.h; inner is the wrapped backend or NULL. 0, or -errno with a
-     * message. -ENOTSUP means "cannot run on this machine" and becomes status not-applicable. */
+     * made from the table; inner is the wrapped backend or NULL. 0, or -errno with a message. -ENOTSUP means
+     * "cannot run on this machine" and becomes status not-applicable. */
     int (*open)(struct alloc *a, const void *params, const struct alloc *inner, struct message *m);
     /* Gives everything back. No thread may use it any more. */
     void (*close)(struct alloc *a);

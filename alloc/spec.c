@@ -1,20 +1,18 @@
 /* spec.c: see spec.h. */
 #include "spec.h"
 
+#include "alloc/base/compiler.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
-
-#define BACKEND_INFO(ident, name, flags, PARAMS, summary) \
-    {name, flags, PARAM_TABLE(ident##_params, PARAMS), summary},
-const struct backend_info backend_list[] = {BACKENDS(BACKEND_INFO){NULL, 0, NULL, NULL}};
 
 static int spec_unknown(const char *word, struct message *m)
 {
     const char *names[64];
     size_t n = 0;
-    for (const struct backend_info *b = backend_list; b->name && n < 64; b++)
-        names[n++] = b->name;
+    for (const struct backend *const *b = backend_list; *b && n < array_length(names); b++)
+        names[n++] = (*b)->name;
     const char *near = param_nearest(word, names, n);
     char all[512] = "";
     for (size_t i = 0; i < n && strlen(all) + strlen(names[i]) + 2 < sizeof all; i++)
@@ -47,16 +45,14 @@ static int spec_layer(struct spec *spec, char *text, char **rest, struct message
     }
     if (params)
         *params++ = '\0';
-    layer->info = NULL;
-    for (unsigned i = 0; backend_list[i].name; i++)
-        if (strcmp(backend_list[i].name, text) == 0) {
-            layer->info = &backend_list[i];
-            layer->index = i;
-        }
-    if (!layer->info)
+    layer->backend = NULL;
+    for (const struct backend *const *b = backend_list; *b; b++)
+        if (strcmp((*b)->name, text) == 0)
+            layer->backend = *b;
+    if (!layer->backend)
         return *text ? spec_unknown(text, m)
                      : message_set(m, -EINVAL, "an allocator's name is missing in '%s'", spec->text);
-    if (layer->info->flags & ALLOC_LIBRARY) {
+    if (layer->backend->flags & ALLOC_LIBRARY) {
         if (!params || !*params)
             return message_set(
                 m, -EINVAL,
@@ -68,10 +64,10 @@ static int spec_layer(struct spec *spec, char *text, char **rest, struct message
         return 0;
     }
     char owner[64];
-    snprintf(owner, sizeof owner, "backend %s", layer->info->name);
+    snprintf(owner, sizeof owner, "backend %s", layer->backend->name);
     if (params && !*params)
         return message_set(m, -EINVAL, "%s: nothing follows the colon", owner);
-    return param_parse(layer->info->params, layer->params, owner, params, m);
+    return param_parse(layer->backend->params, layer->params, owner, params, m);
 }
 
 int spec_parse(struct spec *spec, const char *text, struct message *m)
@@ -98,37 +94,36 @@ int spec_parse(struct spec *spec, const char *text, struct message *m)
         int err = spec_layer(spec, at, &rest, m);
         if (err)
             return err;
-        const struct backend_info *info = spec->layer[spec->depth++].info;
-        bool wrapper = info->flags & ALLOC_WRAPPER;
+        const struct backend *b = spec->layer[spec->depth++].backend;
+        bool wrapper = b->flags & ALLOC_WRAPPER;
         if (wrapper && (!rest || !*rest))
-            return message_set(m, -EINVAL, "%s wraps a backend: write %s(pymalloc), for example", info->name,
-                               info->name);
+            return message_set(m, -EINVAL, "%s wraps a backend: write %s(pymalloc), for example", b->name,
+                               b->name);
         if (!wrapper && rest)
-            return message_set(m, -EINVAL, "%s is not a wrapper: '%s' cannot stand inside it", info->name,
-                               rest);
-        locks |= info->flags & ALLOC_LOCKS;
-        if (info->flags & ALLOC_GUARDS && !guards)
-            guards = info->name;
-        if (strcmp(info->name, "trace") == 0 && traces++)
+            return message_set(m, -EINVAL, "%s is not a wrapper: '%s' cannot stand inside it", b->name, rest);
+        locks |= b->flags & ALLOC_LOCKS;
+        if (b->flags & ALLOC_GUARDS && !guards)
+            guards = b->name;
+        if (strcmp(b->name, "trace") == 0 && traces++)
             return message_set(m, -EINVAL, "trace() stands twice in '%s': once sees everything", spec->text);
-        if (traces && info->flags & ALLOC_ALIASES)
+        if (traces && b->flags & ALLOC_ALIASES)
             return message_set(
                 m, -EINVAL,
                 "trace() cannot wrap %s, which hands out the same memory again and again: trace(bump) works",
-                info->name);
-        if (guards && info->flags & ALLOC_LIBRARY)
+                b->name);
+        if (guards && b->flags & ALLOC_LIBRARY)
             return message_set(
                 m, -EINVAL,
                 "%s() cannot wrap %s: a library takes the place of the C library's malloc, and its blocks "
                 "are "
                 "not all seen here. %s(system) or %s(pools) work, and 'heapgauge check' takes a library",
-                guards, info->name, guards, guards);
-        if (guards && info->flags & ALLOC_ALIASES)
+                guards, b->name, guards, guards);
+        if (guards && b->flags & ALLOC_ALIASES)
             return message_set(
                 m, -EINVAL,
                 "%s() cannot wrap %s, which hands out the same memory again and again: %s(bump) works",
-                guards, info->name, guards);
-        spec->flags = info->flags;
+                guards, b->name, guards);
+        spec->flags = b->flags;
         at = rest;
     } while (rest);
     if (locks)
@@ -138,7 +133,7 @@ int spec_parse(struct spec *spec, const char *text, struct message *m)
 
 int spec_check_program(const struct spec *spec, struct message *m)
 {
-    const struct backend_info *inner = spec->layer[spec->depth - 1].info;
+    const struct backend *inner = spec->layer[spec->depth - 1].backend;
     if (inner->flags & ALLOC_LIBRARY)
         return message_set(
             m, -EINVAL,

@@ -8,8 +8,7 @@
 #define SPEC_DEPTH_MAX 7
 
 struct spec_layer {
-    const struct backend_info *info;
-    unsigned index; /* of info in backend_list */
+    const struct backend *backend;
     _Alignas(16) unsigned char params[PARAM_STRUCT_MAX];
 };
 

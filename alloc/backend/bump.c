@@ -151,5 +151,10 @@ static void bump_stats(void *ctx, struct alloc_stats *out)
         atomic_load_explicit(&b->account.mapped_bytes, memory_order_relaxed);
 }
 
-const struct backend backend_bump = {
-    .name = "bump", .open = bump_open, .close = bump_close, .stats = bump_stats};
+const struct backend backend_bump = {.name = "bump",
+                                     .flags = ALLOC_THREADS | ALLOC_NO_REUSE,
+                                     .params = PARAM_TABLE(param_none, PARAM_NONE),
+                                     .summary = "floor: a pointer that moves on, free does nothing",
+                                     .open = bump_open,
+                                     .close = bump_close,
+                                     .stats = bump_stats};

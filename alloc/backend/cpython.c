@@ -12,7 +12,6 @@
 #include "cpython.h"
 
 #include "alloc/alloc.h"
-#include "alloc/list.h"
 #include "alloc/base/compiler.h"
 
 #include <ctype.h>
@@ -21,6 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CPYTHON_PARAMS(P, S) \
+    P(S, TEXT, library, "", "", "a libpython of 3.9 to 3.11: soname or path; default: the newest installed")
+PARAM_STRUCT(cpython_params, CPYTHON_PARAMS)
 
 #define CPYTHON_CLASSES     32
 #define CPYTHON_STATS_BYTES ((size_t)64 << 10) /* the text is 5 KiB */
@@ -323,6 +326,9 @@ static void cpython_stats(void *ctx, struct alloc_stats *out)
 
 const struct backend backend_cpython = {
     .name = "cpython",
+    .flags = ALLOC_CALLS_MALLOC,
+    .params = PARAM_TABLE(cpython_params, CPYTHON_PARAMS),
+    .summary = "the real PyObject_Malloc of an installed libpython (3.9 to 3.11)",
     .open = cpython_open,
     .close = cpython_close,
     .stats = cpython_stats,

@@ -91,4 +91,9 @@ static void null_close(struct alloc *a)
     os_unmap(&null_account, a->ctx, NULL_REGION_BYTES);
 }
 
-const struct backend backend_null = {.name = "null", .open = null_open, .close = null_close};
+const struct backend backend_null = {.name = "null",
+                                     .flags = ALLOC_THREADS | ALLOC_ALIASES,
+                                     .params = PARAM_TABLE(param_none, PARAM_NONE),
+                                     .summary = "floor: hands out the same memory again and again",
+                                     .open = null_open,
+                                     .close = null_close};

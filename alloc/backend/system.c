@@ -54,5 +54,16 @@ static void system_close(struct alloc *a)
     (void)a;
 }
 
-const struct backend backend_system = {.name = "system", .open = system_open, .close = system_close};
-const struct backend backend_preload = {.name = "preload", .open = system_open, .close = system_close};
+const struct backend backend_system = {.name = "system",
+                                       .flags = ALLOC_THREADS,
+                                       .params = PARAM_TABLE(param_none, PARAM_NONE),
+                                       .summary = "the C library's malloc",
+                                       .open = system_open,
+                                       .close = system_close};
+const struct backend backend_preload = {
+    .name = "preload",
+    .flags = ALLOC_THREADS | ALLOC_LIBRARY,
+    .params = PARAM_TABLE(param_none, PARAM_NONE),
+    .summary = "an installed library in place of malloc: jemalloc mimalloc tcmalloc tbbmalloc, or a path",
+    .open = system_open,
+    .close = system_close};

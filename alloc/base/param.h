@@ -58,7 +58,9 @@ struct param {
     };
 #define PARAM_TABLE(S, LIST) \
     ((const struct param[]){LIST(PARAM_ROW, S){NULL, PARAM_FLAG, NULL, NULL, NULL, 0}})
+/* Of what takes none. */
 #define PARAM_NONE(P, S)
+PARAM_STRUCT(param_none, PARAM_NONE)
 
 #define PARAM_STRUCT_MAX 4096 /* bytes: room for any parameter struct */
 

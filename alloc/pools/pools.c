@@ -314,6 +314,9 @@ static void pools_close(struct alloc *a)
 
 const struct backend backend_pools = {
     .name = "pools",
+    .flags = ALLOC_THREADS,
+    .params = PARAM_TABLE(param_none, PARAM_NONE),
+    .summary = "size-class pages owned by a thread, lock-free remote frees",
     .open = pools_open,
     .close = pools_close,
     .stats = pools_stats,

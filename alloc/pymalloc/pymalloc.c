@@ -3,10 +3,15 @@
 #include "heap.h"
 
 #include "alloc/backend/libc.h"
-#include "alloc/list.h"
 
 #include <errno.h>
 #include <string.h>
+
+#define PYMALLOC_PARAMS(P, S)                                             \
+    P(S, CHOICE, layout, "3.10", "3.9|3.10",                              \
+      "pools and arenas: 3.9 = 4 KiB in 256 KiB, 3.10 = 16 KiB in 1 MiB") \
+    P(S, FLAG, hugepages, "0", "", "2 MiB arenas on huge pages, as 3.15 offers them")
+PARAM_STRUCT(pymalloc_params, PYMALLOC_PARAMS)
 
 static struct os_account pymalloc_heaps; /* the heap structures themselves */
 
@@ -95,6 +100,8 @@ bool pymalloc_owns(const struct alloc *a, const void *p)
 
 const struct backend backend_pymalloc = {
     .name = "pymalloc",
+    .params = PARAM_TABLE(pymalloc_params, PYMALLOC_PARAMS),
+    .summary = "CPython's small-block allocator, to the block; no lock",
     .open = pymalloc_open,
     .close = pymalloc_close,
     .stats = pymalloc_stats,

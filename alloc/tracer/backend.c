@@ -3,6 +3,14 @@
 
 #include <errno.h>
 
+#define TRACER_PARAMS(P, S) P(S, COUNT, frames, "1", "1-64", "frames of a call site")
+PARAM_STRUCT(tracer_params, TRACER_PARAMS)
+
+static int tracer_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m)
+{
+    return trace_open(a, (unsigned)((const struct tracer_params *)params)->frames, inner, m);
+}
+
 static void tracer_stats(void *ctx, struct alloc_stats *out)
 {
     const struct alloc *inner = trace_inner(ctx);
@@ -27,7 +35,10 @@ static int tracer_walk(void *ctx, int (*visit)(void *arg, const struct alloc_pie
 
 const struct backend backend_tracer = {
     .name = "trace",
-    .open = trace_open,
+    .flags = ALLOC_THREADS | ALLOC_WRAPPER,
+    .params = PARAM_TABLE(tracer_params, TRACER_PARAMS),
+    .summary = "who holds the memory: bytes and blocks by call site, as tracemalloc",
+    .open = tracer_open,
     .close = trace_close,
     .stats = tracer_stats,
     .report = tracer_report,

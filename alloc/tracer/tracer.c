@@ -22,7 +22,6 @@
 #include "tracer.h"
 
 #include "callsite.h"
-#include "alloc/list.h"
 #include "alloc/base/os.h"
 #include "alloc/base/compiler.h"
 
@@ -415,14 +414,14 @@ void trace_sum(const struct alloc *a, uint32_t site, struct trace_sums *out)
 
 /* --- lifecycle ------------------------------------------------------------------------------------------ */
 
-int trace_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m)
+int trace_open(struct alloc *a, unsigned frames, const struct alloc *inner, struct message *m)
 {
     struct trace *t = os_map(&trace_account, sizeof *t, 0, 0);
     if (!t)
         return message_set(m, -ENOMEM, "trace: no memory");
     pthread_once(&trace_once, trace_make_key);
     t->inner = *inner;
-    t->frames = (unsigned)((const struct tracer_params *)params)->frames;
+    t->frames = frames;
     pthread_mutex_init(&t->spare_mutex, NULL);
     pthread_mutex_lock(&trace_registry);
     t->epoch = ++trace_epochs;

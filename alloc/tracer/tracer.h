@@ -73,7 +73,7 @@ void trace_totals(const struct alloc *a, uint64_t *current_bytes, uint64_t *peak
 uint64_t trace_memory_bytes(const struct alloc *a); /* its own, without the 16 bytes a block */
 void trace_sum(const struct alloc *a, uint32_t site, struct trace_sums *out);
 const struct alloc *trace_inner(const void *ctx); /* X */
-int trace_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m);
+int trace_open(struct alloc *a, unsigned frames, const struct alloc *inner, struct message *m);
 void trace_close(struct alloc *a);
 void trace_fork(void *ctx, enum alloc_fork phase);
 

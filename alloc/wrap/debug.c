@@ -26,7 +26,6 @@
 #include "debug.h"
 
 #include "alloc/tracer/callsite.h"
-#include "alloc/list.h"
 #include "alloc/base/assert.h"
 #include "alloc/base/ptrmap.h"
 #include "alloc/tracer/symbol.h"
@@ -36,6 +35,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define DEBUG_PARAMS(P, S)                                                                          \
+    P(S, BYTES, quarantine, "16M", "0-1G", "freed memory kept back and watched for use after free") \
+    P(S, COUNT, frames, "8", "1-64", "frames of the call sites in a report")
+PARAM_STRUCT(debug_params, DEBUG_PARAMS)
 
 #define DEBUG_CLEAN     0xCD /* allocated, not yet written */
 #define DEBUG_DEAD      0xDD /* freed */
@@ -557,6 +561,9 @@ static void debug_fork(void *ctx, enum alloc_fork phase)
 
 const struct backend backend_debug = {
     .name = "debug",
+    .flags = ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_GUARDS,
+    .params = PARAM_TABLE(debug_params, DEBUG_PARAMS),
+    .summary = "guard bytes and fill patterns as PYTHONMALLOC=debug has them; damage is reported, then abort",
     .open = debug_open,
     .close = debug_close,
     .stats = debug_stats,

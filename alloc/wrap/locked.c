@@ -127,6 +127,9 @@ static void locked_fork(void *ctx, enum alloc_fork phase)
 
 const struct backend backend_locked = {
     .name = "locked",
+    .flags = ALLOC_THREADS | ALLOC_WRAPPER | ALLOC_LOCKS,
+    .params = PARAM_TABLE(param_none, PARAM_NONE),
+    .summary = "one mutex around any backend",
     .open = locked_open,
     .close = locked_close,
     .stats = locked_stats,

@@ -75,7 +75,8 @@ static void list_libraries(struct list_out *out, const char *backend)
 
 static void list_allocs(struct list_out *out)
 {
-    for (const struct backend_info *b = backend_list; b->name; b++) {
+    for (const struct backend *const *at = backend_list; *at; at++) {
+        const struct backend *b = *at;
         list_row(out, b->name, NULL, b->summary, b->params,
                  b->flags & ALLOC_WRAPPER   ? "wraps another: name(inner)"
                  : b->flags & ALLOC_THREADS ? ""

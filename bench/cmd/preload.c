@@ -58,7 +58,7 @@ static int preload_choose(struct preload *p, const char *text, struct message *m
     int err = spec_parse(&p->spec, text, m);
     if (err)
         return err;
-    if (p->spec.depth == 1 && p->spec.layer[0].info->flags & ALLOC_LIBRARY)
+    if (p->spec.depth == 1 && p->spec.layer[0].backend->flags & ALLOC_LIBRARY)
         return library_resolve(p->spec.library, p->library, sizeof p->library, m);
     p->shim = true;
     err = spec_check_program(&p->spec, m);
@@ -72,7 +72,7 @@ static int preload_choose(struct preload *p, const char *text, struct message *m
 static bool preload_traces(const struct preload *p)
 {
     for (unsigned i = 0; i < p->spec.depth; i++)
-        if (strcmp(p->spec.layer[i].info->name, "trace") == 0)
+        if (strcmp(p->spec.layer[i].backend->name, "trace") == 0)
             return true;
     return false;
 }
@@ -238,7 +238,8 @@ static int preload_place_snapshot(struct preload *p, struct message *m)
         return err;
     if (file_out_in_place(p->o.snapshot)) {
         if (p->o.by)
-            return message_set(m, -EINVAL, "--by reads the snapshot again: --snapshot %s is not a file", p->o.snapshot);
+            return message_set(m, -EINVAL, "--by reads the snapshot again: --snapshot %s is not a file",
+                               p->o.snapshot);
         if ((err = file_out_for_child(p->o.snapshot, p->snapshot, sizeof p->snapshot, m)))
             return err;
         if (strcmp(p->snapshot, p->o.snapshot) != 0) {

@@ -5,7 +5,7 @@
 
 #include "bench/stat/hist.h"
 
-#include "gc/runtime/runtime.h"
+#include "gc/runtime.h"
 #include "workloads/object/reclaim.h"
 
 #include <string.h>

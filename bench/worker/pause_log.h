@@ -8,7 +8,7 @@
 #include "bench/stat/hist.h"
 #include "bench/stat/mmu.h"
 
-#include "gc/runtime/runtime.h"
+#include "gc/runtime.h"
 
 #define PAUSE_LOG_MAX 50000
 

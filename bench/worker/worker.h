@@ -10,7 +10,7 @@
 #include "alloc/base/file_out.h"
 #include "alloc/spec.h"
 #include "gc/list.h"
-#include "gc/runtime/runtime.h"
+#include "gc/runtime.h"
 #include "workloads/about.h"
 #include "workloads/workload.h"
 

@@ -18,7 +18,7 @@
 #define HG_GC_COLLECT_COLLECTOR_H
 
 #include "gc/runtime/object.h"
-#include "gc/runtime/runtime.h"
+#include "gc/runtime.h"
 
 #define GC_DELTA_MAX 512
 

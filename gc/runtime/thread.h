@@ -12,7 +12,7 @@
 #define HG_GC_RUNTIME_THREAD_H
 
 #include "freelist.h"
-#include "runtime.h"
+#include "gc/runtime.h"
 #include "strict.h"
 
 #include <pthread.h>

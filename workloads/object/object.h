@@ -6,7 +6,7 @@
 #define HG_WORKLOADS_OBJECT_OBJECT_H
 
 #include "gc/heap/heap.h"
-#include "gc/runtime/runtime.h"
+#include "gc/runtime.h"
 #include "alloc/base/rng.h"
 #include "workloads/workload.h"
 #include "alloc/base/compiler.h"

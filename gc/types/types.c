@@ -1,5 +1,5 @@
-/* freelist.c: see freelist.h. */
-#include "gc/types/types.h"
+/* types.c: see gc/runtime/freelist.h. */
+#include "types.h"
 
 void freelist_clear(struct freelists *f)
 {

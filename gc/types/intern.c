@@ -5,7 +5,7 @@
  * backward-shift deletion, at most half full; memory comes from the measured allocator, as CPython's table
  * does. Locking: a mutex without a GIL. A dying string is still in the table until intern_forget; intern
  * takes a reference only when there is one to share (rc_try_inc_dying), in the lock. */
-#include "gc/types/types.h"
+#include "types.h"
 
 struct intern_table {
     pthread_mutex_t mutex;

@@ -2,7 +2,7 @@
 #include "gc/types/types.h"
 #include "gc/collect/find.h"
 #include "gc/heap/heap.h"
-#include "lock.h"
+#include "gc/runtime/lock.h"
 
 #include "alloc/base/os.h"
 

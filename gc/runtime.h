@@ -1,10 +1,10 @@
 /* runtime.h: the object runtime of one worker, as the harness and the workloads see it from outside.
  * Everything in gc/ is compiled once for each refcount policy (-DHG_RC=...). */
-#ifndef HG_GC_RUNTIME_RUNTIME_H
-#define HG_GC_RUNTIME_RUNTIME_H
+#ifndef HG_GC_RUNTIME_H
+#define HG_GC_RUNTIME_H
 
 #include "alloc/alloc.h"
-#include "gc/list.h"
+#include "list.h"
 
 struct runtime;
 

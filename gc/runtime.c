@@ -1,51 +1,21 @@
-/* runtime.c: opens and closes the runtime of this worker, and tells what it counted. */
-#include "gc/types/types.h"
-#include "gc/collect/find.h"
-#include "gc/heap/heap.h"
+/* runtime.c: opens and closes the runtime of this worker, and reports what it counted. On top of the room: knows
+ * every collector, and what each policy does at a thread's coming and going. */
+#include "runtime.h"
+#include "gc/collect/collector.h"
+#include "gc/collect/tracing.h"
 #include "gc/runtime/lock.h"
+#include "gc/runtime/qsbr.h"
 
 #include "alloc/base/os.h"
-
-struct runtime runtime_global;
-
-const char *const pause_cause_names[PAUSE_CAUSES] = {
-    [PAUSE_YOUNG] = "young",         [PAUSE_MIDDLE] = "middle",     [PAUSE_FULL] = "full",
-    [PAUSE_INCREMENT] = "increment", [PAUSE_STOP] = "stop",         [PAUSE_RECLAIM] = "reclaim",
-    [PAUSE_CASCADE] = "cascade",     [PAUSE_GIL_WAIT] = "gil_wait", [PAUSE_LOCK_WAIT] = "lock_wait",
-    [PAUSE_STOPPED] = "stopped",
-};
-
-/* Does the whole program stand still in a pause of this cause? Where one thread runs at a time, in all but
- * waiting. */
-static bool runtime_pause_is_of_all(enum pause_cause cause)
-{
-    return cause <= (RC_GIL_HELD ? PAUSE_CASCADE : PAUSE_STOP);
-}
-
-void runtime_pause(struct runtime *r, enum pause_cause cause, uint64_t start_ns, uint64_t end_ns,
-                   uint64_t examined, uint64_t freed, uint64_t freed_bytes)
-{
-    if (!r->config.pause)
-        return;
-    struct pause p = {.thread = thread_self ? thread_self->index : 0,
-                      .cause = cause,
-                      .of_all = runtime_pause_is_of_all(cause),
-                      .start_ns = start_ns,
-                      .end_ns = end_ns,
-                      .examined = examined,
-                      .freed = freed,
-                      .freed_bytes = freed_bytes};
-    r->config.pause(r->config.pause_arg, &p);
-}
 
 /* --- the collector -------------------------------------------------------------------------------------- */
 
 #define COLLECTOR_POINTER(ident, name, flags, PARAMS, summary) &collector_##ident,
 static const struct collector *const collectors[] = {COLLECTORS(COLLECTOR_POINTER)};
 
-static int runtime_open_collector(struct runtime *r, struct message *m)
+static int runtime_open_collector(struct runtime *r, const struct runtime_config *config, struct message *m)
 {
-    const struct collector_info *info = r->config.collector ? r->config.collector : &collector_list[0];
+    const struct collector_info *info = config->collector ? config->collector : &collector_list[0];
     const struct collector *ops = collectors[info - collector_list];
     if ((info->flags & GC_NEEDS_GIL) && !RC_GIL_HELD)
         return message_set(m, -ENOTSUP,
@@ -67,72 +37,34 @@ static int runtime_open_collector(struct runtime *r, struct message *m)
     r->gc.limit = INT64_MAX;
     r->gc.one = 1;
     r->gc.ops = ops;
-    return ops->open(r, r->config.collector_params, m);
+    r->gc.trigger = ops->trigger;
+    r->gc.safepoint = ops->safepoint;
+    return ops->open(r, config->collector_params, m);
 }
 
-#if RC_GIL_HELD
-int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
-{
-    if (r->gc.ops->each_tracked)
-        return r->gc.ops->each_tracked(r, visit, arg);
-    struct gc_head *list = &r->gc.default_list;
-    for (struct gc_head *g = (struct gc_head *)(list->next & GC_NEXT_MASK), *next; g != list; g = next) {
-        next = (struct gc_head *)(g->next & GC_NEXT_MASK);
-        int stop = visit(gc_object_of(g), arg);
-        if (stop)
-            return stop;
-    }
-    return 0;
-}
+/* --- the policy ----------------------------------------------------------------------------------------- */
 
-void gc_flush_young(struct thread *t)
-{
-    (void)t;
-}
-
-void gc_flush_thread(struct thread *t)
-{
-    (void)t;
-}
+#if HG_RC == HG_RC_BIASED
+#define POLICY_HOOKS       biased_hooks
+#define policy_free_all(r) biased_free_all(r)
+#elif HG_RC == HG_RC_TRACING
+static const struct thread_hooks no_hooks; /* the policies with a GIL keep nothing a thread */
+#define POLICY_HOOKS       no_hooks
+#define policy_free_all(r) tracing_free_all(r)
+#elif RC_GIL_HELD
+static const struct thread_hooks no_hooks;
+#define POLICY_HOOKS       no_hooks
+#define policy_free_all(r) ((void)(r))
 #else
-struct tracked_visit {
-    object_visit *visit;
-    void *arg;
-};
-
-static int gc_visit_if_tracked(struct object *o, void *arg)
-{
-    struct tracked_visit *v = arg;
-    return gc_is_tracked(o) ? v->visit(o, v->arg) : 0;
-}
-
-int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
-{
-    struct tracked_visit v = {visit, arg};
-    return find_each(r, gc_visit_if_tracked, &v);
-}
-
-void gc_flush_thread(struct thread *t)
-{
-    atomic_fetch_add_explicit(&t->runtime->gc.young, t->young_delta, memory_order_relaxed);
-    t->young_delta = 0;
-}
-
-void gc_flush_young(struct thread *t)
-{
-    struct gc_state *gc = &t->runtime->gc;
-    gc_flush_thread(t);
-    if (atomic_load_explicit(&gc->young, memory_order_relaxed) > gc->limit)
-        gc->ops->trigger(t->runtime);
-}
+#define POLICY_HOOKS       lock_hooks
+#define policy_free_all(r) ((void)(r))
 #endif
 
 /* --- open ----------------------------------------------------------------------------------------------- */
 
-static void runtime_read_params(struct runtime *r)
+static void runtime_read_params(struct runtime *r, const void *params)
 {
-    r->freelists_on = true;
-    r->immortal = !RC_GIL_HELD || HG_RC != HG_RC_GIL;
+    r->options.immortal = !RC_GIL_HELD || HG_RC != HG_RC_GIL;
 #if HG_RC == HG_RC_GIL || HG_RC == HG_RC_GIL312 || HG_RC == HG_RC_GIL314
     struct rc_gil_params p;
 #elif HG_RC == HG_RC_TRACING
@@ -144,23 +76,36 @@ static void runtime_read_params(struct runtime *r)
 #else
     struct rc_biased_params p;
 #endif
-    if (r->config.policy_params) {
-        memcpy(&p, r->config.policy_params, sizeof p);
+    if (params) {
+        memcpy(&p, params, sizeof p);
     } else {
         for (const struct policy_info *i = policy_list; i->name; i++)
             if (strcmp(i->name, HG_RC_POLICY) == 0)
                 param_defaults(i->params, &p);
     }
-    r->freelists_on = p.freelists != 0;
+    r->options.freelists = p.freelists != 0;
 #if RC_GIL_HELD
     gil_init(&r->gil, p.interval);
-    r->freelists.on = r->freelists_on;
+    r->freelists.on = r->options.freelists;
 #else
-    r->immortal = p.immortal != 0;
+    r->options.immortal = p.immortal != 0;
 #endif
 #if HG_RC == HG_RC_BIASED
-    r->deferred = p.deferred != 0;
+    r->options.deferred = p.deferred != 0;
 #endif
+}
+
+static void runtime_open_mutexes(struct runtime *r)
+{
+    pthread_condattr_t attr;
+    pthread_mutex_init(&r->threads.mutex, NULL);
+    pthread_mutex_init(&r->types.mutex, NULL);
+    heap_roots_open(&r->roots);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->stop.stopped, &attr);
+    pthread_cond_init(&r->stop.started, &attr);
+    pthread_condattr_destroy(&attr);
 }
 
 int runtime_open(struct runtime **out, const struct runtime_config *config, struct message *m)
@@ -169,21 +114,15 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
     if (r->open)
         return message_set(m, -EBUSY, "a runtime is open in this process already");
     memset(r, 0, sizeof *r);
-    r->config = *config;
-    r->alloc = *config->alloc;
-    pthread_mutex_init(&r->threads_mutex, NULL);
-    pthread_mutex_init(&r->types_mutex, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->stopped_cond, &attr);
-    pthread_cond_init(&r->started_cond, &attr);
-    pthread_condattr_destroy(&attr);
-    runtime_read_params(r);
+    r->memory.plain = *config->alloc;
+    r->outside = (struct runtime_outside){config->pause, config->pause_arg, config->watch, config->watch_arg};
+    r->threads.hooks = &POLICY_HOOKS;
+    runtime_open_mutexes(r);
+    runtime_read_params(r, config->policy_params);
     r->open = true;
-    int err = runtime_open_collector(r, m);
+    int err = runtime_open_collector(r, config, m);
 #if HG_RC == HG_RC_TRACING
-    r->freelists.on = r->freelists_on = false; /* what is in the table is alive or swept */
+    r->freelists.on = r->options.freelists = false; /* what is in the table is alive or swept */
     if (!err && tracing_table_open() != 0)
         err = message_set(m, -ENOMEM, "no memory for the table of objects");
 #endif
@@ -191,16 +130,13 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
         r->open = false;
         return err;
     }
-    rc_init(&object_none);
-    if (r->immortal)
-        rc_set_immortal(&object_none);
     if (thread_attach(r, 0) != 0) {
         if (r->gc.ops->close)
             r->gc.ops->close(r);
         r->open = false;
         return message_set(m, -ENOMEM, "no memory for the runtime");
     }
-    if (intern_open(r) != 0 || int_open(r) != 0 || tuple_open(r) != 0) {
+    if (types_open(r) != 0) {
         runtime_close(r);
         return message_set(m, -ENOMEM, "the allocator has no memory for the runtime's first objects");
     }
@@ -290,17 +226,13 @@ void runtime_close(struct runtime *r)
     if (!thread_self)
         thread_attach(r, 0);
     runtime_free_leftovers(r);
-    rc_runtime_close(r);
-    int_close(r);
-    tuple_close(r);
-    intern_close(r);
-    freelist_clear_all(r);
-    type_close_all(r);
-    rc_runtime_close(r); /* what was given up since: small ints that had readers without a lock */
+    policy_free_all(r);
+    types_close(r);
+    policy_free_all(r); /* what was given up since: small ints that had readers without a lock */
     if (r->gc.ops->close)
         r->gc.ops->close(r);
     gc_garbage_close(r);
-    heap_roots_close(r);
+    heap_roots_close(&r->roots);
 #if RC_GIL_HELD
     gil_drop(r, thread_self);
 #endif
@@ -308,10 +240,10 @@ void runtime_close(struct runtime *r)
 #if RC_GIL_HELD
     gil_destroy(&r->gil);
 #endif
-    pthread_cond_destroy(&r->started_cond);
-    pthread_cond_destroy(&r->stopped_cond);
-    pthread_mutex_destroy(&r->types_mutex);
-    pthread_mutex_destroy(&r->threads_mutex);
+    pthread_cond_destroy(&r->stop.started);
+    pthread_cond_destroy(&r->stop.stopped);
+    pthread_mutex_destroy(&r->types.mutex);
+    pthread_mutex_destroy(&r->threads.mutex);
     r->open = false;
 }
 
@@ -328,15 +260,20 @@ void runtime_thread_detach(struct runtime *r)
         thread_detach(r);
 }
 
+void runtime_watch(void)
+{
+    thread_break(thread_self, BREAK_WATCH);
+}
+
 uint64_t runtime_live_objects(struct runtime *r)
 {
     uint64_t live = runtime_containers_made(r), kept = 0;
-    for (unsigned i = 0; i < r->threads; i++) {
-        if (!r->thread[i])
+    for (unsigned i = 0; i < r->threads.count; i++) {
+        if (!r->threads.at[i])
             continue;
-        live += r->thread[i]->made_plain - r->thread[i]->freed;
+        live += r->threads.at[i]->made_plain - r->threads.at[i]->freed;
 #if !RC_GIL_HELD
-        kept += freelist_count(&r->thread[i]->freelists);
+        kept += freelist_count(&r->threads.at[i]->freelists);
 #endif
     }
 #if RC_GIL_HELD
@@ -349,9 +286,9 @@ uint64_t runtime_containers_made(struct runtime *r)
 {
     uint64_t made = 0;
     unsigned threads =
-        __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE); /* pairs with thread_attach, as below */
+        __atomic_load_n(&r->threads.count, __ATOMIC_ACQUIRE); /* pairs with thread_attach, as below */
     for (unsigned i = 0; i < threads; i++) {
-        struct thread *t = __atomic_load_n(&r->thread[i], __ATOMIC_ACQUIRE);
+        struct thread *t = __atomic_load_n(&r->threads.at[i], __ATOMIC_ACQUIRE);
         made += t ? atomic_load_explicit(&t->made_containers, memory_order_relaxed) : 0;
     }
     return made;
@@ -367,9 +304,9 @@ void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes)
 uint64_t runtime_live_bytes(struct runtime *r)
 {
     uint64_t live = 0;
-    for (unsigned i = 0; i < r->threads; i++)
-        if (r->thread[i])
-            live += r->thread[i]->made_bytes - r->thread[i]->freed_bytes;
+    for (unsigned i = 0; i < r->threads.count; i++)
+        if (r->threads.at[i])
+            live += r->threads.at[i]->made_bytes - r->threads.at[i]->freed_bytes;
     return live - r->base_bytes;
 }
 
@@ -397,8 +334,8 @@ void runtime_report(struct runtime *r, const struct alloc_sink *sink)
     sink->integer(sink->arg, "gil.wait_p99_ns", waits_quantile(&r->gil.waits, 0.99));
 #else
     uint64_t taken = 0;
-    for (unsigned i = 0; i < r->threads; i++)
-        taken += r->thread[i] ? r->thread[i]->mutexes_taken : 0;
+    for (unsigned i = 0; i < r->threads.count; i++)
+        taken += r->threads.at[i] ? r->threads.at[i]->mutexes_taken : 0;
     sink->integer(sink->arg, "lock.acquisitions", taken);
     sink->integer(sink->arg, "lock.contended", atomic_load_explicit(&lock_waits.count, memory_order_relaxed));
     sink->integer(sink->arg, "lock.wait_total_ns",
@@ -410,12 +347,12 @@ void runtime_report(struct runtime *r, const struct alloc_sink *sink)
         sink->integer(sink->arg, "lock.count_wait_total_ns",
                       atomic_load_explicit(&lock_count_waits.total_ns, memory_order_relaxed));
     }
-    sink->integer(sink->arg, "stop.count", r->stops);
-    sink->integer(sink->arg, "stop.total_ns", r->stop_ns);
-    sink->integer(sink->arg, "stop.max_ns", r->stop_max_ns);
+    sink->integer(sink->arg, "stop.count", r->stop.count);
+    sink->integer(sink->arg, "stop.total_ns", r->stop.total_ns);
+    sink->integer(sink->arg, "stop.max_ns", r->stop.max_ns);
 #endif
-    if (r->intern_hits + r->intern_misses) {
-        sink->integer(sink->arg, "intern.hits", r->intern_hits);
-        sink->integer(sink->arg, "intern.misses", r->intern_misses);
+    if (r->types.intern_hits + r->types.intern_misses) {
+        sink->integer(sink->arg, "intern.hits", r->types.intern_hits);
+        sink->integer(sink->arg, "intern.misses", r->types.intern_misses);
     }
 }

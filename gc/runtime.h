@@ -5,33 +5,9 @@
 
 #include "alloc/alloc.h"
 #include "list.h"
+#include "gc/runtime/pause.h"
 
 struct runtime;
-
-/* A pause, told once when it ends. Sink runs on the thread that paused, outside the measured allocator; it
- * must not allocate. Times: os_now_ns(). */
-enum pause_cause {
-    PAUSE_YOUNG,
-    PAUSE_MIDDLE,
-    PAUSE_FULL,
-    PAUSE_INCREMENT,
-    PAUSE_STOP,    /* the way to the safepoints, apart from what is done there */
-    PAUSE_RECLAIM, /* a collector frees what it found while other threads run: of its own thread alone */
-    PAUSE_CASCADE,
-    PAUSE_GIL_WAIT,
-    PAUSE_LOCK_WAIT,
-    PAUSE_STOPPED, /* the thread stood still because another stopped the world */
-    PAUSE_CAUSES
-};
-extern const char *const pause_cause_names[PAUSE_CAUSES];
-struct pause {
-    unsigned thread;
-    enum pause_cause cause;
-    bool of_all; /* no thread touched objects meanwhile, not this one alone */
-    uint64_t start_ns, end_ns;
-    uint64_t examined, freed, freed_bytes;
-};
-typedef void pause_sink(void *arg, const struct pause *p);
 
 struct runtime_config {
     const struct alloc *alloc;

@@ -1,5 +1,6 @@
 /* collect.c: the gc module: what can be asked of any collector (collector.h). */
-#include "gc/heap/heap.h"
+#include "find.h"
+#include "gc_list.h"
 
 #include "alloc/base/os.h"
 
@@ -63,7 +64,7 @@ void gc_set_callback(struct runtime *r, gc_callback *call, void *arg)
     callback.arg = arg;
 }
 
-void gc_tell(struct runtime *r, enum gc_phase phase, int generation, uint64_t collected,
+void gc_call_back(struct runtime *r, enum gc_phase phase, int generation, uint64_t collected,
              uint64_t uncollectable)
 {
     (void)r;
@@ -83,6 +84,34 @@ void gc_report_generations(const struct alloc_sink *sink, const struct gc_stats 
         sink->integer(sink->arg, key, stats[i].uncollectable);
     }
 }
+
+/* --- every tracked object ------------------------------------------------------------------------------- */
+
+#if RC_GIL_HELD
+int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
+{
+    if (r->gc.ops->each_tracked)
+        return r->gc.ops->each_tracked(r, visit, arg);
+    return gc_list_each(&r->gc.default_list, visit, arg);
+}
+#else
+struct tracked_visit {
+    object_visit *visit;
+    void *arg;
+};
+
+static int gc_visit_if_tracked(struct object *o, void *arg)
+{
+    struct tracked_visit *v = arg;
+    return gc_is_tracked(o) ? v->visit(o, v->arg) : 0;
+}
+
+int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
+{
+    struct tracked_visit v = {visit, arg};
+    return find_each(r, gc_visit_if_tracked, &v);
+}
+#endif
 
 /* --- gc.garbage ----------------------------------------------------------------------------------------- */
 

@@ -15,37 +15,6 @@
 
 #define COLLECTING_ONE ((uintptr_t)1 << GC_PREV_SHIFT)
 
-void gc_list_merge(struct gc_head *from, struct gc_head *to)
-{
-    if (!gc_list_empty(from)) {
-        struct gc_head *to_last = gc_prev(to), *first = gc_next(from), *last = gc_prev(from);
-        to_last->next = (to_last->next & ~GC_NEXT_MASK) | (uintptr_t)first;
-        gc_set_prev(first, to_last);
-        last->next = (last->next & ~GC_NEXT_MASK) | (uintptr_t)to;
-        to->prev = (uintptr_t)last;
-    }
-    gc_list_init(from);
-}
-
-uint64_t gc_list_size(const struct gc_head *list)
-{
-    uint64_t n = 0;
-    for (const struct gc_head *g = gc_next(list); g != list; g = gc_next(g))
-        n++;
-    return n;
-}
-
-int gc_list_each(struct gc_head *list, object_visit *visit, void *arg)
-{
-    for (struct gc_head *g = gc_next(list), *next; g != list; g = next) {
-        next = gc_next(g);
-        int stop = visit(gc_object_of(g), arg);
-        if (stop)
-            return stop;
-    }
-    return 0;
-}
-
 static inline void begin(struct gc_head *g)
 {
     g->prev = (g->prev & GC_PREV_FINALIZED) | GC_PREV_COLLECTING |
@@ -178,26 +147,14 @@ void cycles_deduce(struct gc_head *set, struct gc_head *unreachable, bool whole,
     count->unreachable = clear_unreachable_bits(unreachable);
 }
 
-uint64_t cycles_untrack_tuples(struct gc_head *list)
+uint64_t cycles_untrack(struct gc_head *list, enum type_id kind)
 {
     uint64_t n = 0;
     for (struct gc_head *g = gc_next(list), *next; g != list; g = next) {
         next = gc_next(g);
-        if (gc_object_of(g)->type == &type_tuple) {
-            tuple_maybe_untrack(gc_object_of(g));
-            n += g->next == 0;
-        }
-    }
-    return n;
-}
-
-uint64_t cycles_untrack_dicts(struct gc_head *list)
-{
-    uint64_t n = 0;
-    for (struct gc_head *g = gc_next(list), *next; g != list; g = next) {
-        next = gc_next(g);
-        if (gc_object_of(g)->type == &type_dict) {
-            dict_maybe_untrack(gc_object_of(g));
+        const struct type *type = gc_object_of(g)->type;
+        if (type->id == kind) {
+            type->maybe_untrack(gc_object_of(g));
             n += g->next == 0;
         }
     }
@@ -332,7 +289,7 @@ uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct g
         return 0;
     struct gc_head legacy;
     gc_list_init(&legacy);
-    if (unlikely(r->legacy_types)) {
+    if (unlikely(r->types.legacy)) {
         move_legacy(unreachable, &legacy);
         count->unreachable -= gc_list_size(&legacy);
     }
@@ -352,7 +309,7 @@ uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct g
     return collected;
 }
 
-/* --- what every collection tells ------------------------------------------------------------------------ */
+/* --- what every collection reports ---------------------------------------------------------------------- */
 
 void gc_run_begin(struct runtime *r, struct gc_run *run, int generation)
 {
@@ -360,7 +317,7 @@ void gc_run_begin(struct runtime *r, struct gc_run *run, int generation)
     atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
     t->collects = true;
     *run = (struct gc_run){generation, os_now_ns(), objects_dead(t), t->freed_bytes};
-    gc_tell(r, GC_PHASE_START, generation, 0, 0);
+    gc_call_back(r, GC_PHASE_START, generation, 0, 0);
 }
 
 uint64_t gc_run_end(struct runtime *r, const struct gc_run *run, struct gc_log *log, enum pause_cause cause,
@@ -376,7 +333,7 @@ uint64_t gc_run_end(struct runtime *r, const struct gc_run *run, struct gc_log *
     log->freed += freed;
     runtime_pause(r, cause, run->start_ns, os_now_ns(), count->examined, freed,
                   t->freed_bytes - run->freed_bytes);
-    gc_tell(r, GC_PHASE_STOP, run->generation, collected, count->uncollectable);
+    gc_call_back(r, GC_PHASE_STOP, run->generation, collected, count->uncollectable);
     t->collects = false;
     atomic_store_explicit(&r->gc.collecting, false, memory_order_relaxed);
     return collected + count->uncollectable;

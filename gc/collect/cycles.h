@@ -12,63 +12,19 @@
 #ifndef HG_GC_COLLECT_CYCLES_H
 #define HG_GC_COLLECT_CYCLES_H
 
-#include "gc/runtime/state.h"
+#include "gc_list.h"
 
 #if RC_GIL_HELD
 
 #define GC_NEXT_SPACE       ((uintptr_t)1)
 #define GC_NEXT_UNREACHABLE ((uintptr_t)2)
 
-static inline struct gc_head *gc_next(const struct gc_head *g)
-{
-    return (struct gc_head *)(g->next & GC_NEXT_MASK);
-}
-
-static inline struct gc_head *gc_prev(const struct gc_head *g)
-{
-    return (struct gc_head *)(g->prev & GC_PREV_MASK);
-}
-
-static inline void gc_set_prev(struct gc_head *g, struct gc_head *prev)
-{
-    g->prev = (g->prev & ~GC_PREV_MASK) | (uintptr_t)prev;
-}
-
-/* Takes g out of its list; its own links are left as they are. */
-static inline void gc_list_unlink(struct gc_head *g)
-{
-    struct gc_head *prev = gc_prev(g), *next = gc_next(g);
-    prev->next = (prev->next & ~GC_NEXT_MASK) | (uintptr_t)next;
-    gc_set_prev(next, prev);
-}
-
-/* Puts an unlinked g last; the low bits of its next are kept. */
-static inline void gc_list_append(struct gc_head *g, struct gc_head *list)
-{
-    struct gc_head *last = gc_prev(list);
-    gc_set_prev(g, last);
-    last->next = (last->next & ~GC_NEXT_MASK) | (uintptr_t)g;
-    g->next = (g->next & ~GC_NEXT_MASK) | (uintptr_t)list;
-    list->prev = (uintptr_t)g;
-}
-
-static inline void gc_list_move(struct gc_head *g, struct gc_head *list)
-{
-    gc_list_unlink(g);
-    gc_list_append(g, list);
-}
-
-/* Everything of from goes behind to; from is empty afterwards. */
-void gc_list_merge(struct gc_head *from, struct gc_head *to);
-uint64_t gc_list_size(const struct gc_head *list);
-int gc_list_each(struct gc_head *list, object_visit *visit, void *arg);
-
 /* What was seen in a list that was examined. */
 struct cycles_count {
     uint64_t examined, unreachable, uncollectable;
     uint64_t references; /* that were traversed */
     uint32_t kinds;      /* 1 << type id of every object in the list */
-    bool uncounted;      /* the run is a pause, but none of the collections that stats tell */
+    bool uncounted;      /* the run is a pause, but none of the collections that stats count */
 };
 
 /* Calls visit for each reference that o holds; visit is a constant, so that it is inlined here for the kinds
@@ -111,9 +67,8 @@ static inline __attribute__((always_inline)) void gc_traverse(struct object *o, 
  * it. */
 void cycles_deduce(struct gc_head *set, struct gc_head *unreachable, bool whole, struct cycles_count *count);
 
-/* Return how many they took out of the list. */
-uint64_t cycles_untrack_tuples(struct gc_head *list);
-uint64_t cycles_untrack_dicts(struct gc_head *list);
+/* Takes the objects of this kind that hold nothing trackable out of the list; returns how many. */
+uint64_t cycles_untrack(struct gc_head *list, enum type_id kind);
 
 /* The rest of a collection: legacy finalisers, weak references, finalisers, resurrection, clearing. What
  * survives goes to old. Returns the number of objects that count as collected; adds to
@@ -121,7 +76,7 @@ uint64_t cycles_untrack_dicts(struct gc_head *list);
 uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct gc_head *old,
                         struct cycles_count *count);
 
-/* Around every collection: sets collecting, tells the callback, logs the pause. */
+/* Around every collection: sets collecting, calls the callback, logs the pause. */
 struct gc_log {
     struct gc_stats stats[3];
     uint64_t examined, references, freed;

@@ -6,9 +6,9 @@
 #if !RC_GIL_HELD
 int find_open(struct runtime *r, enum find_by by, struct message *m)
 {
-    const struct backend *b = r->alloc.backend;
-    r->gc_alloc = r->alloc;
-    r->registry = true;
+    const struct backend *b = r->memory.plain.backend;
+    r->memory.containers = r->memory.plain;
+    r->memory.registry = true;
     if (by == FIND_REGISTRY || (by == FIND_AUTO && (!b || !b->second)))
         return 0;
     if (!b || !b->second)
@@ -17,15 +17,15 @@ int find_open(struct runtime *r, enum find_by by, struct message *m)
             "find=walk needs an allocator with a heap for containers alone, which %s has not: take "
             "pools, or find=registry",
             b ? b->name : "this one");
-    int err = b->second(&r->gc_alloc, &r->alloc, m);
-    r->registry = err != 0;
+    int err = b->second(&r->memory.containers, &r->memory.plain, m);
+    r->memory.registry = err != 0;
     return err;
 }
 
 void find_close(struct runtime *r)
 {
-    if (!r->registry)
-        r->gc_alloc.backend->close(&r->gc_alloc);
+    if (!r->memory.registry)
+        r->memory.containers.backend->close(&r->memory.containers);
 }
 
 struct find_visit {
@@ -44,10 +44,10 @@ static int find_visit_block(void *arg, const struct alloc_piece *piece)
 
 int find_each(struct runtime *r, object_visit *visit, void *arg)
 {
-    if (r->registry)
+    if (r->memory.registry)
         return registry_each(r, visit, arg);
     struct find_visit v = {visit, arg};
-    return r->gc_alloc.backend->walk(r->gc_alloc.ctx, find_visit_block, &v, true);
+    return r->memory.containers.backend->walk(r->memory.containers.ctx, find_visit_block, &v, true);
 }
 #else
 typedef int find_unused; /* under a GIL the collector's lists say where the objects are */

@@ -13,7 +13,7 @@
 #ifndef HG_GC_COLLECT_FIND_H
 #define HG_GC_COLLECT_FIND_H
 
-#include "gc/runtime/state.h"
+#include "collector.h"
 
 #if !RC_GIL_HELD
 enum find_by { FIND_AUTO, FIND_WALK, FIND_REGISTRY }; /* auto: by walk where that is possible */

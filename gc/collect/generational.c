@@ -83,7 +83,7 @@ static uint64_t collect_now(struct runtime *r, int g)
     cycles_deduce(young, &unreachable, g == OLDEST && gc_list_empty(&self.frozen), &count);
     uint64_t untracked = 0;
     if (count.kinds & 1u << TYPE_TUPLE)
-        untracked += cycles_untrack_tuples(young);
+        untracked += cycles_untrack(young, TYPE_TUPLE);
     uint64_t survivors = count.examined - count.unreachable - untracked;
     if (g < OLDEST) {
         if (g == OLDEST - 1)
@@ -91,7 +91,7 @@ static uint64_t collect_now(struct runtime *r, int g)
         gc_list_merge(young, old);
     } else {
         if (count.kinds & 1u << TYPE_DICT)
-            survivors -= cycles_untrack_dicts(young);
+            survivors -= cycles_untrack(young, TYPE_DICT);
         self.long_lived_pending = 0;
         self.long_lived_total = (int64_t)survivors;
     }

@@ -27,7 +27,6 @@
  * Roots: the tables that workloads register (heap.h) stand for module globals, builtins and thread stacks.
  * They are marked once a cycle; there are no frames that could be scanned in later increments. */
 #include "cycles.h"
-#include "gc/heap/heap.h"
 
 #include <errno.h>
 
@@ -139,12 +138,12 @@ static uint64_t mark_from_roots(struct runtime *r, struct cycles_count *count)
 {
     struct mover mover = {visited_list(), 0, 0};
     struct gc_head *last = gc_prev(mover.to);
-    pthread_mutex_lock(&r->threads_mutex);
-    for (size_t i = 0; i < r->roots; i++)
-        for (size_t k = 0; k < r->root[i].count; k++)
-            if (r->root[i].at[k])
-                visit_move(r->root[i].at[k], &mover);
-    pthread_mutex_unlock(&r->threads_mutex);
+    pthread_mutex_lock(&r->roots.mutex);
+    for (size_t i = 0; i < r->roots.count; i++)
+        for (size_t k = 0; k < r->roots.at[i].count; k++)
+            if (r->roots.at[i].at[k])
+                visit_move(r->roots.at[i].at[k], &mover);
+    pthread_mutex_unlock(&r->roots.mutex);
     follow(gc_next(last), &mover);
     count->references += mover.references;
     self.marked += mover.moved;
@@ -159,7 +158,7 @@ static uint64_t collect_region(struct runtime *r, struct gc_head *set, struct gc
     gc_list_init(&unreachable);
     cycles_deduce(set, &unreachable, whole, count);
     if (count->kinds & 1u << TYPE_TUPLE)
-        cycles_untrack_tuples(set);
+        cycles_untrack(set, TYPE_TUPLE);
     if (set != to)
         gc_list_merge(set, to);
     return cycles_reclaim(r, &unreachable, to, count);
@@ -200,7 +199,7 @@ static uint64_t collect_increment(struct runtime *r, struct cycles_count *count)
     count->uncounted = true;
     if (self.track_time && self.work < 0)
         return 0;
-    cycles_untrack_tuples(&self.young);
+    cycles_untrack(&self.young, TYPE_TUPLE);
     if (self.phase == PHASE_MARK) {
         self.work -= 2 * (int64_t)mark_from_roots(r, count);
         self.phase = PHASE_COLLECT;
@@ -237,7 +236,7 @@ static uint64_t collect_young(struct runtime *r, struct cycles_count *count)
 {
     struct gc_head survivors;
     gc_list_init(&survivors);
-    cycles_untrack_tuples(&self.young);
+    cycles_untrack(&self.young, TYPE_TUPLE);
     set_space(&self.young, self.visited);
     r->gc.young = 0;
     uint64_t collected = collect_region(r, &self.young, &survivors, false, count);
@@ -249,7 +248,7 @@ static uint64_t collect_young(struct runtime *r, struct cycles_count *count)
 static uint64_t collect_full(struct runtime *r, struct cycles_count *count)
 {
     struct gc_head *pending = pending_list(), *visited = visited_list();
-    cycles_untrack_tuples(&self.young);
+    cycles_untrack(&self.young, TYPE_TUPLE);
     gc_list_merge(&self.young, pending);
     set_space(pending, self.visited);
     gc_list_merge(pending, visited);

@@ -44,7 +44,6 @@
  *   threshold 1 is a number of half-spaces, rounded up to even; 0 means that a full nursery is collected
  *   itself. */
 #include "cycles.h"
-#include "gc/heap/heap.h"
 
 #include <errno.h>
 
@@ -116,12 +115,12 @@ static void counting_free(void *ctx, void *p)
 
 static void count_all_bytes(struct runtime *r)
 {
-    self.counted = r->alloc;
-    r->alloc.ctx = r;
-    r->alloc.malloc = counting_malloc;
-    r->alloc.calloc = counting_calloc;
-    r->alloc.realloc = counting_realloc;
-    r->alloc.free = counting_free;
+    self.counted = r->memory.plain;
+    r->memory.plain.ctx = r;
+    r->memory.plain.malloc = counting_malloc;
+    r->memory.plain.calloc = counting_calloc;
+    r->memory.plain.realloc = counting_realloc;
+    r->memory.plain.free = counting_free;
 }
 
 /* --- spaces --------------------------------------------------------------------------------------------- */
@@ -202,7 +201,7 @@ static void pep848_close(struct runtime *r)
 {
     r->gc.limit = INT64_MAX;
     if (self.counted.malloc)
-        r->alloc = self.counted;
+        r->memory.plain = self.counted;
 }
 
 /* --- the old space -------------------------------------------------------------------------------------- */
@@ -231,12 +230,12 @@ static int visit_move(struct object *o, void *arg)
 static void roots_to_reachable(struct runtime *r, struct cycles_count *count)
 {
     struct mover mover = {&self.reachable, 0, 0};
-    pthread_mutex_lock(&r->threads_mutex);
-    for (size_t i = 0; i < r->roots; i++)
-        for (size_t k = 0; k < r->root[i].count; k++)
-            if (r->root[i].at[k])
-                visit_move(r->root[i].at[k], &mover);
-    pthread_mutex_unlock(&r->threads_mutex);
+    pthread_mutex_lock(&r->roots.mutex);
+    for (size_t i = 0; i < r->roots.count; i++)
+        for (size_t k = 0; k < r->roots.at[i].count; k++)
+            if (r->roots.at[i].at[k])
+                visit_move(r->roots.at[i].at[k], &mover);
+    pthread_mutex_unlock(&r->roots.mutex);
     count->references += mover.references;
 }
 
@@ -260,7 +259,7 @@ static uint64_t collect_region(struct runtime *r, struct gc_head *set, bool whol
     gc_list_init(&unreachable);
     cycles_deduce(set, &unreachable, whole, count);
     if (count->kinds & 1u << TYPE_TUPLE)
-        cycles_untrack_tuples(set);
+        cycles_untrack(set, TYPE_TUPLE);
     if (set != visited_list())
         gc_list_merge(set, visited_list());
     return cycles_reclaim(r, &unreachable, visited_list(), count);

@@ -120,7 +120,7 @@ static uint64_t process_bytes(void)
 /* What the calling thread did with the garbage since start_ns, beside the others: a pause of its own, and
  * freed by the collector is what died meanwhile. (The free lists it empties while the world stands still hold
  * objects that died before.) */
-static void tell_reclaim(struct runtime *r, uint64_t start_ns, uint64_t dead_before, uint64_t bytes_before)
+static void report_reclaim(struct runtime *r, uint64_t start_ns, uint64_t dead_before, uint64_t bytes_before)
 {
     struct thread *t = thread_self;
     uint64_t freed = objects_dead(t) - dead_before;
@@ -134,7 +134,7 @@ static uint64_t collect_now(struct runtime *r, int generation)
 {
     struct thread *t = thread_self;
     uint64_t examined = self.mark.examined;
-    gc_tell(r, GC_PHASE_START, generation, 0, 0);
+    gc_call_back(r, GC_PHASE_START, generation, 0, 0);
     thread_stop_world(r);
     uint64_t start_ns = os_now_ns();
     if (generation < 2)
@@ -154,7 +154,7 @@ static uint64_t collect_now(struct runtime *r, int generation)
     uint64_t dead_before = objects_dead(t), bytes_before = t->freed_bytes;
     bool ran = run_code();
     if (ran)
-        tell_reclaim(r, end_ns, dead_before, bytes_before);
+        report_reclaim(r, end_ns, dead_before, bytes_before);
     thread_stop_world(r);
     start_ns = os_now_ns();
     if (ran)
@@ -168,7 +168,7 @@ static uint64_t collect_now(struct runtime *r, int generation)
     dead_before = objects_dead(t), bytes_before = t->freed_bytes;
     drop_garbage(dead);
     if (self.mark.garbage.count)
-        tell_reclaim(r, end_ns, dead_before, bytes_before);
+        report_reclaim(r, end_ns, dead_before, bytes_before);
     self.stats[generation].collections++;
     self.stats[generation].collected += dead;
     self.stats[generation].uncollectable += self.mark.uncollectable;
@@ -176,7 +176,7 @@ static uint64_t collect_now(struct runtime *r, int generation)
         self.last_rss = process_bytes();
     stw_mark_close(&self.mark);
     stw_array_close(&self.callbacks);
-    gc_tell(r, GC_PHASE_STOP, generation, dead, self.mark.uncollectable);
+    gc_call_back(r, GC_PHASE_STOP, generation, dead, self.mark.uncollectable);
     return dead + self.mark.uncollectable;
 }
 
@@ -342,7 +342,7 @@ static void stw_report(struct runtime *r, const struct alloc_sink *sink)
     sink->integer(sink->arg, "gc.freed_by_gc", self.freed);
     sink->integer(sink->arg, "gc.marked", self.mark.marked);
     if (sink->text)
-        sink->text(sink->arg, "gc.find", r->registry ? "registry" : "walk");
+        sink->text(sink->arg, "gc.find", r->memory.registry ? "registry" : "walk");
 }
 
 const struct collector collector_stw = {

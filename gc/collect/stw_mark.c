@@ -94,7 +94,7 @@ static int push_tracked(struct object *o, void *arg)
 /* In the order of addresses. */
 static void list_objects(struct stw_mark *k, struct runtime *r, int64_t made)
 {
-    if (r->registry)
+    if (r->memory.registry)
         return;
     /* Room for those that there were and those that came, at once: faults one by one cost more than the
      * walk. */
@@ -142,7 +142,7 @@ static inline __attribute__((always_inline)) void each_listed(struct stw_mark *k
 static inline __attribute__((always_inline)) void each_tracked(struct stw_mark *k, struct runtime *r,
                                                                stw_pass *pass)
 {
-    if (r->registry)
+    if (r->memory.registry)
         each_registered(k, r, pass);
     else
         each_listed(k, pass);
@@ -268,10 +268,10 @@ static void mark_from(struct stw_mark *k, struct object **at, size_t count, bool
 static void mark_alive(struct stw_mark *k, struct runtime *r)
 {
     bool prefetch = k->alive > PREFETCH_MIN;
-    pthread_mutex_lock(&r->threads_mutex);
-    for (size_t i = 0; i < r->roots && !k->no_memory; i++)
-        mark_from(k, r->root[i].at, r->root[i].count, prefetch);
-    pthread_mutex_unlock(&r->threads_mutex);
+    pthread_mutex_lock(&r->roots.mutex);
+    for (size_t i = 0; i < r->roots.count && !k->no_memory; i++)
+        mark_from(k, r->roots.at[i].at, r->roots.at[i].count, prefetch);
+    pthread_mutex_unlock(&r->roots.mutex);
 }
 
 /* --- counting ------------------------------------------------------------------------------------------- */
@@ -299,11 +299,8 @@ static int visit_subtract(struct object *o, void *arg)
 
 static void pass_subtract(struct stw_mark *k, struct object *o)
 {
-    if (o->type == &type_tuple || o->type == &type_dict) {
-        if (o->type == &type_tuple)
-            tuple_maybe_untrack(o);
-        else
-            dict_maybe_untrack(o);
+    if (o->type->maybe_untrack) {
+        o->type->maybe_untrack(o);
         uint8_t bits = stw_bits(o);
         if (!(bits & GC_TRACKED)) {
             if (bits & GC_UNREACHABLE) {
@@ -409,7 +406,7 @@ void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool alive, int64_t
         each_tracked(k, r, pass_forget);
         k->garbage.count = 0;
     }
-    if (unlikely(r->legacy_types))
+    if (unlikely(r->types.legacy))
         keep_legacy(k, r);
     for (size_t i = 0; i < k->garbage.count; i++) {
         struct object *o = k->garbage.at[i];

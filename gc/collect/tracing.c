@@ -9,16 +9,13 @@
  * weak reference's callback runs when its object is freed. Next collection after as many new container
  * objects as growth times what is alive, and at least min. */
 #include "cycles.h"
-#include "gc/heap/heap.h"
+#include "tracing.h"
 
 #include "alloc/base/os.h"
 
 #include <errno.h>
 
 #if HG_RC == HG_RC_TRACING
-
-struct object **tracing_table;
-size_t tracing_count;
 
 static struct os_account tracing_account;
 
@@ -44,13 +41,6 @@ static void table_unmap(struct object ***table)
     *table = NULL;
 }
 
-int tracing_table_open(void)
-{
-    tracing_count = 0;
-    tracing_table = table_map();
-    return tracing_table ? 0 : -ENOMEM;
-}
-
 /* Classes go with the runtime. */
 static bool is_permanent(const struct object *o)
 {
@@ -66,16 +56,16 @@ static void clear_dead_weakrefs(bool all)
     }
 }
 
-void tracing_free_all(void)
+void tracing_free_all(struct runtime *r)
 {
+    (void)r;
     clear_dead_weakrefs(true);
     for (size_t i = 0; i < tracing_count; i++) {
         struct object *o = tracing_table[i];
         if (!is_permanent(o))
             o->type->dealloc(o);
     }
-    tracing_count = 0;
-    table_unmap(&tracing_table);
+    tracing_table_close();
 }
 
 /* --- mark ----------------------------------------------------------------------------------------------- */
@@ -101,12 +91,12 @@ static void mark_from(struct object *o, uint64_t *references)
 
 static void mark_roots(struct runtime *r, uint64_t *references)
 {
-    pthread_mutex_lock(&r->threads_mutex);
-    for (size_t i = 0; i < r->roots; i++)
-        for (size_t k = 0; k < r->root[i].count; k++)
-            if (r->root[i].at[k])
-                mark_from(r->root[i].at[k], references);
-    pthread_mutex_unlock(&r->threads_mutex);
+    pthread_mutex_lock(&r->roots.mutex);
+    for (size_t i = 0; i < r->roots.count; i++)
+        for (size_t k = 0; k < r->roots.at[i].count; k++)
+            if (r->roots.at[i].at[k])
+                mark_from(r->roots.at[i].at[k], references);
+    pthread_mutex_unlock(&r->roots.mutex);
 }
 
 static void mark_finalisable(uint64_t *references)

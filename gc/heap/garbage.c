@@ -8,6 +8,7 @@
  * First all that the roots reach is met; then, of every object that there is, what was not met before is
  * garbage, and so is what it leads to: values that are no containers are found there. */
 #include "heap.h"
+#include "gc/collect/find.h"
 
 #include "alloc/base/os.h"
 
@@ -131,12 +132,12 @@ static int walk_roots(struct walk *w)
 {
     struct runtime *r = w->runtime;
     int err = 0;
-    pthread_mutex_lock(&r->threads_mutex);
-    for (size_t i = 0; i < r->roots && !err; i++)
-        for (size_t k = 0; k < r->root[i].count && !err; k++)
-            if (r->root[i].at[k])
-                err = walk_from(r->root[i].at[k], w);
-    pthread_mutex_unlock(&r->threads_mutex);
+    pthread_mutex_lock(&r->roots.mutex);
+    for (size_t i = 0; i < r->roots.count && !err; i++)
+        for (size_t k = 0; k < r->roots.at[i].count && !err; k++)
+            if (r->roots.at[i].at[k])
+                err = walk_from(r->roots.at[i].at[k], w);
+    pthread_mutex_unlock(&r->roots.mutex);
     return err;
 }
 
@@ -152,7 +153,7 @@ static int walk_all(struct walk *w)
 #elif RC_GIL_HELD
     return gc_each_tracked(w->runtime, walk_from, w);
 #else
-    return registry_each(w->runtime, walk_from, w);
+    return find_each(w->runtime, walk_from, w);
 #endif
 }
 

@@ -1,4 +1,4 @@
-/* heap.c: see heap.h: from the live heap to its picture, and the checker. */
+/* heap.c: from the live heap to its picture (heap.h). */
 #include "heap.h"
 #include "gc/collect/find.h"
 #include "gc/types/dict.h"
@@ -30,11 +30,11 @@ static int heap_visit_edge(struct object *o, void *arg)
 static int heap_add_roots(struct heap_graph *g, struct runtime *r)
 {
     int err = 0;
-    for (size_t i = 0; i < r->roots && !err; i++) {
-        err = heap_graph_root(g, r->root[i].name);
-        for (size_t j = 0; j < r->root[i].count && !err; j++)
-            if (r->root[i].at[j])
-                err = heap_graph_hold(g, (uint32_t)i, r->root[i].at[j]);
+    for (size_t i = 0; i < r->roots.count && !err; i++) {
+        err = heap_graph_root(g, r->roots.at[i].name);
+        for (size_t j = 0; j < r->roots.at[i].count && !err; j++)
+            if (r->roots.at[i].at[j])
+                err = heap_graph_hold(g, (uint32_t)i, r->roots.at[i].at[j]);
     }
     return err;
 }
@@ -72,35 +72,11 @@ int heap_graph_make(struct heap_graph *g, struct runtime *r)
     return err;
 }
 
-/* --- checker -------------------------------------------------------------------------------------------- */
-
 /* What the runtime itself holds has no root: its cached ints, None, the empty tuple, classes of their
  * makers. */
 bool heap_is_runtimes_own(const struct runtime *r, const struct object *o)
 {
-    if (rc_is_immortal(o) || o == &object_none || o == r->empty_tuple || o->type == &type_type)
+    if (rc_is_immortal(o) || o == &object_none || o == r->types.empty_tuple || o->type == &type_type)
         return true;
     return o->type == &type_int && int_value(o) >= SMALL_INT_MIN && int_value(o) <= SMALL_INT_MAX;
-}
-
-int64_t heap_check(struct runtime *r,
-                   void (*wrong)(void *arg, struct object *o, int64_t counted, uint64_t found), void *arg)
-{
-    struct heap_graph g;
-    int64_t bad = 0;
-    if (HG_RC == HG_RC_TRACING)
-        return 0;
-    int err = heap_graph_make(&g, r);
-    if (err)
-        return err;
-    for (uint32_t n = 0; n < g.nodes; n++) {
-        const struct heap_node *node = &g.node[n];
-        if (heap_is_runtimes_own(r, node->object) || node->counted == (int64_t)node->references)
-            continue;
-        bad++;
-        if (wrong)
-            wrong(arg, node->object, node->counted, node->references);
-    }
-    heap_graph_free(&g);
-    return bad;
 }

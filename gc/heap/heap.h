@@ -3,18 +3,13 @@
  * Python user.
  *
  * A walk sees every container that is alive (the collector's lists, or the threads' registries), what they
- * refer to, and the roots: places outside the heap that hold references, which a workload registers. Memory
- * for the walk is mapped, never taken from the measured allocator. */
+ * refer to, and the roots (gc/runtime/roots.h). Memory for the walk is mapped, never taken from the measured
+ * allocator. */
 #ifndef HG_GC_HEAP_HEAP_H
 #define HG_GC_HEAP_HEAP_H
 
 #include "graph.h"
-#include "gc/runtime/state.h"
-
-/* at[0..count) hold references or NULL until removed. name is for people (not copied). 0 or -ENOMEM. */
-int heap_root_add(struct runtime *r, const char *name, struct object **at, size_t count);
-void heap_root_remove(struct runtime *r, struct object **at);
-void heap_roots_close(struct runtime *r);
+#include "gc/collect/collector.h"
 
 /* Every reference that o holds: as its traverse, and the keys of a dict of strs that a collector may leave
  * out. */

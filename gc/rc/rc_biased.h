@@ -266,16 +266,8 @@ static inline void rc_touch_container(struct object *o)
         atomic_fetch_or_explicit(&o->gc_bits, GC_SHARED, memory_order_release);
 }
 
-/* --- threads (biased.c) --------------------------------------------------------------------------------- */
+/* --- memory (biased.c) --------------------------------------------------------------------------------- */
 
-struct thread;
-struct runtime;
-int rc_thread_open(struct thread *t);
-void rc_thread_close(struct thread *t);
-void rc_thread_attach(struct thread *t);
-void rc_thread_detach(struct thread *t); /* its queue is worked off; from now on others merge in its place */
-void rc_thread_merge(struct thread *t);  /* the queue, at a safepoint */
-void rc_runtime_close(struct runtime *r);
 void rc_free_block(struct object *o, void *block);
 void rc_free_gc_block(struct object *o, void *block);
 #define RC_FREE_BLOCK_OWN 1

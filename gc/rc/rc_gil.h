@@ -135,17 +135,4 @@ static inline void rc_dec_stack(struct object *o)
     rc_dec(o);
 }
 
-/* A thread's coming and going: this policy keeps nothing a thread. */
-struct thread;
-static inline int rc_thread_open(struct thread *t)
-{
-    (void)t;
-    return 0;
-}
-#define rc_thread_close(t)  ((void)(t))
-#define rc_thread_attach(t) ((void)(t))
-#define rc_thread_detach(t) ((void)(t))
-#define rc_thread_merge(t)  ((void)(t))
-#define rc_runtime_close(r) ((void)(r))
-
 #endif

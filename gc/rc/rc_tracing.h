@@ -1,5 +1,5 @@
 /* rc_tracing.h: no counting at all: increments and decrements are nothing, and the collector alone finds out
- * what is dead (tracing.c). The floor for what counting costs.
+ * what is dead (collect/tracing.c). The floor for what counting costs.
  *
  *   offset 0  i64 mark    0: not reached   1: reached in this collection   TRACING_IMMORTAL: never freed
  *          8  type *
@@ -25,7 +25,7 @@ extern struct object **tracing_table;
 extern size_t tracing_count;
 
 int tracing_table_open(void); /* -ENOMEM */
-void tracing_free_all(void);  /* and the table */
+void tracing_table_close(void);
 
 static inline void rc_init(struct object *o)
 {
@@ -110,17 +110,5 @@ static inline void rc_dec_stack(struct object *o)
 {
     (void)o;
 }
-
-struct thread;
-static inline int rc_thread_open(struct thread *t)
-{
-    (void)t;
-    return 0;
-}
-#define rc_thread_close(t)  ((void)(t))
-#define rc_thread_attach(t) ((void)(t))
-#define rc_thread_detach(t) ((void)(t))
-#define rc_thread_merge(t)  ((void)(t))
-#define rc_runtime_close(r) ((void)(r), tracing_free_all())
 
 #endif

@@ -4,8 +4,8 @@
  * has to find them by address; here the id is the index). `registered` says that the owner will come by:
  * while it is false whoever wants to queue merges itself, in the mutex, so that the owner cannot attach
  * meanwhile. */
+#include "lock.h"
 #include "qsbr.h"
-#include "state.h"
 
 #include "alloc/base/os.h"
 
@@ -32,7 +32,6 @@ struct biased_thread {
 };
 
 _Thread_local uint32_t rc_self_id;
-_Atomic uint64_t qsbr_write_seq = 1;
 static _Atomic uint64_t qsbr_read_seq = 1;
 
 static struct os_account biased_account;
@@ -152,7 +151,7 @@ static size_t biased_take(struct biased_thread *b)
 }
 
 /* Deallocs may bring this thread back here (a safepoint in a finaliser): the array is taken out meanwhile. */
-void rc_thread_merge(struct thread *t)
+static void biased_thread_merge(struct thread *t)
 {
     struct biased_thread *b = biased_of(t);
     pthread_mutex_lock(&b->mutex);
@@ -172,7 +171,7 @@ void rc_thread_merge(struct thread *t)
     }
 }
 
-int rc_thread_open(struct thread *t)
+static int biased_thread_open(struct thread *t)
 {
     struct biased_thread *b = os_map(&biased_account, sizeof *b, 0, 0);
     if (!b)
@@ -182,7 +181,7 @@ int rc_thread_open(struct thread *t)
     return 0;
 }
 
-void rc_thread_attach(struct thread *t)
+static void biased_thread_attach(struct thread *t)
 {
     struct biased_thread *b = biased_of(t);
     pthread_mutex_lock(&b->mutex);
@@ -191,11 +190,11 @@ void rc_thread_attach(struct thread *t)
     rc_self_id = t->id;
 }
 
-void rc_thread_detach(struct thread *t)
+static void biased_thread_detach(struct thread *t)
 {
     struct biased_thread *b = biased_of(t);
     for (bool empty = false; !empty;) {
-        rc_thread_merge(t);
+        biased_thread_merge(t);
         pthread_mutex_lock(&b->mutex);
         empty = b->queued == 0;
         if (empty)
@@ -206,7 +205,7 @@ void rc_thread_detach(struct thread *t)
     rc_self_id = 0;
 }
 
-void rc_thread_close(struct thread *t)
+static void biased_thread_close(struct thread *t)
 {
     struct biased_thread *b = biased_of(t);
     if (b->queue)
@@ -219,6 +218,16 @@ void rc_thread_close(struct thread *t)
     os_unmap(&biased_account, b, sizeof *b);
     t->policy = NULL;
 }
+
+const struct thread_hooks biased_hooks = {
+    .open = biased_thread_open,
+    .close = biased_thread_close,
+    .attach = biased_thread_attach,
+    .detach = biased_thread_detach,
+    .merge = biased_thread_merge,
+    .block = critical_suspend_all,
+    .unblock = critical_resume_innermost,
+};
 
 /* --- qsbr ----------------------------------------------------------------------------------------------- */
 
@@ -313,14 +322,14 @@ void rc_free_gc_block(struct object *o, void *block)
 }
 
 /* Nobody runs any more. */
-void rc_runtime_close(struct runtime *r)
+void biased_free_all(struct runtime *r)
 {
     for (unsigned i = 0, places = thread_places(r); i < places; i++) {
         struct thread *t = thread_at(r, i);
         if (!t)
             continue;
         struct biased_thread *b = biased_of(t);
-        rc_thread_merge(t);
+        biased_thread_merge(t);
         while (b->item_first < b->items)
             qsbr_release(b->item[b->item_first++].p);
         b->item_first = b->items = 0;

@@ -9,6 +9,11 @@
 
 #include "object.h"
 
+struct dict_keys;
+struct dict_object;
+struct list_object;
+struct tuple_object;
+
 #define FREELIST_TUPLE_SIZES 20
 #define FREELIST_TUPLES      2000
 #define FREELIST_LISTS       80
@@ -27,10 +32,13 @@ struct freelists {
     struct dict_keys *key[FREELIST_KEYS];
 };
 
-/* Gives everything in f back to the allocator; the collector counts the containers as freed now. */
-void freelist_clear(struct freelists *f);
-
 /* How many dead objects it keeps. */
-uint64_t freelist_count(const struct freelists *f);
+static inline uint64_t freelist_count(const struct freelists *f)
+{
+    uint64_t count = (uint64_t)f->floats + (uint64_t)f->lists + (uint64_t)f->dicts;
+    for (size_t n = 0; n < FREELIST_TUPLE_SIZES; n++)
+        count += (uint64_t)f->tuples[n];
+    return count;
+}
 
 #endif

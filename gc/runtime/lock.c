@@ -254,6 +254,14 @@ void critical_resume(struct critical *c)
     c->object[0] = a;
     c->object[1] = b;
 }
+
+void critical_resume_innermost(struct thread *t)
+{
+    if (t->critical)
+        critical_resume(t->critical);
+}
+
+const struct thread_hooks lock_hooks = {.block = critical_suspend_all, .unblock = critical_resume_innermost};
 #else
 typedef int lock_unused; /* the GIL guards contents */
 #endif

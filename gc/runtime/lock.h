@@ -38,8 +38,11 @@ void critical_begin_slow(struct critical *c, struct object *o);
 void critical_begin2(struct critical *c, struct object *a, struct object *b);
 void critical_end_slow(struct critical *c);
 void critical_resume(struct critical *c);
-/* Releases the locks of all sections of this thread; they are taken again by critical_resume. */
+/* Around what blocks: releases the locks of all sections of this thread; takes those of the innermost again,
+ * the others' as each becomes the innermost (critical_resume). */
 void critical_suspend_all(struct thread *t);
+void critical_resume_innermost(struct thread *t);
+extern const struct thread_hooks lock_hooks; /* these two */
 
 /* For an object's lock when it was not had at once: of its contents, and under objlock of its count. */
 extern struct waits lock_waits, lock_count_waits;

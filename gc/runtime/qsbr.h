@@ -16,6 +16,11 @@
 #include "thread.h"
 
 #if HG_RC == HG_RC_BIASED
+/* Of a thread's queue of objects that others gave up, and of its qsbr list. */
+extern const struct thread_hooks biased_hooks;
+/* Nobody runs any more: merges every queue and frees what waits. */
+void biased_free_all(struct runtime *r);
+
 /* p came from mem_alloc; nobody can find it any more. */
 void qsbr_free(void *p);
 /* Frees what of this thread's may be freed now. */

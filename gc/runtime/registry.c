@@ -51,7 +51,7 @@ bool registry_refill(struct thread *t)
 
 void registry_remove_other(struct object *o)
 {
-    struct thread *t = runtime_global.thread[o->home];
+    struct thread *t = runtime_global.threads.at[o->home];
     atomic_store_explicit(registry_at(t, REGISTRY_SLOT(o)), REGISTRY_LOST, memory_order_relaxed);
     atomic_fetch_add_explicit(&t->slots_lost, 1, memory_order_release);
 }

@@ -1,48 +1,59 @@
-/* roots.c: the places outside the heap that hold references (heap.h). */
-#include "gc/heap/heap.h"
+/* roots.c: see roots.h. */
+#include "state.h"
 
 #include "alloc/base/os.h"
 
 static struct os_account roots_account;
 
+void heap_roots_open(struct roots *roots)
+{
+    *roots = (struct roots){.count = 0};
+    pthread_mutex_init(&roots->mutex, NULL);
+}
+
+void heap_roots_close(struct roots *roots)
+{
+    if (roots->at)
+        os_unmap(&roots_account, roots->at, roots->room * sizeof *roots->at);
+    pthread_mutex_destroy(&roots->mutex);
+    roots->at = NULL;
+    roots->count = roots->room = 0;
+}
+
+/* In the mutex. */
+static int roots_grow(struct roots *roots)
+{
+    size_t room = roots->room ? roots->room * 2 : 256;
+    struct root *wider = roots->at ? os_remap(&roots_account, roots->at, roots->room * sizeof *wider,
+                                              room * sizeof *wider)
+                                   : os_map(&roots_account, room * sizeof *wider, 0, 0);
+    if (!wider)
+        return -ENOMEM;
+    roots->at = wider;
+    roots->room = room;
+    return 0;
+}
+
 int heap_root_add(struct runtime *r, const char *name, struct object **at, size_t count)
 {
-    int err = 0;
-    pthread_mutex_lock(&r->threads_mutex);
-    if (r->roots == r->roots_room) {
-        size_t room = r->roots_room ? r->roots_room * 2 : 256;
-        struct root *more =
-            r->root ? os_remap(&roots_account, r->root, r->roots_room * sizeof *more, room * sizeof *more)
-                    : os_map(&roots_account, room * sizeof *more, 0, 0);
-        if (more) {
-            r->root = more;
-            r->roots_room = room;
-        } else {
-            err = -ENOMEM;
-        }
-    }
+    struct roots *roots = &r->roots;
+    pthread_mutex_lock(&roots->mutex);
+    int err = roots->count == roots->room ? roots_grow(roots) : 0;
     if (!err)
-        r->root[r->roots++] = (struct root){name, at, count};
-    pthread_mutex_unlock(&r->threads_mutex);
+        roots->at[roots->count++] = (struct root){name, at, count};
+    pthread_mutex_unlock(&roots->mutex);
     return err;
 }
 
 void heap_root_remove(struct runtime *r, struct object **at)
 {
-    pthread_mutex_lock(&r->threads_mutex);
-    for (size_t i = 0; i < r->roots; i++) {
-        if (r->root[i].at == at) {
-            r->root[i] = r->root[--r->roots];
+    struct roots *roots = &r->roots;
+    pthread_mutex_lock(&roots->mutex);
+    for (size_t i = 0; i < roots->count; i++) {
+        if (roots->at[i].at == at) {
+            roots->at[i] = roots->at[--roots->count];
             break;
         }
     }
-    pthread_mutex_unlock(&r->threads_mutex);
-}
-
-void heap_roots_close(struct runtime *r)
-{
-    if (r->root)
-        os_unmap(&roots_account, r->root, r->roots_room * sizeof *r->root);
-    r->root = NULL;
-    r->roots = r->roots_room = 0;
+    pthread_mutex_unlock(&roots->mutex);
 }

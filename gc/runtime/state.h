@@ -5,8 +5,10 @@
 #ifndef HG_GC_RUNTIME_STATE_H
 #define HG_GC_RUNTIME_STATE_H
 
-#include "gc/collect/collector.h"
+#include "gc_state.h"
 #include "gil.h"
+#include "pause.h"
+#include "roots.h"
 #include "strict.h"
 #include "thread.h"
 #if !RC_GIL_HELD
@@ -24,61 +26,87 @@
 #define rc_free_gc_block(o, block) gc_mem_free(block)
 #endif
 
+struct runtime_memory {
+    struct alloc plain; /* of objects, and of what they own */
+#if !RC_GIL_HELD
+    struct alloc containers; /* plain, or a heap of their own (find.h) */
+    bool registry;           /* containers are in the threads' registries */
+#endif
+};
+
+/* What the types keep for all threads. */
 struct intern_table;
-struct root {
-    const char *name;
-    struct object **at;
-    size_t count;
+struct runtime_types {
+    struct object *small_int[SMALL_INT_MAX - SMALL_INT_MIN + 1];
+    struct object *empty_tuple;
+    bool legacy; /* a class with a legacy finaliser was made */
+    pthread_mutex_t mutex; /* guards instance */
+    struct type *instance; /* all classes made at run time */
+    struct intern_table *intern;
+    uint64_t intern_hits, intern_misses;
+};
+
+/* Set by runtime_open, from the policy's parameters. */
+struct runtime_options {
+    bool freelists;
+    bool deferred; /* classes are not counted by their instances */
+    bool immortal; /* small ints, None, classes and interned strs are never counted */
+};
+
+struct runtime_threads {
+    pthread_mutex_t mutex; /* guards this and stop */
+    struct thread *at[RUNTIME_THREADS_MAX];
+    unsigned count; /* places of at[] ever used */
+    const struct thread_hooks *hooks;
+};
+
+struct runtime_stop {
+    pthread_cond_t stopped, started;
+    struct thread *by;
+    unsigned depth;
+    uint64_t count, total_ns, max_ns;
+};
+
+/* Who looks on from outside (gc/runtime.h). */
+struct runtime_outside {
+    pause_sink *pause;
+    void *pause_arg;
+    void (*watch)(void *arg);
+    void *watch_arg;
 };
 
 struct runtime {
-    struct alloc alloc;
+    struct runtime_memory memory;
     struct gc_state gc;
 #if RC_GIL_HELD
     struct gil gil;
     struct freelists freelists;
-    struct thread *running; /* who holds the GIL: read without TLS in the hot path */
-#else
-    struct alloc gc_alloc; /* of containers: alloc, or a heap of their own (find.h) */
-    bool registry;         /* containers are in the threads' registries */
 #endif
-    struct object *small_int[SMALL_INT_MAX - SMALL_INT_MIN + 1];
-    struct object *empty_tuple;
-    bool legacy_types; /* a class with a legacy finaliser was made */
-    struct type *instance_types;
-    pthread_mutex_t types_mutex; /* guards instance_types */
-    struct intern_table *intern;
-    uint64_t intern_hits, intern_misses;
-    struct runtime_config config;
+    struct runtime_types types;
+    struct runtime_options options;
+    struct roots roots;
+    struct runtime_threads threads;
+    struct runtime_stop stop;
+    struct runtime_outside outside;
+    uint64_t base_live, base_bytes; /* made by the runtime itself: not of the program */
     bool open;
-    bool freelists_on;
-    uint64_t base_live, base_bytes; /* made by runtime_open */
-    bool deferred;                  /* classes are not counted by their instances */
-    bool immortal;                  /* small ints, None, classes and interned strs are never counted */
-    /* Roots: places that workloads hold references in, for the checker, the census and chains. */
-    pthread_mutex_t threads_mutex; /* guards threads, stop state and roots */
-    struct root *root;
-    size_t roots, roots_room;
-    struct thread *thread[RUNTIME_THREADS_MAX];
-    unsigned threads; /* slots of thread[] ever used */
-    pthread_cond_t stopped_cond, started_cond;
-    struct thread *stopper;
-    unsigned stop_depth;
-    uint64_t stops, stop_ns, stop_max_ns;
 };
 extern struct runtime runtime_global;
 
-/* How many places of thread[] were ever used, and the whole thread at one of them, or NULL, for who does not
- * hold threads_mutex: a thread may come while the world is stopped (it waits before it touches objects). Pair
+void runtime_pause(struct runtime *r, enum pause_cause cause, uint64_t start_ns, uint64_t end_ns,
+                   uint64_t examined, uint64_t freed, uint64_t freed_bytes);
+
+/* How many places of threads.at[] were ever used, and the whole thread at one of them, or NULL, for who does not
+ * hold threads.mutex: a thread may come while the world is stopped (it waits before it touches objects). Pair
  * with the releasing stores of thread_attach. */
 static inline unsigned thread_places(struct runtime *r)
 {
-    return __atomic_load_n(&r->threads, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&r->threads.count, __ATOMIC_ACQUIRE);
 }
 
 static inline struct thread *thread_at(struct runtime *r, unsigned i)
 {
-    return __atomic_load_n(&r->thread[i], __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&r->threads.at[i], __ATOMIC_ACQUIRE);
 }
 
 #if RC_GIL_HELD
@@ -87,29 +115,24 @@ static inline struct thread *thread_at(struct runtime *r, unsigned i)
 #define FREELISTS (&thread_self->freelists)
 #endif
 
-/* Without a GIL: hands the thread's young count over, and triggers when that is due; when the thread
- * leaves. */
-void gc_flush_young(struct thread *t);
-void gc_flush_thread(struct thread *t);
-
 /* Memory of objects and of what they own (PyObject_Malloc, PyMem_Malloc: one allocator in CPython, too). */
 static inline void *mem_alloc(size_t bytes)
 {
     if (strict_fails())
         return NULL;
-    return runtime_global.alloc.malloc(runtime_global.alloc.ctx, bytes);
+    return runtime_global.memory.plain.malloc(runtime_global.memory.plain.ctx, bytes);
 }
 
 static inline void mem_free(void *p)
 {
-    runtime_global.alloc.free(runtime_global.alloc.ctx, p);
+    runtime_global.memory.plain.free(runtime_global.memory.plain.ctx, p);
 }
 
 static inline void *mem_realloc(void *p, size_t bytes)
 {
     if (strict_fails())
         return NULL;
-    return runtime_global.alloc.realloc(runtime_global.alloc.ctx, p, bytes);
+    return runtime_global.memory.plain.realloc(runtime_global.memory.plain.ctx, p, bytes);
 }
 
 /* Memory of containers, GC head included. */
@@ -121,12 +144,12 @@ static inline void *gc_mem_alloc(size_t bytes)
 {
     if (strict_fails())
         return NULL;
-    return runtime_global.gc_alloc.malloc(runtime_global.gc_alloc.ctx, bytes);
+    return runtime_global.memory.containers.malloc(runtime_global.memory.containers.ctx, bytes);
 }
 
 static inline void gc_mem_free(void *p)
 {
-    runtime_global.gc_alloc.free(runtime_global.gc_alloc.ctx, p);
+    runtime_global.memory.containers.free(runtime_global.memory.containers.ctx, p);
 }
 #endif
 
@@ -197,14 +220,14 @@ static inline void *gc_new(struct type *type, size_t bytes)
     *(struct gc_head *)block = (struct gc_head){0, 0};
     gc->young += weight;
     if (unlikely(gc->young > gc->limit))
-        gc->ops->trigger(&runtime_global);
+        gc->trigger(&runtime_global);
     o->type = type;
     rc_init(o);
 #else
     o->type = type;
     rc_init(o);
     o->home = (uint16_t)t->index;
-    if (runtime_global.registry && unlikely(!registry_add(t, o))) {
+    if (runtime_global.memory.registry && unlikely(!registry_add(t, o))) {
         gc_mem_free(block);
         return NULL;
     }
@@ -231,7 +254,7 @@ static inline void gc_delete(struct object *o, size_t bytes)
 #else
     if (unlikely((t->young_delta -= gc->one) <= -GC_DELTA_MAX))
         gc_flush_young(t);
-    if (runtime_global.registry)
+    if (runtime_global.memory.registry)
         registry_remove(o);
 #endif
     object_free_gc_block(o, (char *)o - GC_HEAD_BYTES, GC_HEAD_BYTES + bytes);
@@ -298,7 +321,7 @@ static inline void gc_track(struct object *o)
     list->prev = (uintptr_t)g;
     gc->tracked++;
     if (unlikely(gc->track_one) && (gc->young += gc->track_one) > gc->limit)
-        gc->ops->trigger(&runtime_global);
+        gc->trigger(&runtime_global);
 }
 
 static inline void gc_untrack(struct object *o)

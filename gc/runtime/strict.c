@@ -2,11 +2,11 @@
 #include "strict.h"
 
 #ifdef HG_STRICT
-#include "state.h"
-
-#include <sched.h>
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct {
     uint64_t stop_every, fail_every;
@@ -51,26 +51,9 @@ bool strict_fails(void)
                0;
 }
 
-void strict_safepoint(struct thread *t)
+bool strict_stops(void)
 {
-    if (!strict.open || !strict.stop_every || ++strict_safepoints % strict.stop_every != 0)
-        return;
-#if RC_GIL_HELD
-    if (t->runtime->threads == 1)
-        return; /* there is nobody to hand over to */
-    /* As if who waits had asked for it: this thread may not have it back before. Where none waits, one that
-     * is on its way gets the chance to. */
-    if (atomic_load_explicit(&t->runtime->gil.waiting, memory_order_relaxed)) {
-        thread_break(t, BREAK_GIL);
-    } else {
-        thread_block_begin();
-        sched_yield();
-        thread_block_end();
-    }
-#else
-    thread_stop_world(t->runtime);
-    thread_start_world(t->runtime);
-#endif
+    return strict.open && strict.stop_every && ++strict_safepoints % strict.stop_every == 0;
 }
 
 void strict_bury(void *p, size_t bytes)

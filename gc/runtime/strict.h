@@ -3,8 +3,8 @@
  *
  *   dead memory   every byte of a dead object is STRICT_DEAD before its block goes back to the allocator.
  *                 What free lists keep is filled too, but for header, link and length, and looked at when it
- *                 is used again: a byte that changed, or a count that did, is a use after free, told before
- *                 the process is ended. Blocks that readers without a lock may still look at (biased, qsbr.h)
+ *                 is used again: a byte that changed, or a count that did, is a use after free, reported
+ *                 before the process is ended. Blocks that readers without a lock may still look at (biased, qsbr.h)
  *                 stay as they are until nobody can.
  *   safepoints    at every safepoint the GIL is handed over to a waiting thread, or the world is stopped and
  *                 started. HEAPGAUGE_STRICT_STOP=N: at every N-th of a thread (1); 0 = at none.
@@ -19,13 +19,11 @@
 
 #define STRICT_DEAD 0xdb
 
-struct thread;
-
 #ifdef HG_STRICT
 void strict_open(void); /* reads both variables; a value that is no number ends the process */
 void strict_close(void);
 bool strict_fails(void); /* is this the allocation that fails? */
-void strict_safepoint(struct thread *t);
+bool strict_stops(void); /* at this safepoint of the calling thread */
 void strict_bury(void *p, size_t bytes);
 /* Ends the process when a byte of [p, p + bytes) has changed since strict_bury, or count is not 0. */
 void strict_dig(const void *p, size_t bytes, int64_t count, const char *type);
@@ -33,7 +31,6 @@ void strict_dig(const void *p, size_t bytes, int64_t count, const char *type);
 #define strict_open()                     ((void)0)
 #define strict_close()                    ((void)0)
 #define strict_fails()                    false
-#define strict_safepoint(t)               ((void)(t))
 #define strict_bury(p, bytes)             ((void)(p), (void)(bytes))
 #define strict_dig(p, bytes, count, type) ((void)(p), (void)(bytes), (void)(count), (void)(type))
 #endif

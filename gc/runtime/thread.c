@@ -1,27 +1,18 @@
 /* thread.c: see thread.h. */
-#include "gc/types/types.h"
-#include "lock.h"
+#include "trash.h"
 
 #include "alloc/base/os.h"
 
-_Thread_local struct thread *thread_self;
+#include <sched.h>
 
 static struct os_account thread_account;
 
-void thread_break(struct thread *t, uint32_t bit)
-{
-    /* Releases what the bit is about; pairs with the acquire in thread_safepoint_slow. */
-    atomic_fetch_or_explicit(&t->breaker, bit, memory_order_release);
-}
-
-void thread_break_all(struct runtime *r, uint32_t bit)
-{
-    pthread_mutex_lock(&r->threads_mutex);
-    for (unsigned i = 0; i < r->threads; i++)
-        if (r->thread[i] && r->thread[i]->in_use)
-            thread_break(r->thread[i], bit);
-    pthread_mutex_unlock(&r->threads_mutex);
-}
+/* Calls one of the hooks that stand beside the thread's own state, if there is one. */
+#define THREAD_HOOK(r, name, t)              \
+    do {                                     \
+        if ((r)->threads.hooks->name)        \
+            (r)->threads.hooks->name(t);     \
+    } while (0)
 
 /* --- attached or not ------------------------------------------------------------------------------------ */
 
@@ -38,10 +29,10 @@ static void thread_enter(struct runtime *r, struct thread *t)
     while (!atomic_compare_exchange_strong_explicit(&t->state, &state, THREAD_ATTACHED, memory_order_acquire,
                                                     memory_order_relaxed)) {
         start = start ? start : os_now_ns();
-        pthread_mutex_lock(&r->threads_mutex);
+        pthread_mutex_lock(&r->threads.mutex);
         while (atomic_load_explicit(&t->state, memory_order_relaxed) == THREAD_SUSPENDED)
-            pthread_cond_wait(&r->started_cond, &r->threads_mutex);
-        pthread_mutex_unlock(&r->threads_mutex);
+            pthread_cond_wait(&r->stop.started, &r->threads.mutex);
+        pthread_mutex_unlock(&r->threads.mutex);
         state = THREAD_DETACHED;
     }
     if (start)
@@ -57,13 +48,13 @@ static void thread_leave(struct runtime *r, struct thread *t)
     gil_drop(r, t);
 #else
     rc_thread_offline(t);
-    pthread_mutex_lock(&r->threads_mutex);
+    pthread_mutex_lock(&r->threads.mutex);
     /* Releases this thread's work to whoever stops the world (its acquiring compare-exchange). */
-    bool stopping = r->stopper && r->stopper != t;
+    bool stopping = r->stop.by && r->stop.by != t;
     atomic_store_explicit(&t->state, stopping ? THREAD_SUSPENDED : THREAD_DETACHED, memory_order_release);
     if (stopping)
-        pthread_cond_signal(&r->stopped_cond);
-    pthread_mutex_unlock(&r->threads_mutex);
+        pthread_cond_signal(&r->stop.stopped);
+    pthread_mutex_unlock(&r->threads.mutex);
 #endif
 }
 
@@ -76,10 +67,10 @@ static struct thread *thread_make(struct runtime *r, unsigned index)
     t->id = index + 1;
     t->runtime = r;
 #if !RC_GIL_HELD
-    t->freelists.on = r->freelists_on;
+    t->freelists.on = r->options.freelists;
     t->slot_free = REGISTRY_NO_SLOT;
 #endif
-    if (trash_open(t) != 0 || rc_thread_open(t) != 0) {
+    if (trash_open(t) != 0 || (r->threads.hooks->open && r->threads.hooks->open(t) != 0)) {
         trash_close(t);
         os_unmap(&thread_account, t, sizeof *t);
         return NULL;
@@ -89,32 +80,32 @@ static struct thread *thread_make(struct runtime *r, unsigned index)
 
 int thread_attach(struct runtime *r, unsigned index)
 {
-    pthread_mutex_lock(&r->threads_mutex);
-    struct thread *t = index < RUNTIME_THREADS_MAX ? r->thread[index] : NULL;
+    pthread_mutex_lock(&r->threads.mutex);
+    struct thread *t = index < RUNTIME_THREADS_MAX ? r->threads.at[index] : NULL;
     if (thread_self && thread_self == t) {
-        pthread_mutex_unlock(&r->threads_mutex);
+        pthread_mutex_unlock(&r->threads.mutex);
         return 0; /* attached already */
     }
     if (index < RUNTIME_THREADS_MAX && !t && (t = thread_make(r, index))) {
         /* Readers without the mutex (qsbr.h) find the whole thread. */
-        __atomic_store_n(&r->thread[index], t, __ATOMIC_RELEASE);
-        if (index >= r->threads)
-            __atomic_store_n(&r->threads, index + 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&r->threads.at[index], t, __ATOMIC_RELEASE);
+        if (index >= r->threads.count)
+            __atomic_store_n(&r->threads.count, index + 1, __ATOMIC_RELEASE);
     }
     int err = !t ? -ENOMEM : t->in_use ? -EBUSY : 0;
     if (!err) {
         t->in_use = true;
 #if !RC_GIL_HELD
         /* A thread that comes while the world stops waits like the others. */
-        bool stopping = r->stopper && r->stopper != t;
+        bool stopping = r->stop.by && r->stop.by != t;
         atomic_store_explicit(&t->state, stopping ? THREAD_SUSPENDED : THREAD_DETACHED, memory_order_relaxed);
 #endif
     }
-    pthread_mutex_unlock(&r->threads_mutex);
+    pthread_mutex_unlock(&r->threads.mutex);
     if (err)
         return err;
     thread_self = t;
-    rc_thread_attach(t);
+    THREAD_HOOK(r, attach, t);
     thread_enter(r, t);
     return 0;
 }
@@ -123,21 +114,19 @@ void thread_detach(struct runtime *r)
 {
     struct thread *t = thread_self;
     thread_safepoint();
-    rc_thread_detach(t);
+    THREAD_HOOK(r, detach, t);
     gc_flush_thread(t);
     thread_leave(r, t);
     thread_self = NULL;
-    pthread_mutex_lock(&r->threads_mutex);
+    pthread_mutex_lock(&r->threads.mutex);
     t->in_use = false;
-    pthread_mutex_unlock(&r->threads_mutex);
+    pthread_mutex_unlock(&r->threads.mutex);
 }
 
 void thread_block_begin(void)
 {
     struct thread *t = thread_self;
-#if !RC_GIL_HELD
-    critical_suspend_all(t);
-#endif
+    THREAD_HOOK(t->runtime, block, t);
     thread_leave(t->runtime, t);
 }
 
@@ -145,37 +134,28 @@ void thread_block_end(void)
 {
     struct thread *t = thread_self;
     thread_enter(t->runtime, t);
-#if !RC_GIL_HELD
-    if (t->critical)
-        critical_resume(t->critical);
-#endif
+    THREAD_HOOK(t->runtime, unblock, t);
 }
 
 void thread_close_all(struct runtime *r)
 {
-    for (unsigned i = 0; i < r->threads; i++) {
-        struct thread *t = r->thread[i];
+    for (unsigned i = 0; i < r->threads.count; i++) {
+        struct thread *t = r->threads.at[i];
         if (!t)
             continue;
-        rc_thread_close(t);
+        THREAD_HOOK(r, close, t);
         trash_close(t);
 #if !RC_GIL_HELD
         registry_close(t);
 #endif
         os_unmap(&thread_account, t, sizeof *t);
-        r->thread[i] = NULL;
+        r->threads.at[i] = NULL;
     }
-    r->threads = 0;
+    r->threads.count = 0;
     thread_self = NULL;
 }
 
 /* --- safepoints ----------------------------------------------------------------------------------------- */
-
-void runtime_watch(void)
-{
-    /* The owner's own bit: it orders nothing. */
-    atomic_fetch_or_explicit(&thread_self->breaker, BREAK_WATCH, memory_order_relaxed);
-}
 
 /* In CPython's order: stop request, merging, collector, GIL; who watches comes before the collector. */
 void thread_safepoint_slow(struct thread *t)
@@ -190,14 +170,14 @@ void thread_safepoint_slow(struct thread *t)
     }
     if (bits & BREAK_MERGE) {
         atomic_fetch_and_explicit(&t->breaker, ~(uint32_t)BREAK_MERGE, memory_order_acquire);
-        rc_thread_merge(t);
+        THREAD_HOOK(r, merge, t);
     }
 #endif
     if (bits & BREAK_WATCH)
-        r->config.watch(r->config.watch_arg);
+        r->outside.watch(r->outside.watch_arg);
     if (bits & BREAK_GC) {
         atomic_fetch_and_explicit(&t->breaker, ~(uint32_t)BREAK_GC, memory_order_acquire);
-        r->gc.ops->safepoint(r);
+        r->gc.safepoint(r);
     }
 #if RC_GIL_HELD
     if (bits & BREAK_GIL) {
@@ -212,20 +192,20 @@ void thread_safepoint_slow(struct thread *t)
 #if RC_GIL_HELD
 void thread_stop_world(struct runtime *r)
 {
-    r->stop_depth++; /* who holds the GIL is alone already */
+    r->stop.depth++; /* who holds the GIL is alone already */
 }
 
 void thread_start_world(struct runtime *r)
 {
-    r->stop_depth--;
+    r->stop.depth--;
 }
 #else
 /* In threads_mutex: true when no other thread is attached. Those found detached are suspended on the way. */
 static bool thread_all_stopped(struct runtime *r, struct thread *self)
 {
     bool all = true;
-    for (unsigned i = 0; i < r->threads; i++) {
-        struct thread *t = r->thread[i];
+    for (unsigned i = 0; i < r->threads.count; i++) {
+        struct thread *t = r->threads.at[i];
         if (!t || t == self || !t->in_use)
             continue;
         int state = THREAD_DETACHED;
@@ -244,43 +224,43 @@ void thread_stop_world(struct runtime *r)
 {
     struct thread *self = thread_self;
     uint64_t start = os_now_ns();
-    pthread_mutex_lock(&r->threads_mutex);
-    if (r->stopper == self) {
-        r->stop_depth++;
-        pthread_mutex_unlock(&r->threads_mutex);
+    pthread_mutex_lock(&r->threads.mutex);
+    if (r->stop.by == self) {
+        r->stop.depth++;
+        pthread_mutex_unlock(&r->threads.mutex);
         return;
     }
-    while (r->stopper) { /* another stops: be stopped by it first */
-        pthread_mutex_unlock(&r->threads_mutex);
+    while (r->stop.by) { /* another stops: be stopped by it first */
+        pthread_mutex_unlock(&r->threads.mutex);
         thread_block_begin();
         thread_block_end();
-        pthread_mutex_lock(&r->threads_mutex);
+        pthread_mutex_lock(&r->threads.mutex);
     }
-    r->stopper = self;
-    r->stop_depth = 1;
+    r->stop.by = self;
+    r->stop.depth = 1;
     while (!thread_all_stopped(r, self)) {
-        /* Threads tell when they stop; the rescan each ms finds those that blocked without telling. */
+        /* Threads signal when they stop; the rescan each ms finds those that blocked without a signal. */
         struct timespec deadline;
         uint64_t at = os_now_ns() + 1000000;
         deadline = (struct timespec){(time_t)(at / 1000000000u), (long)(at % 1000000000u)};
-        pthread_cond_timedwait(&r->stopped_cond, &r->threads_mutex, &deadline);
+        pthread_cond_timedwait(&r->stop.stopped, &r->threads.mutex, &deadline);
     }
-    pthread_mutex_unlock(&r->threads_mutex);
+    pthread_mutex_unlock(&r->threads.mutex);
     uint64_t now = os_now_ns();
-    r->stops++;
-    r->stop_ns += now - start;
-    r->stop_max_ns = now - start > r->stop_max_ns ? now - start : r->stop_max_ns;
+    r->stop.count++;
+    r->stop.total_ns += now - start;
+    r->stop.max_ns = now - start > r->stop.max_ns ? now - start : r->stop.max_ns;
     runtime_pause(r, PAUSE_STOP, start, now, 0, 0, 0);
 }
 
 void thread_start_world(struct runtime *r)
 {
     struct thread *self = thread_self;
-    pthread_mutex_lock(&r->threads_mutex);
-    if (--r->stop_depth == 0) {
-        r->stopper = NULL;
-        for (unsigned i = 0; i < r->threads; i++) {
-            struct thread *t = r->thread[i];
+    pthread_mutex_lock(&r->threads.mutex);
+    if (--r->stop.depth == 0) {
+        r->stop.by = NULL;
+        for (unsigned i = 0; i < r->threads.count; i++) {
+            struct thread *t = r->threads.at[i];
             if (!t || t == self)
                 continue;
             atomic_fetch_and_explicit(&t->breaker, ~(uint32_t)BREAK_STOP, memory_order_relaxed);
@@ -289,8 +269,32 @@ void thread_start_world(struct runtime *r)
             atomic_compare_exchange_strong_explicit(&t->state, &state, THREAD_DETACHED, memory_order_release,
                                                     memory_order_relaxed);
         }
-        pthread_cond_broadcast(&r->started_cond);
+        pthread_cond_broadcast(&r->stop.started);
     }
-    pthread_mutex_unlock(&r->threads_mutex);
+    pthread_mutex_unlock(&r->threads.mutex);
+}
+#endif
+
+#ifdef HG_STRICT
+void thread_strict_safepoint(struct thread *t)
+{
+    if (!strict_stops())
+        return;
+#if RC_GIL_HELD
+    if (t->runtime->threads.count == 1)
+        return; /* there is nobody to hand over to */
+    /* As if who waits had asked for it: this thread may not have it back before. Where none waits, one that
+     * is on its way gets the chance to. */
+    if (atomic_load_explicit(&t->runtime->gil.waiting, memory_order_relaxed)) {
+        thread_break(t, BREAK_GIL);
+    } else {
+        thread_block_begin();
+        sched_yield();
+        thread_block_end();
+    }
+#else
+    thread_stop_world(t->runtime);
+    thread_start_world(t->runtime);
+#endif
 }
 #endif

@@ -12,7 +12,6 @@
 #define HG_GC_RUNTIME_THREAD_H
 
 #include "freelist.h"
-#include "gc/runtime.h"
 #include "strict.h"
 
 #include <pthread.h>
@@ -22,7 +21,7 @@ enum {
     BREAK_MERGE = 2, /* biased: objects wait in the queue for their owner */
     BREAK_GC = 4,
     BREAK_GIL = 8,
-    BREAK_WATCH = 16, /* stays set: every safepoint is told (runtime_watch) */
+    BREAK_WATCH = 16, /* stays set: outside.watch runs at every safepoint (runtime_watch) */
 };
 
 enum thread_state { THREAD_DETACHED, THREAD_ATTACHED, THREAD_SUSPENDED };
@@ -30,14 +29,23 @@ enum thread_state { THREAD_DETACHED, THREAD_ATTACHED, THREAD_SUSPENDED };
 struct critical;
 struct registry_chunk;
 
-#define TRASH_LEVELS 50
+/* Containers that died too deep on the stack to be taken apart there, and a cascade of frees that takes long:
+ * a pause (trash.h). */
+struct trashcan {
+    int nesting;
+    bool pending; /* trash_end has more to do */
+    struct object *later;
+    struct object **table; /* biased: those that cannot be linked */
+    size_t count, room;
+    uint64_t cascade_freed, cascade_start_ns, cascade_from_bytes;
+};
 
 struct thread {
     _Alignas(128) _Atomic uint32_t breaker;
     _Atomic int state;
     uint32_t id;    /* index + 1, never 0: the owner's name under biased; used again by a later thread */
-    unsigned index; /* place in runtime.thread[] */
-    bool in_use;    /* under runtime.threads_mutex */
+    unsigned index; /* place in runtime.threads.at[] */
+    bool in_use;    /* under runtime.threads.mutex */
     struct runtime *runtime;
     /* Counted by the owner alone; read by others at quiescence. */
     /* Memory taken from the allocator and given back: objects (dead ones on free lists count as not given
@@ -46,27 +54,32 @@ struct thread {
     uint64_t made_plain, freed, made_bytes, freed_bytes;
     _Atomic uint64_t made_containers;
     int64_t young_delta;
-    /* Trashcan: see object_dealloc. */
-    int trash_nesting;
-    bool trash_pending; /* trash_end has more to do */
-    struct object *trash_later;
-    struct object **trash; /* biased: those that cannot be linked */
-    size_t trash_count, trash_room;
-    /* A cascade of frees that takes long is a pause: clock read at its 512th object, told at the end. */
-    uint64_t cascade_freed, cascade_start_ns, cascade_from_bytes;
+    struct trashcan trash;
     bool collects;             /* a collection runs on it: cascades are part of that */
     struct critical *critical; /* innermost section held or suspended */
     uint64_t mutexes_taken;    /* of objects' contents, by critical sections */
 #if !RC_GIL_HELD
     struct freelists freelists;
     struct registry_chunk **chunk; /* registry of the GC objects made here */
-    uint32_t chunks, slot_free, slots_used;
+    uint32_t chunks, slot_free;
     _Atomic uint64_t slots_lost; /* emptied by other threads, not yet taken back */
 #endif
     void *policy; /* the refcount policy's own */
 #if HG_RC == HG_RC_BIASED
     _Alignas(64) _Atomic uint64_t qsbr_seq; /* written by the owner, read by who frees (qsbr.h) */
 #endif
+};
+
+/* What is done beside, at a thread's coming and going, by who keeps something for it: the refcount policy, the
+ * locks of objects. NULL: nothing to do. */
+struct thread_hooks {
+    int (*open)(struct thread *t); /* its place is made: 0 or -ENOMEM */
+    void (*close)(struct thread *t);
+    void (*attach)(struct thread *t);
+    void (*detach)(struct thread *t); /* for good, or until it attaches again */
+    void (*merge)(struct thread *t);  /* BREAK_MERGE */
+    void (*block)(struct thread *t);  /* it stops to touch objects for a while, and goes on */
+    void (*unblock)(struct thread *t);
 };
 
 extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec")));
@@ -96,21 +109,31 @@ static inline void rc_thread_offline(struct thread *t)
 
 void thread_safepoint_slow(struct thread *t);
 
+#ifdef HG_STRICT
+/* Stops the world and starts it, or hands the GIL over, where that is due (strict.h). */
+void thread_strict_safepoint(struct thread *t);
+#else
+#define thread_strict_safepoint(t) ((void)(t))
+#endif
+
 /* Called by workloads in their loops: once an operation, as an interpreter does at back-edges and calls. */
 static inline void thread_safepoint(void)
 {
     struct thread *t = thread_self;
     rc_thread_quiescent(t);
-    strict_safepoint(t);
+    thread_strict_safepoint(t);
     if (__builtin_expect(atomic_load_explicit(&t->breaker, memory_order_relaxed) != 0, 0))
         thread_safepoint_slow(t);
 }
 
-/* Asks a thread (or every thread) to do something at its next safepoint. */
-void thread_break(struct thread *t, uint32_t bit);
-void thread_break_all(struct runtime *r, uint32_t bit);
+/* Asks a thread to do something at its next safepoint. */
+static inline void thread_break(struct thread *t, uint32_t bit)
+{
+    /* Releases what the bit is about; pairs with the acquire in thread_safepoint_slow. */
+    atomic_fetch_or_explicit(&t->breaker, bit, memory_order_release);
+}
 
-/* The runtime's own ends of runtime_thread_attach and _detach; -EBUSY when the index is in use, -ENOMEM. */
+/* See runtime_thread_attach and _detach; -EBUSY when the index is in use, -ENOMEM. */
 int thread_attach(struct runtime *r, unsigned index);
 void thread_detach(struct runtime *r);
 void thread_close_all(struct runtime *r);

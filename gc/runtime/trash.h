@@ -4,13 +4,14 @@
  * and the outermost trash_end takes those apart one by one, each again with 50 levels of its own. So the C
  * stack is bounded by about 100 deallocs whatever the shape. Objects are put aside untracked, linked through
  * the GC head where there is one; under biased, which has none, through the header or in the thread's own
- * table (object.c). */
+ * table (trash.c). */
 #ifndef HG_GC_RUNTIME_TRASH_H
 #define HG_GC_RUNTIME_TRASH_H
 
 #include "state.h"
 
-#define CASCADE_OBJECTS 512    /* the clock is read at the so manieth object of a cascade */
+#define TRASH_LEVELS    50
+#define CASCADE_OBJECTS 512    /* the clock is read at the this object of a cascade */
 #define CASCADE_NS      100000 /* a cascade that takes longer is reported as a pause */
 
 int trash_open(struct thread *t); /* 0 or -ENOMEM */
@@ -23,17 +24,17 @@ void trash_finish(struct thread *t);
 static inline bool trash_begin(struct object *o, uint64_t references)
 {
     struct thread *t = thread_self;
-    int nesting = t->trash_nesting;
+    int nesting = t->trash.nesting;
     if (likely(nesting == 0)) {
-        t->cascade_freed = references + 1;
+        t->trash.cascade_freed = references + 1;
     } else if (unlikely(nesting >= TRASH_LEVELS)) {
         trash_put(t, o);
         return true;
     } else {
-        t->cascade_freed += references + 1;
+        t->trash.cascade_freed += references + 1;
     }
-    t->trash_nesting = nesting + 1;
-    if (unlikely(t->cascade_freed >= CASCADE_OBJECTS))
+    t->trash.nesting = nesting + 1;
+    if (unlikely(t->trash.cascade_freed >= CASCADE_OBJECTS))
         cascade_begin(t);
     return false;
 }
@@ -41,7 +42,7 @@ static inline bool trash_begin(struct object *o, uint64_t references)
 static inline void trash_end(void)
 {
     struct thread *t = thread_self;
-    if (--t->trash_nesting == 0 && unlikely(t->trash_pending))
+    if (--t->trash.nesting == 0 && unlikely(t->trash.pending))
         trash_finish(t);
 }
 

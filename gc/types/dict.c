@@ -6,7 +6,7 @@
  * on the dict; what they drop is dropped after it. Keys compare by identity, ints and strs by value, which
  * runs nothing, so a lookup cannot change the dict. Lock-free reads under biased: as list.c, in dict_get. */
 #include "dict.h"
-#include "gc/runtime/lock.h"
+#include "container.h"
 
 static struct dict_object *dict_of(struct object *o)
 {
@@ -209,8 +209,8 @@ static size_t dict_bytes(const struct object *o)
     return sizeof *d + (d->keys == &dict_empty_keys ? 0 : dict_keys_bytes(d->keys));
 }
 
-/* As CPython's, without the keys of a table that has only strs: heap_each_reference gives those too. */
-/* Strs as keys lead nowhere, so only who must find every object is told of them. */
+/* As CPython's, without the keys of a table that has only strs: they lead nowhere. heap_each_reference gives
+ * those too, and here who counts nothing and must find every object. */
 static int dict_traverse(struct object *o, object_visit *visit, void *arg)
 {
     const struct dict_keys *k = dict_of(o)->keys;
@@ -272,6 +272,27 @@ static void dict_dealloc(struct object *o)
     trash_end();
 }
 
+static void dict_clear_freelist(struct freelists *f)
+{
+    while (f->dicts > 0)
+        freelist_give_back(&f->dict[--f->dicts]->head, sizeof(struct dict_object));
+    while (f->keys > 0)
+        mem_free(f->key[--f->keys]);
+}
+
+static void dict_maybe_untrack(struct object *o)
+{
+    if (!gc_is_tracked(o))
+        return;
+    const struct dict_keys *k = dict_of(o)->keys;
+    for (int64_t i = 0; i < k->entries; i++) {
+        struct object *value = *dict_value_at(k, i);
+        if (value && (gc_may_be_tracked(value) || gc_may_be_tracked(*dict_key_at(k, i))))
+            return;
+    }
+    gc_untrack(o);
+}
+
 struct type type_dict = {.name = "dict",
                          .id = TYPE_DICT,
                          .flags = TYPE_GC,
@@ -279,6 +300,8 @@ struct type type_dict = {.name = "dict",
                          .traverse = dict_traverse,
                          .clear = dict_clear,
                          .dealloc = dict_dealloc,
+                          .maybe_untrack = dict_maybe_untrack,
+                          .clear_freelist = dict_clear_freelist,
                          .bytes = dict_bytes};
 
 struct object *dict_new(void)
@@ -296,27 +319,6 @@ struct object *dict_new(void)
     d->keys = &dict_empty_keys;
     d->reserved = NULL;
     return &d->head;
-}
-
-void dict_clear_freelist(struct freelists *f)
-{
-    while (f->dicts > 0)
-        freelist_give_back(&f->dict[--f->dicts]->head, sizeof(struct dict_object));
-    while (f->keys > 0)
-        mem_free(f->key[--f->keys]);
-}
-
-void dict_maybe_untrack(struct object *o)
-{
-    if (o->type != &type_dict || !gc_is_tracked(o))
-        return;
-    const struct dict_keys *k = dict_of(o)->keys;
-    for (int64_t i = 0; i < k->entries; i++) {
-        struct object *value = *dict_value_at(k, i);
-        if (value && (gc_may_be_tracked(value) || gc_may_be_tracked(*dict_key_at(k, i))))
-            return;
-    }
-    gc_untrack(o);
 }
 
 /* --- use ------------------------------------------------------------------------------------------------ */

@@ -1,32 +1,7 @@
-/* int.c: None, int and float. */
+/* int.c: whole numbers in digits of 30 bits; the small ones are made once. */
 #include "types.h"
 
-/* --- None ----------------------------------------------------------------------------------------------- */
-
-static void none_dealloc(struct object *o)
-{
-    rc_init(
-        /* more references dropped than taken: as CPython, which makes this a fatal error in debug builds */
-        o);
-    rc_set_immortal(o);
-#ifdef HG_DEBUG
-    __builtin_trap();
-#endif
-}
-
-static size_t none_bytes(const struct object *o)
-{
-    return sizeof *o;
-}
-
-struct type type_none = {.name = "NoneType",
-                         .id = TYPE_NONE,
-                         .basic_bytes = sizeof(struct object),
-                         .dealloc = none_dealloc,
-                         .bytes = none_bytes};
-struct object object_none = {.type = &type_none};
-
-/* --- int ------------------------------------------------------------------------------------------------ */
+#include "alloc/base/compiler.h"
 
 #define DIGIT_BITS        30
 #define DIGIT_MASK        ((1u << DIGIT_BITS) - 1)
@@ -50,7 +25,7 @@ struct type type_int = {.name = "int",
                         .dealloc = int_dealloc,
                         .bytes = int_bytes};
 
-static __attribute__((noinline)) struct object *int_make(int64_t value)
+static noinline struct object *int_make(int64_t value)
 {
     uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
     if (likely(magnitude >> DIGIT_BITS == 0)) {
@@ -74,7 +49,7 @@ static __attribute__((noinline)) struct object *int_make(int64_t value)
 struct object *int_new(int64_t value)
 {
     if ((uint64_t)(value - SMALL_INT_MIN) <= SMALL_INT_MAX - SMALL_INT_MIN) {
-        struct object *o = runtime_global.small_int[value - SMALL_INT_MIN];
+        struct object *o = runtime_global.types.small_int[value - SMALL_INT_MIN];
         rc_inc(o);
         return o;
     }
@@ -98,74 +73,16 @@ int int_open(struct runtime *r)
         if (!o)
             return -ENOMEM;
         rc_set_immortal(o);
-        r->small_int[v - SMALL_INT_MIN] = o;
+        r->types.small_int[v - SMALL_INT_MIN] = o;
     }
     return 0;
 }
 
 void int_close(struct runtime *r)
 {
-    for (size_t i = 0; i < sizeof r->small_int / sizeof *r->small_int; i++) {
-        if (r->small_int[i])
-            object_delete(r->small_int[i], 0);
-        r->small_int[i] = NULL;
+    for (size_t i = 0; i < array_length(r->types.small_int); i++) {
+        if (r->types.small_int[i])
+            object_delete(r->types.small_int[i], 0);
+        r->types.small_int[i] = NULL;
     }
-}
-
-/* --- float ---------------------------------------------------------------------------------------------- */
-
-static size_t float_bytes(const struct object *o)
-{
-    (void)o;
-    return sizeof(struct float_object);
-}
-
-/* Free floats are linked through their value. */
-static struct object **float_link(struct object *o)
-{
-    return (struct object **)&((struct float_object *)o)->value;
-}
-
-static void float_dealloc(struct object *o)
-{
-    struct freelists *f = FREELISTS;
-    if (f->on && f->floats < FREELIST_FLOATS && rc_can_reuse(o)) {
-        object_retire(o, NULL, 0);
-        *float_link(o) = f->float_head;
-        f->float_head = o;
-        f->floats++;
-        return;
-    }
-    object_delete(o, sizeof(struct float_object));
-}
-
-struct type type_float = {.name = "float",
-                          .id = TYPE_FLOAT,
-                          .basic_bytes = sizeof(struct float_object),
-                          .dealloc = float_dealloc,
-                          .bytes = float_bytes};
-
-struct object *float_new(double value)
-{
-    struct freelists *f = FREELISTS;
-    struct object *o = f->float_head;
-    if (likely(o != NULL)) {
-        f->float_head = *float_link(o);
-        f->floats--;
-        object_reuse(o, &type_float, NULL, 0);
-    } else if (!(o = object_new(&type_float, sizeof(struct float_object)))) {
-        return NULL;
-    }
-    ((struct float_object *)o)->value = value;
-    return o;
-}
-
-void float_clear_freelist(struct freelists *f)
-{
-    while (f->float_head) {
-        struct object *o = f->float_head;
-        f->float_head = *float_link(o);
-        object_delete(o, sizeof(struct float_object));
-    }
-    f->floats = 0;
 }

@@ -41,15 +41,15 @@ int intern_open(struct runtime *r)
     if (!t->slot)
         return -ENOMEM;
     memset(t->slot, 0, t->room * sizeof *t->slot);
-    r->intern = t;
-    r->intern_hits = r->intern_misses = 0;
+    r->types.intern = t;
+    r->types.intern_hits = r->types.intern_misses = 0;
     return 0;
 }
 
 /* Immortal strings live in the table alone: they go with it. Others belong to their holders. */
 void intern_close(struct runtime *r)
 {
-    struct intern_table *t = r->intern;
+    struct intern_table *t = r->types.intern;
     if (!t)
         return;
     for (size_t i = 0; i < t->room; i++) {
@@ -60,12 +60,18 @@ void intern_close(struct runtime *r)
             s->interned = 0;
     }
     mem_free(t->slot);
-    r->intern = NULL;
+    r->types.intern = NULL;
+}
+
+/* It was computed before the string came here. */
+static int64_t intern_hash(const struct str_object *s)
+{
+    return __atomic_load_n(&s->hash, __ATOMIC_RELAXED);
 }
 
 static size_t intern_home(const struct intern_table *t, struct str_object *s)
 {
-    return (size_t)((uint64_t)str_hash(&s->head) * 0x9e3779b97f4a7c15u >> 20) & (t->room - 1);
+    return (size_t)((uint64_t)intern_hash(s) * 0x9e3779b97f4a7c15u >> 20) & (t->room - 1);
 }
 
 static int intern_grow(struct intern_table *t)
@@ -89,31 +95,28 @@ static int intern_grow(struct intern_table *t)
     return 0;
 }
 
-struct object *str_intern(struct object *o)
+struct str_object *intern_enter(struct str_object *s)
 {
     struct runtime *r = &runtime_global;
-    struct intern_table *t = r->intern;
-    struct str_object *s = (struct str_object *)o, *dying = NULL;
-    if (__atomic_load_n(&s->interned, __ATOMIC_ACQUIRE))
-        return o;
-    str_hash(o);
-    rc_mark_shared(o); /* the table may be asked for a reference to it when it has none */
+    struct intern_table *t = r->types.intern;
+    struct str_object *dying = NULL;
+    rc_mark_shared(&s->head); /* the table may be asked for a reference to it when it has none */
     intern_lock(t);
     size_t at = intern_home(t, s);
     for (; t->slot[at]; at = (at + 1) & (t->room - 1)) {
         struct str_object *other = t->slot[at];
         if (other == s)
             break; /* another thread has just interned this very object */
-        if (str_hash(&other->head) != str_hash(o) || !str_equal(&other->head, o))
+        if (intern_hash(other) != intern_hash(s) || !str_equal(&other->head, &s->head))
             continue;
         if (!rc_try_inc_dying(&other->head)) {
             dying = other; /* its last reference is gone: s takes its place */
             break;
         }
-        r->intern_hits++;
+        r->types.intern_hits++;
         intern_unlock(t);
-        rc_dec(o);
-        return &other->head;
+        rc_dec(&s->head);
+        return other;
     }
     if (t->slot[at] != s) {
         if (dying)
@@ -122,20 +125,20 @@ struct object *str_intern(struct object *o)
             t->used++;
         t->slot[at] = s;
         __atomic_store_n(&s->interned, 1, __ATOMIC_RELEASE);
-        r->intern_misses++;
+        r->types.intern_misses++;
         if (t->used * 2 > t->room && intern_grow(t) != 0 && t->used + 2 > t->room) {
             /* No memory to grow and no room: out again, not interned. */
             t->slot[at] = NULL;
             t->used--;
             s->interned = 0;
-        } else if (r->immortal) {
-            rc_set_immortal(o);
+        } else if (r->options.immortal) {
+            rc_set_immortal(&s->head);
             r->base_live++; /* from now on it is the runtime's */
-            r->base_bytes += object_bytes(o);
+            r->base_bytes += object_bytes(&s->head);
         }
     }
     intern_unlock(t);
-    return o;
+    return s;
 }
 
 void intern_forget(struct str_object *s)

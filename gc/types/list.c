@@ -5,8 +5,7 @@
  * others once the list is marked shared, which the first of them does in the lock. From then on old arrays go
  * through qsbr, and items that leave are marked, so that their memory does too. A reader takes the array, the
  * item, a reference, and looks again whether both are still there. */
-#include "types.h"
-#include "gc/runtime/lock.h"
+#include "container.h"
 
 static struct list_object *list_of(struct object *o)
 {
@@ -17,7 +16,7 @@ static struct list_object *list_of(struct object *o)
 
 /* --- the item array ------------------------------------------------------------------------------------- */
 
-/* Under biased, eight bytes before the items tell readers how many there is room for, as in CPython's
+/* Under biased, eight bytes before the items hold how many there is room for, for readers, as in CPython's
  * free-threaded build. */
 #if HG_RC == HG_RC_BIASED
 #define ARRAY_HEAD 1
@@ -152,6 +151,12 @@ static void list_dealloc(struct object *o)
     trash_end();
 }
 
+static void list_clear_freelist(struct freelists *f)
+{
+    while (f->lists > 0)
+        freelist_give_back(&f->list[--f->lists]->head, sizeof(struct list_object));
+}
+
 struct type type_list = {.name = "list",
                          .id = TYPE_LIST,
                          .flags = TYPE_GC,
@@ -159,6 +164,7 @@ struct type type_list = {.name = "list",
                          .traverse = list_traverse,
                          .clear = list_clear_items,
                          .dealloc = list_dealloc,
+                          .clear_freelist = list_clear_freelist,
                          .bytes = list_bytes};
 
 struct object *list_new(size_t size)
@@ -185,12 +191,6 @@ struct object *list_new(size_t size)
     }
     gc_track(&l->head);
     return &l->head;
-}
-
-void list_clear_freelist(struct freelists *f)
-{
-    while (f->lists > 0)
-        freelist_give_back(&f->list[--f->lists]->head, sizeof(struct list_object));
 }
 
 /* --- use ------------------------------------------------------------------------------------------------ */

@@ -1,4 +1,4 @@
-/* str.c: ASCII text and bytes. Neither changes once made. */
+/* str.c: ASCII text; never changes once made. */
 #include "types.h"
 
 static size_t str_bytes(const struct object *o)
@@ -71,41 +71,11 @@ int64_t str_hash(struct object *o)
     return h;
 }
 
-bool str_equal(const struct object *a, const struct object *b)
+struct object *str_intern(struct object *o)
 {
-    const struct str_object *x = (const struct str_object *)a, *y = (const struct str_object *)b;
-    return x == y || (x->length == y->length && memcmp(x->text, y->text, (size_t)x->length) == 0);
-}
-
-/* --- bytes ---------------------------------------------------------------------------------------------- */
-
-static size_t bytes_bytes(const struct object *o)
-{
-    return offsetof(struct bytes_object, data) + (size_t)((const struct bytes_object *)o)->size + 1;
-}
-
-static void bytes_dealloc(struct object *o)
-{
-    object_delete(o, bytes_bytes(o));
-}
-
-struct type type_bytes = {.name = "bytes",
-                          .id = TYPE_BYTES,
-                          .basic_bytes = offsetof(struct bytes_object, data) + 1,
-                          .dealloc = bytes_dealloc,
-                          .bytes = bytes_bytes};
-
-struct object *bytes_new(const void *data, size_t size)
-{
-    struct bytes_object *o = object_new(&type_bytes, offsetof(struct bytes_object, data) + size + 1);
-    if (unlikely(!o))
-        return NULL;
-    o->size = (int64_t)size;
-    o->hash = -1;
-    if (data)
-        memcpy(o->data, data, size);
-    else
-        memset(o->data, 0, size);
-    o->data[size] = '\0';
-    return &o->head;
+    struct str_object *s = (struct str_object *)o;
+    if (__atomic_load_n(&s->interned, __ATOMIC_ACQUIRE))
+        return o;
+    str_hash(o);
+    return &intern_enter(s)->head;
 }

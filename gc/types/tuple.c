@@ -1,6 +1,6 @@
 /* tuple.c: as CPython 3.11's: tracked from birth, untracked by a collection that finds nothing trackable in
  * it, kept on a free list by length. Items are dropped from the last to the first. */
-#include "types.h"
+#include "container.h"
 
 static size_t tuple_bytes(const struct object *o)
 {
@@ -41,19 +41,43 @@ static void tuple_dealloc(struct object *o)
     trash_end();
 }
 
+static void tuple_clear_freelist(struct freelists *f)
+{
+    for (size_t n = 0; n < FREELIST_TUPLE_SIZES; n++) {
+        while (f->tuple_head[n]) {
+            struct tuple_object *t = f->tuple_head[n];
+            f->tuple_head[n] = (struct tuple_object *)t->item[0];
+            freelist_give_back(&t->head, tuple_bytes(&t->head));
+        }
+        f->tuples[n] = 0;
+    }
+}
+
+static void tuple_maybe_untrack(struct object *o)
+{
+    if (!gc_is_tracked(o))
+        return;
+    for (size_t i = 0; i < tuple_size(o); i++)
+        if (!tuple_item(o, i) || gc_may_be_tracked(tuple_item(o, i)))
+            return;
+    gc_untrack(o);
+}
+
 struct type type_tuple = {.name = "tuple",
                           .id = TYPE_TUPLE,
                           .flags = TYPE_GC,
                           .basic_bytes = offsetof(struct tuple_object, item),
                           .traverse = tuple_traverse,
                           .dealloc = tuple_dealloc,
+                          .maybe_untrack = tuple_maybe_untrack,
+                          .clear_freelist = tuple_clear_freelist,
                           .bytes = tuple_bytes};
 
 struct object *tuple_new(size_t size)
 {
     if (size == 0) {
-        rc_inc(runtime_global.empty_tuple);
-        return runtime_global.empty_tuple;
+        rc_inc(runtime_global.types.empty_tuple);
+        return runtime_global.types.empty_tuple;
     }
     struct freelists *f = FREELISTS;
     struct tuple_object *t;
@@ -77,16 +101,6 @@ struct object *tuple_new(size_t size)
     return &t->head;
 }
 
-void tuple_maybe_untrack(struct object *o)
-{
-    if (o->type != &type_tuple || !gc_is_tracked(o))
-        return;
-    for (size_t i = 0; i < tuple_size(o); i++)
-        if (!tuple_item(o, i) || gc_may_be_tracked(tuple_item(o, i)))
-            return;
-    gc_untrack(o);
-}
-
 void tuple_filled(struct object *o)
 {
     if (runtime_global.gc.track_one) /* the collector of that version: both came with one change */
@@ -100,26 +114,14 @@ int tuple_open(struct runtime *r)
     if (!t)
         return -ENOMEM;
     t->size = 0;
-    r->empty_tuple = &t->head;
+    r->types.empty_tuple = &t->head;
     rc_set_immortal(&t->head);
     return 0;
 }
 
 void tuple_close(struct runtime *r)
 {
-    if (r->empty_tuple)
-        gc_delete(r->empty_tuple, tuple_bytes(r->empty_tuple));
-    r->empty_tuple = NULL;
-}
-
-void tuple_clear_freelist(struct freelists *f)
-{
-    for (size_t n = 0; n < FREELIST_TUPLE_SIZES; n++) {
-        while (f->tuple_head[n]) {
-            struct tuple_object *t = f->tuple_head[n];
-            f->tuple_head[n] = (struct tuple_object *)t->item[0];
-            freelist_give_back(&t->head, tuple_bytes(&t->head));
-        }
-        f->tuples[n] = 0;
-    }
+    if (r->types.empty_tuple)
+        gc_delete(r->types.empty_tuple, tuple_bytes(r->types.empty_tuple));
+    r->types.empty_tuple = NULL;
 }

@@ -1,31 +1,45 @@
-/* types.c: see gc/runtime/freelist.h. */
+/* types.c: what is done to all types in turn. */
 #include "types.h"
 
-void freelist_clear(struct freelists *f)
+#include "alloc/base/compiler.h"
+
+/* Those with free lists, in the order in which CPython empties them. */
+static const struct type *const listed[] = {&type_tuple, &type_float, &type_list, &type_dict};
+
+int types_open(struct runtime *r)
 {
-    tuple_clear_freelist(f);
-    float_clear_freelist(f);
-    list_clear_freelist(f);
-    dict_clear_freelist(f);
+    rc_init(&object_none);
+    if (r->options.immortal)
+        rc_set_immortal(&object_none);
+    int err = intern_open(r);
+    err = err ? err : int_open(r);
+    return err ? err : tuple_open(r);
+}
+
+static void freelists_clear(struct freelists *f)
+{
+    for (size_t i = 0; i < array_length(listed); i++)
+        listed[i]->clear_freelist(f);
 }
 
 void freelist_clear_all(struct runtime *r)
 {
 #if RC_GIL_HELD
-    freelist_clear(&r->freelists);
+    freelists_clear(&r->freelists);
 #else
     for (unsigned i = 0, places = thread_places(r); i < places; i++) {
         struct thread *t = thread_at(r, i);
         if (t)
-            freelist_clear(&t->freelists);
+            freelists_clear(&t->freelists);
     }
 #endif
 }
 
-uint64_t freelist_count(const struct freelists *f)
+void types_close(struct runtime *r)
 {
-    uint64_t count = (uint64_t)f->floats + (uint64_t)f->lists + (uint64_t)f->dicts;
-    for (size_t n = 0; n < FREELIST_TUPLE_SIZES; n++)
-        count += (uint64_t)f->tuples[n];
-    return count;
+    int_close(r);
+    tuple_close(r);
+    intern_close(r);
+    freelist_clear_all(r);
+    type_close_all(r);
 }

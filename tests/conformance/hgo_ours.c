@@ -2,6 +2,7 @@
  * finds what leaked. */
 #include "hgo_ours.h"
 #include "alloc/spec.h"
+#include "gc/runtime.h"
 #include "workloads/script/objrun.h"
 
 #include <string.h>

@@ -11,6 +11,7 @@
 #include "hgo_generate.h"
 #include "alloc/base/os.h"
 #include "alloc/spec.h"
+#include "gc/runtime.h"
 #include "workloads/script/objrun.h"
 
 #include <stdio.h>

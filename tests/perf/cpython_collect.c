@@ -16,7 +16,8 @@
 
 #include "alloc/spec.h"
 #include "bench/stat/stats.h"
-#include "gc/runtime/state.h"
+#include "gc/collect/collector.h"
+#include "gc/runtime.h"
 #include "alloc/base/rng.h"
 
 #include <math.h>

@@ -11,7 +11,8 @@
 #include <Python.h>
 
 #include "alloc/spec.h"
-#include "gc/runtime/state.h"
+#include "gc/collect/collector.h"
+#include "gc/runtime.h"
 #include "clock.h"
 #include "interval.h"
 

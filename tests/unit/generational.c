@@ -2,7 +2,8 @@
  * on CPython 3.9-3.12 and 3.13; thresholds as text; collections that are not due; legacy finalisers. */
 // policy: gil
 #include "alloc/spec.h"
-#include "gc/runtime/state.h"
+#include "gc/collect/collector.h"
+#include "gc/runtime.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
 // policies: gil objlock atomic biased
 // links: $(LEVEL_C) $(FORMAT_C)
 #include "gc/heap/heap.h"
-#include "gc/runtime/state.h"
+#include "gc/runtime.h"
 #include "workloads/registry.h"
 #include "workloads/workload.h"
 
@@ -154,10 +154,10 @@ static const struct collector_info *collector(void)
 /* What a setup had made before it failed: all of it is in the roots. A worker would end with it. */
 static void drop_roots(struct runtime *r)
 {
-    for (size_t i = 0; i < r->roots; i++)
-        for (size_t k = 0; k < r->root[i].count; k++) {
-            struct object *o = r->root[i].at[k];
-            r->root[i].at[k] = NULL;
+    for (size_t i = 0; i < r->roots.count; i++)
+        for (size_t k = 0; k < r->roots.at[i].count; k++) {
+            struct object *o = r->roots.at[i].at[k];
+            r->roots.at[i].at[k] = NULL;
 #if HG_RC == HG_RC_BIASED
             if (o)
                 rc_clear_deferred(o);

@@ -198,20 +198,20 @@ static void test_tracking(void **state)
     assert_true(gc_is_tracked(t));
     rc_inc(n);
     tuple_init_item(t, 0, n);
-    tuple_maybe_untrack(t); /* item 1 is not set yet: stays */
+    t->type->maybe_untrack(t); /* item 1 is not set yet: stays */
     assert_true(gc_is_tracked(t));
     rc_inc(n);
     tuple_init_item(t, 1, n);
-    tuple_maybe_untrack(t);
+    t->type->maybe_untrack(t);
     assert_false(gc_is_tracked(t));
     dict_put(d, n, t); /* holds nothing that can be tracked */
     assert_false(gc_is_tracked(d));
     dict_put(d, n, l);
     assert_true(gc_is_tracked(d));
-    dict_maybe_untrack(d);
+    d->type->maybe_untrack(d);
     assert_true(gc_is_tracked(d));
     dict_put(d, n, n);
-    dict_maybe_untrack(d);
+    d->type->maybe_untrack(d);
     assert_false(gc_is_tracked(d));
     rc_dec(d);
     rc_dec(n);
@@ -329,8 +329,8 @@ static void test_intern(void **state)
     struct runtime *r = test_open(NULL);
     struct object *a = str_intern(str_new("name", 4)), *b = str_intern(str_new("name", 4));
     assert_ptr_equal(a, b);
-    assert_int_equal(r->intern_hits, 1);
-    assert_int_equal(r->intern_misses, 1);
+    assert_int_equal(r->types.intern_hits, 1);
+    assert_int_equal(r->types.intern_misses, 1);
     rc_dec(a);
     rc_dec(b);
     /* Many, so that the table grows, and dead ones leave it (unless immortal). */
@@ -539,13 +539,13 @@ static void test_out_of_memory(void **state)
     bool done = false;
     for (uint64_t n = 1; !done; n++) {
         struct runtime *r = test_open(NULL);
-        r->immortal = false; /* so that nothing may stay */
-        real_alloc = r->alloc;
+        r->options.immortal = false; /* so that nothing may stay */
+        real_alloc = r->memory.plain;
         until_failure = n;
-        r->alloc.malloc = failing_malloc;
-        r->alloc.realloc = failing_realloc;
+        r->memory.plain.malloc = failing_malloc;
+        r->memory.plain.realloc = failing_realloc;
         done = build_something();
-        r->alloc = real_alloc;
+        r->memory.plain = real_alloc;
         assert_int_equal(runtime_live_objects(r), 0);
         test_close(r);
     }

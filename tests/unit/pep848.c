@@ -4,6 +4,7 @@
 // policy: gil
 #include "alloc/spec.h"
 #include "gc/heap/heap.h"
+#include "gc/runtime.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,6 +4,7 @@
 
 #include "alloc/spec.h"
 #include "gc/heap/heap.h"
+#include "gc/runtime.h"
 #include "alloc/base/os.h"
 #include "gc/runtime/lock.h"
 

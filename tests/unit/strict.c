@@ -98,13 +98,13 @@ static void test_given_back_is_filled(void **state)
     (void)state;
     struct runtime *r = test_open(NULL);
     struct object *s = str_new("a text that is long enough for it", 33);
-    inner = r->alloc;
-    r->alloc.free = looking_free;
+    inner = r->memory.plain;
+    r->memory.plain.free = looking_free;
     given_back = dead = 0;
     rc_dec(s);
     assert_int_equal(given_back, 1);
     assert_int_equal(dead, 1);
-    r->alloc = inner;
+    r->memory.plain = inner;
     test_close(r);
 }
 
@@ -144,9 +144,9 @@ static void *pass_safepoints(void *arg)
         bool stop = r->gil.switches >= before + 2; /* there and back */
 #else
         bool due = true;
-        uint64_t before = r->stops;
+        uint64_t before = r->stop.count;
         thread_safepoint();
-        bool stop = r->stops > before;
+        bool stop = r->stop.count > before;
 #endif
         atomic_fetch_add(&stopped, due);
         atomic_fetch_add(&wrong, due && !stop);

@@ -5,6 +5,7 @@
 // policy: atomic
 #include "alloc/spec.h"
 #include "gc/heap/heap.h"
+#include "gc/runtime.h"
 #include "alloc/base/rng.h"
 
 #include <pthread.h>
@@ -56,7 +57,7 @@ static void open_runtime(const char *params)
     struct runtime_config config = {
         .alloc = &stack.layer[0], .collector = info, .collector_params = values, .threads = THREADS};
     assert_int_equal(runtime_open(&runtime, &config, &m), 0);
-    assert_int_equal(runtime->registry, !walk);
+    assert_int_equal(runtime->memory.registry, !walk);
     plain = type_new_instance_type("plain", 2, 0, TYPE_WEAK, NULL);
     final = type_new_instance_type("final", 2, 0, TYPE_WEAK, finalize);
     shared = list_new(SHARED);

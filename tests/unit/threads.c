@@ -299,7 +299,7 @@ static void test_interning(void **state)
     (void)state;
     for (int immortal = 0; immortal < 2; immortal++) {
         struct runtime *r = test_open(NULL);
-        r->immortal = immortal && HG_RC != HG_RC_GIL;
+        r->options.immortal = immortal && HG_RC != HG_RC_GIL;
         run(r, intern_many);
         assert_int_equal(runtime_live_objects(r), 0);
         test_close(r);

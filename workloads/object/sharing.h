@@ -37,7 +37,7 @@ static inline struct object *sharing_list(uint64_t count, uint64_t seed)
 static inline void sharing_set_deferred(struct object *o, bool on)
 {
 #if HG_RC == HG_RC_BIASED
-    if (!runtime_global.deferred)
+    if (!runtime_global.options.deferred)
         return;
     if (on)
         rc_set_deferred(o);

@@ -5,7 +5,8 @@
  * to the 39th value, which holds the median with 97 % (binomial). */
 #include "alloc/base/os.h"
 #include "alloc/spec.h"
-#include "gc/runtime/state.h"
+#include "gc/collect/collector.h"
+#include "gc/runtime.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,8 @@
  * of pauses and without it in turn, on one heap: a line "WORKLOAD PAUSES ON_NS OFF_NS" a pair, in processor
  * time of the thread. The pauses of a piece are logged, or nobody is told of them. */
 #include "bench/worker/pause_log.h"
-#include "gc/runtime/state.h"
+#include "gc/collect/collector.h"
+#include "gc/runtime.h"
 #include "workloads/about.h"
 #include "workloads/registry.h"
 #include "workloads/workload.h"
@@ -33,7 +34,7 @@ static uint64_t cpu_ns(void)
 
 static uint64_t piece(struct runtime *r, struct workload_sample *s, pause_sink *told)
 {
-    r->config.pause = told;
+    r->outside.pause = told;
     uint64_t start = cpu_ns();
     s->workload->run(s->thread);
     return cpu_ns() - start;

@@ -11,7 +11,8 @@
  *   refcount [owner|other|contended|tuple|bytes]...   these alone */
 #include "alloc/base/os.h"
 #include "alloc/spec.h"
-#include "gc/runtime/state.h"
+#include "gc/collect/collector.h"
+#include "gc/runtime.h"
 #include "tests/perf/clock.h"
 
 #include <stdio.h>

@@ -9,7 +9,8 @@
  * the threads slow each other down. */
 #include "alloc/base/os.h"
 #include "alloc/spec.h"
-#include "gc/runtime/state.h"
+#include "gc/collect/collector.h"
+#include "gc/runtime.h"
 #include "workloads/object/object.h"
 #include "workloads/registry.h"
 #include "tests/perf/clock.h"

@@ -5,6 +5,7 @@
 #include "cmd.h"
 #include "bench/report/collectors.h"
 #include "bench/report/text.h"
+#include "bench/result/run.h"
 
 #include <errno.h>
 #include <math.h>
@@ -26,10 +27,9 @@ static const struct param *const compare_table = PARAM_TABLE(compare_options, CO
 struct compare {
     struct compare_options o;
     const struct report_metric *metric;
-    struct report_metric own_metric;
     struct report_baseline baseline;
     double fail_above; /* a difference of logs; NaN: not asked for */
-    struct store_run run[2];
+    struct run run[2];
     struct report_data data[2];
     unsigned runs;
     struct report_comparisons found;
@@ -59,7 +59,7 @@ static int compare_load(struct compare *c, char **dir, int dirs, struct message 
 {
     int err = 0;
     for (int i = 0; !err && i < dirs; i++) {
-        err = store_load(&c->run[i], dir[i], m);
+        err = run_load(&c->run[i], dir[i], true, m);
         if (err)
             break;
         if (c->run[i].torn)
@@ -125,7 +125,7 @@ static int compare_prepare(struct compare *c, int dirs, char **dir, struct messa
     c->fail_above = NAN;
     if (dirs < 1 || dirs > 2)
         return message_set(m, -EINVAL, "compare: one folder of results, or two (the earlier one first)");
-    c->metric = report_metric_find(c->o.metric, &c->own_metric, m);
+    c->metric = report_metric_find(c->o.metric, m);
     if (!c->metric)
         return -EINVAL;
     int err = c->o.fail_above[0] ? compare_percent(c->o.fail_above, &c->fail_above, m) : 0;
@@ -155,12 +155,12 @@ static int compare_prepare(struct compare *c, int dirs, char **dir, struct messa
             m, -EINVAL,
             "compare: nothing to compare with that baseline: no workload has it beside another "
             "configuration with %s; there are: %s",
-            c->metric->key, compare_labels(&c->data[0], there, sizeof there));
+            c->metric->path, compare_labels(&c->data[0], there, sizeof there));
     }
     if (rows == 0)
         return message_set(m, -EINVAL,
                            "compare: nothing to compare: no two configurations of one workload have %s",
-                           c->metric->key);
+                           c->metric->path);
     return 0;
 }
 
@@ -290,7 +290,7 @@ static void compare_print_geometric(const struct compare *c)
 static void compare_print_header(const struct compare *c)
 {
     static const char rest[] = "ratio to the baseline of the same block";
-    int used = printf("%s (%s), %s is better;", c->metric->title, c->metric->key,
+    int used = printf("%s (%s), %s is better;", c->metric->title, c->metric->path,
                       c->metric->more_is_better ? "more" : "less");
     putchar(used + sizeof rest > 80 ? '\n' : ' ');
     if (c->runs == 2) {
@@ -427,9 +427,9 @@ static int compare_json(const struct compare *c)
     struct record *r = record_new();
     if (!r)
         return -ENOMEM;
-    record_set_integer(r, "schema", STORE_SCHEMA);
+    record_set_integer(r, "schema", SCHEMA_NUMBER);
     record_set_text(r, "metric", c->metric->name);
-    record_set_text(r, "key", c->metric->key);
+    record_set_text(r, "key", c->metric->path);
     record_set_bool(r, "more_is_better", c->metric->more_is_better);
     record_set_integer(r, "tested", (int64_t)c->found.tested);
     record_set_integer(r, "blocks_needed", (int64_t)stats_blocks_needed(c->found.tested));
@@ -455,7 +455,7 @@ static int compare_print_lbo(const struct compare *c)
     struct record *r = record_new();
     if (!r)
         return -ENOMEM;
-    record_set_integer(r, "schema", STORE_SCHEMA);
+    record_set_integer(r, "schema", SCHEMA_NUMBER);
     record_set_text(r, "metric", "lbo");
     report_lbo_record(r, &c->data[0], c->lbo);
     int err = record_write(r, stdout);
@@ -532,7 +532,7 @@ int cmd_compare(const struct command *self, int argc, char **argv)
     free(c.lbo);
     for (unsigned i = 0; i < 2; i++) {
         report_data_free(&c.data[i]);
-        store_unload(&c.run[i]);
+        run_unload(&c.run[i]);
     }
     return status;
 }

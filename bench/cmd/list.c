@@ -2,7 +2,7 @@
 #include "cmd.h"
 #include "bench/host/library.h"
 #include "bench/host/paths.h"
-#include "bench/result/store.h"
+#include "bench/result/record.h"
 
 #include "alloc/list.h"
 #include "gc/list.h"

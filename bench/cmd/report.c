@@ -32,7 +32,7 @@ static int report_make(const struct report_page *page, struct plots *plots, cons
 int cmd_report(const struct command *self, int argc, char **argv)
 {
     static struct report_options o;
-    static struct store_run run;
+    static struct run run;
     static struct report_baseline baseline;
     static struct plots plots;
     struct report_data data = {0};
@@ -49,7 +49,7 @@ int cmd_report(const struct command *self, int argc, char **argv)
     const char *dir = argv[0], *against = o.baseline;
     err = report_baseline_parse(&baseline, o.baseline, &m);
     if (!err)
-        err = store_load(&run, dir, &m);
+        err = run_load(&run, dir, false, &m);
     if (!err && !o.baseline[0]) {
         const char *of_run = record_text(run.run, "baseline");
         against = of_run ? of_run : "";
@@ -60,7 +60,7 @@ int cmd_report(const struct command *self, int argc, char **argv)
     if (!err && run.samples == 0)
         err = message_set(&m, -ENODATA, "%s holds no samples", dir);
     if (!err && (report_data_make(&data, run.sample, run.samples) ||
-                 report_compare(&found, &data, &baseline, report_metric_find("throughput", NULL, NULL))))
+                 report_compare(&found, &data, &baseline, report_metric_of(KEY_ops_per_s))))
         err = message_set(&m, -ENOMEM, "out of memory");
     if (!err && report_lbo_make(&lbo, &data))
         err = message_set(&m, -ENOMEM, "out of memory");
@@ -82,6 +82,6 @@ int cmd_report(const struct command *self, int argc, char **argv)
     free(lbo);
     report_comparisons_free(&found);
     report_data_free(&data);
-    store_unload(&run);
+    run_unload(&run);
     return status;
 }

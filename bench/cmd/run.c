@@ -71,7 +71,7 @@ static int run_can_write_all(struct run_options *o, struct message *m)
 /* A worker that could not write its file: bad input as anywhere else, not a cell that failed. */
 static bool run_could_not_write(const struct run_options *o, const struct session *s, struct message *m)
 {
-    const char *reason = s->samples ? record_text(s->sample[0], "reason") : NULL;
+    const char *reason = s->samples ? sample_text_or(s->sample[0], reason, NULL) : NULL;
     if ((!o->heapmap[0] && !o->pauses[0] && !o->heap_snapshot[0]) || !reason ||
         strncmp(reason, "cannot write ", 13) != 0)
         return false;
@@ -152,7 +152,7 @@ int cmd_run(const struct command *self, int argc, char **argv)
     session_new_id(s.run_id, sizeof s.run_id);
     if (!err && o.out[0]) {
         struct record *run = session_describe(&s, "run", NULL);
-        err = run ? store_create(&s.store, o.out, run, &m) : message_set(&m, -ENOMEM, "no memory");
+        err = run ? run_create(&s.store, o.out, run, &m) : message_set(&m, -ENOMEM, "no memory");
         record_free(run);
     }
     int status = EXIT_DONE;
@@ -177,19 +177,18 @@ int cmd_run(const struct command *self, int argc, char **argv)
         fprintf(stderr,
                 "the heap's snapshots are in %s.begin, .peak and .drained (heapgauge heap asks them)\n",
                 o.heap_snapshot);
-    int64_t dropped = 0;
-    if (o.pauses[0] && s.samples && record_integer(s.sample[0], "pauses.dropped", &dropped))
-        fprintf(stderr, "%lld pauses had no room in %s\n", (long long)dropped, o.pauses);
+    if (o.pauses[0] && s.samples && sample_has(s.sample[0], pauses_dropped))
+        fprintf(stderr, "%lld pauses had no room in %s\n", (long long)s.sample[0]->pauses_dropped, o.pauses);
     char picture[8192];
     if (o.heapmap[0] && status == EXIT_DONE && !file_out_in_place(o.heapmap) && s.samples == 1 &&
-        strcmp(record_text(s.sample[0], "status"), "ok") == 0) {
+        s.sample[0]->status == SAMPLE_OK) {
         /* The map itself is written; without gnuplot there is no picture, and it is said. */
         if (report_heapmap(o.heapmap, plan.cell[0].cell.alloc.text, picture, sizeof picture, &m) == 0)
             fprintf(stderr, "the heap map is in %s, drawn in %s\n", o.heapmap, picture);
         else
             option_refuse(&m);
     }
-    store_close(s.store);
+    run_close(s.store);
     session_free(&s);
     plan_free(&plan);
     place_close(place);

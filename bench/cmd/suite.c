@@ -82,10 +82,10 @@ static int suite_path(const char *name, char *path, size_t size, struct message 
 
 /* Opens the folder to go on with, and refuses one that is of another suite, seed or number of blocks: its
  * cells would not fit. */
-static int suite_resume(struct session *s, struct store_run *done, const char *dir, struct message *m)
+static int suite_resume(struct session *s, struct run *done, const char *dir, struct message *m)
 {
     int64_t seed, cells;
-    int err = store_load(done, dir, m);
+    int err = run_load(done, dir, false, m);
     if (err)
         return err;
     const char *suite = record_text(done->run, "suite"), *id = record_text(done->run, "run_id");
@@ -98,22 +98,22 @@ static int suite_resume(struct session *s, struct store_run *done, const char *d
             s->plan->name, (unsigned long long)s->plan->seed, s->plan->cells);
     snprintf(s->run_id, sizeof s->run_id, "%s", id ? id : "");
     s->done = done;
-    return store_open(&s->store, dir, m);
+    return run_open(&s->store, dir, m);
 }
 
 static int suite_table(const char *dir, const char *baseline, struct message *m)
 {
-    struct store_run run;
-    int err = store_load(&run, dir, m);
+    struct run run;
+    int err = run_load(&run, dir, false, m);
     if (err)
         return err;
     report_table(stdout, run.sample, run.samples, baseline);
     report_census(stdout, run.sample, run.samples);
-    store_unload(&run);
+    run_unload(&run);
     return 0;
 }
 
-static int suite_prepare(struct suite *suite, struct session *s, struct store_run *done,
+static int suite_prepare(struct suite *suite, struct session *s, struct run *done,
                          const struct suite_verb_options *o, const char *name, const struct place *places,
                          char *out, size_t out_size, struct message *m)
 {
@@ -142,7 +142,7 @@ static int suite_prepare(struct suite *suite, struct session *s, struct store_ru
     if (!out[0] && (err = suite_default_out(out, out_size, m)))
         return err;
     struct record *run = session_describe(s, suite->plan.name, suite->baseline);
-    err = run ? store_create(&s->store, out, run, m) : message_set(m, -ENOMEM, "no memory");
+    err = run ? run_create(&s->store, out, run, m) : message_set(m, -ENOMEM, "no memory");
     record_free(run);
     return err;
 }
@@ -153,7 +153,7 @@ int cmd_suite(const struct command *self, int argc, char **argv)
     static struct suite suite;
     struct message m;
     struct place *place = NULL;
-    struct store_run done = {0};
+    struct run done = {0};
     char out[PATH_MAX] = "";
     int positional, err = option_parse(self, suite_verb_table, &o, argc, argv, &positional, &m);
     if (err)
@@ -180,7 +180,7 @@ int cmd_suite(const struct command *self, int argc, char **argv)
             fprintf(stderr, "left out, for want of a recorded program (--trace FILE.hgt): %s\n",
                     suite.left_out);
         err = session_run(&s, &m);
-        store_close(s.store);
+        run_close(s.store);
         if (err) {
             option_refuse(&m);
             status = EXIT_SOME_CELLS;
@@ -192,7 +192,7 @@ int cmd_suite(const struct command *self, int argc, char **argv)
         fprintf(stderr, s.interrupted ? "interrupted: go on with --resume %s\n" : "the run is in %s\n", out);
     }
     session_free(&s);
-    store_unload(&done);
+    run_unload(&done);
     plan_free(&suite.plan);
     place_close(place);
     return status;

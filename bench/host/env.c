@@ -364,26 +364,25 @@ void env_state_read(struct env_state *out, const char *root)
     }
 }
 
-void env_state_record(const struct env_state *before, const struct env_state *after, struct record *r,
-                      const char *prefix)
+/* Nothing where a reading is not known, or the counter was set back. */
+static void env_difference(uint64_t before, uint64_t after, uint64_t factor, struct sample *s,
+                           enum schema_key key)
 {
-    const struct {
-        const char *key;
-        uint64_t before, after, factor;
-    } rows[] = {{"steal_ns", before->steal_ns, after->steal_ns, 1},
-                {"throttled_ns", before->throttled_ns, after->throttled_ns, 1},
-                {"throttled_periods", before->throttled_periods, after->throttled_periods, 1},
-                {"psi_cpu_ns", before->psi_cpu_us, after->psi_cpu_us, 1000},
-                {"psi_memory_ns", before->psi_memory_us, after->psi_memory_us, 1000},
-                {"psi_memory_full_ns", before->psi_memory_full_us, after->psi_memory_full_us, 1000},
-                {"psi_io_ns", before->psi_io_us, after->psi_io_us, 1000}};
-    struct env_out o = {.r = r, .prefix = prefix};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bool known =
-            rows[i].before != ENV_UNKNOWN && rows[i].after != ENV_UNKNOWN && rows[i].after >= rows[i].before;
-        env_put_integer(&o, rows[i].key,
-                        known ? (rows[i].after - rows[i].before) * rows[i].factor : ENV_UNKNOWN);
-    }
+    if (before == ENV_UNKNOWN || after == ENV_UNKNOWN || after < before)
+        return;
+    *sample_int(s, key) = (int64_t)((after - before) * factor);
+    sample_learn(s, key);
+}
+
+void env_state_sample(const struct env_state *b, const struct env_state *a, struct sample *s)
+{
+    env_difference(b->steal_ns, a->steal_ns, 1, s, KEY_os_steal_ns);
+    env_difference(b->throttled_ns, a->throttled_ns, 1, s, KEY_os_throttled_ns);
+    env_difference(b->throttled_periods, a->throttled_periods, 1, s, KEY_os_throttled_periods);
+    env_difference(b->psi_cpu_us, a->psi_cpu_us, 1000, s, KEY_os_psi_cpu_ns);
+    env_difference(b->psi_memory_us, a->psi_memory_us, 1000, s, KEY_os_psi_memory_ns);
+    env_difference(b->psi_memory_full_us, a->psi_memory_full_us, 1000, s, KEY_os_psi_memory_full_ns);
+    env_difference(b->psi_io_us, a->psi_io_us, 1000, s, KEY_os_psi_io_ns);
 }
 
 /* --- the whole block ------------------------------------------------------------------------------------ */

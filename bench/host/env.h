@@ -5,7 +5,7 @@
 #ifndef HG_BENCH_HOST_ENV_H
 #define HG_BENCH_HOST_ENV_H
 
-#include "bench/result/store.h"
+#include "bench/result/sample.h"
 
 /* Everything that stays as it is while a run lasts, under PREFIX.system, .cpu, .memory, .cgroup, .build,
  * .binaries, and the load and pressure of this moment under .now. */
@@ -26,9 +26,7 @@ struct env_state {
 };
 void env_state_read(struct env_state *out, const char *root);
 
-/* Writes after - before as PREFIX.steal_ns, .throttled_ns, .throttled_periods, .psi_cpu_ns, .psi_memory_ns,
- * .psi_memory_full_ns, .psi_io_ns. */
-void env_state_record(const struct env_state *before, const struct env_state *after, struct record *r,
-                      const char *prefix);
+/* Sets after - before: os_steal_ns, os_throttled_* and os_psi_* of the sample. */
+void env_state_sample(const struct env_state *before, const struct env_state *after, struct sample *s);
 
 #endif

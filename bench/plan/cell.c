@@ -272,42 +272,50 @@ bool cell_is_baseline(const struct cell *cell, const char *baseline)
     return all && baseline[0];
 }
 
-static void cell_record_params(const struct param *table, const void *params, struct record *sample)
+static int cell_sample_params(const struct param *table, const void *params, struct record *parts)
 {
     char key[128], value[sizeof(param_c_TEXT) + 1];
-    for (const struct param *row = table; row->name; row++) {
-        snprintf(key, sizeof key, "cell.params.%s", row->name);
+    int err = 0;
+    for (const struct param *row = table; row->name && !err; row++) {
+        snprintf(key, sizeof key, "%s.%s", schema_rows[KEY_cell_params].path, row->name);
         const char *field = (const char *)params + row->offset;
         switch (row->type) {
         case PARAM_COUNT:
         case PARAM_BYTES:
         case PARAM_NS:
         case PARAM_FLAG:
-            record_set_integer(sample, key, *(const int64_t *)field);
+            err = record_set_integer(parts, key, *(const int64_t *)field);
             break;
         case PARAM_REAL:
-            record_set_real(sample, key, *(const double *)field);
+            err = record_set_real(parts, key, *(const double *)field);
             break;
         case PARAM_RANGE:
         case PARAM_CHOICE:
         case PARAM_TEXT:
             param_print(row, params, value, sizeof value);
-            record_set_text(sample, key, value);
+            err = record_set_text(parts, key, value);
         }
     }
+    return err;
 }
 
-void cell_record(const struct cell *cell, struct record *sample)
+int cell_sample(const struct cell *cell, struct sample *sample)
 {
-    record_set_text(sample, "cell_id", cell->id);
-    record_set_text(sample, "cell.workload", cell->workload->name);
-    cell_record_params(cell->workload->params, cell->workload_params, sample);
-    record_set_text(sample, "cell.alloc", cell->alloc.text);
-    record_set_text(sample, "cell.rc", cell->rc ? cell->rc_words : "none");
-    record_set_text(sample, "cell.gc", cell->gc ? cell->gc_words : "none");
-    record_set_integer(sample, "cell.threads", cell->threads);
-    record_set_integer(sample, "cell.processes", cell->processes);
-    record_set_text(sample, "cell.place", cell->place);
+    struct record *parts = sample_parts(sample);
+    sample_set(sample, cell_threads, cell->threads);
+    sample_set(sample, cell_processes, cell->processes);
+    int err = parts ? cell_sample_params(cell->workload->params, cell->workload_params, parts) : -ENOMEM;
+    if (!err)
+        err = sample_set_text(sample, cell_id, cell->id);
+    if (!err)
+        err = sample_set_text(sample, cell_workload, cell->workload->name);
+    if (!err)
+        err = sample_set_text(sample, cell_alloc, cell->alloc.text);
+    if (!err)
+        err = sample_set_text(sample, cell_rc, cell->rc ? cell->rc_words : "none");
+    if (!err)
+        err = sample_set_text(sample, cell_gc, cell->gc ? cell->gc_words : "none");
+    return err ? err : sample_set_text(sample, cell_place, cell->place);
 }
 
 void cell_label(const struct cell *cell, char *out, size_t size)

@@ -8,7 +8,7 @@
 #include "gc/list.h"
 #include "workloads/about.h"
 #include "bench/host/place.h"
-#include "bench/result/store.h"
+#include "bench/result/sample.h"
 
 #define CELL_THREADS_MAX   1024
 #define CELL_PROCESSES_MAX 64
@@ -47,8 +47,8 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
  * x processes? */
 bool cell_is_baseline(const struct cell *cell, const char *baseline);
 
-/* cell{} and cell_id of a sample. */
-void cell_record(const struct cell *cell, struct record *sample);
+/* cell_* of a sample. 0 or -ENOMEM. */
+int cell_sample(const struct cell *cell, struct sample *sample);
 
 /* "pools" or "pools, biased, stw": what tells this cell from the others on the same workload. */
 void cell_label(const struct cell *cell, char *out, size_t size);

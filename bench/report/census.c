@@ -45,30 +45,23 @@ static bool census_row(const struct record *r, size_t i, struct census_row *row)
 }
 
 /* Is this the sample that speaks for its cell? */
-static bool census_speaks(struct record *const *sample, size_t i)
+static bool census_speaks(struct sample *const *sample, size_t i)
 {
-    double objects;
-    const char *status = record_text(sample[i], "status"), *id = record_text(sample[i], "cell_id");
-    if (!status || strcmp(status, "ok") != 0 || !id || !record_number(sample[i], "census.objects", &objects))
+    const struct sample *s = sample[i];
+    if (s->status != SAMPLE_OK || !sample_has(s, cell_id) || !sample_has(s, census_objects) || !s->parts)
         return false;
-    for (size_t j = 0; j < i; j++) {
-        const char *other = record_text(sample[j], "cell_id");
-        if (other && strcmp(other, id) == 0 && record_number(sample[j], "census.objects", &objects))
+    for (size_t j = 0; j < i; j++)
+        if (sample_has(sample[j], census_objects) && strcmp(sample_text_or(sample[j], cell_id, ""), s->cell_id) == 0)
             return false;
-    }
     return true;
 }
 
 /* "leak, system gil generational, x2" */
-static void census_label(const struct record *r, char *out, size_t size)
+static void census_label(const struct sample *s, char *out, size_t size)
 {
-    static const char *const keys[] = {"cell.workload", "cell.alloc", "cell.rc", "cell.gc"};
-    const char *word[4];
-    double threads = 1;
-    for (size_t i = 0; i < 4; i++)
-        word[i] = (word[i] = record_text(r, keys[i])) ? word[i] : "?";
-    record_number(r, "cell.threads", &threads);
-    snprintf(out, size, "%.60s, %.60s %.60s %.60s, x%.0f", word[0], word[1], word[2], word[3], threads);
+    snprintf(out, size, "%.60s, %.60s %.60s %.60s, x%lld", sample_text_or(s, cell_workload, "?"),
+             sample_text_or(s, cell_alloc, "?"), sample_text_or(s, cell_rc, "?"), sample_text_or(s, cell_gc, "?"),
+             (long long)sample_or(s, cell_threads, 1));
 }
 
 static void census_number(char out[32], double value)
@@ -79,18 +72,16 @@ static void census_number(char out[32], double value)
         snprintf(out, 32, "-");
 }
 
-static void census_text(FILE *out, const struct record *r)
+static void census_text(FILE *out, const struct sample *s)
 {
+    const struct record *r = s->parts;
     struct census_row row;
     char label[320], count[32], grown[32];
-    double objects = NAN, bytes = NAN;
-    record_number(r, "census.objects", &objects);
-    record_number(r, "census.bytes", &bytes);
-    census_label(r, label, sizeof label);
+    census_label(s, label, sizeof label);
     fputs("heap at the peak: ", out);
     report_put_plain(out, label, CENSUS_WIDTH - 18);
-    fprintf(out, "\n  %.0f objects, %s; grown: since the measured phase began\n", objects,
-            report_figure(bytes, UNIT_BYTES).text);
+    fprintf(out, "\n  %lld objects, %s; grown: since the measured phase began\n", (long long)s->census_objects,
+            report_figure(sample_has(s, census_bytes) ? (double)s->census_bytes : NAN, UNIT_BYTES).text);
     fprintf(out, "  %-30s %10s %9s %10s %9s\n", "type", "objects", "bytes", "grown", "bytes");
     for (size_t i = 0; i < CENSUS_SHOWN && census_row(r, i, &row); i++) {
         fputs("  ", out);
@@ -104,7 +95,7 @@ static void census_text(FILE *out, const struct record *r)
     size_t rows = record_array_size(r, "census.types");
     if (rows > CENSUS_SHOWN)
         fprintf(out, "  and %zu types more (--json has them)\n", rows - CENSUS_SHOWN);
-    const char *leak = record_text(r, "census.leak");
+    const char *leak = sample_text_or(s, census_leak, NULL);
     if (leak) {
         const char *rest = strstr(leak, "; ");
         fputs("  ", out);
@@ -118,7 +109,7 @@ static void census_text(FILE *out, const struct record *r)
     fputc('\n', out);
 }
 
-void report_census(FILE *out, struct record *const *sample, size_t samples)
+void report_census(FILE *out, struct sample *const *sample, size_t samples)
 {
     for (size_t i = 0; i < samples; i++)
         if (census_speaks(sample, i))
@@ -126,11 +117,12 @@ void report_census(FILE *out, struct record *const *sample, size_t samples)
     fflush(out);
 }
 
-static void census_html(FILE *out, const struct record *r)
+static void census_html(FILE *out, const struct sample *s)
 {
+    const struct record *r = s->parts;
     struct census_row row;
     char label[320], count[32], grown[32];
-    census_label(r, label, sizeof label);
+    census_label(s, label, sizeof label);
     fputs("<h3>", out);
     report_put_html(out, label);
     fputs("</h3>\n<div class=\"wide\"><table><thead><tr><th "
@@ -147,7 +139,7 @@ static void census_html(FILE *out, const struct record *r)
                 report_figure(row.grown_bytes, UNIT_BYTES).text);
     }
     fputs("</tbody></table></div>\n", out);
-    const char *leak = record_text(r, "census.leak");
+    const char *leak = sample_text_or(s, census_leak, NULL);
     if (leak) {
         fputs("<p>", out);
         report_put_html(out, leak);
@@ -155,7 +147,7 @@ static void census_html(FILE *out, const struct record *r)
     }
 }
 
-void report_census_html(FILE *out, struct record *const *sample, size_t samples)
+void report_census_html(FILE *out, struct sample *const *sample, size_t samples)
 {
     bool any = false;
     for (size_t i = 0; i < samples; i++) {

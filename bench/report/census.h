@@ -3,11 +3,13 @@
 #ifndef HG_BENCH_REPORT_CENSUS_H
 #define HG_BENCH_REPORT_CENSUS_H
 
-#include "bench/result/store.h"
+#include "bench/result/sample.h"
+
+#include <stdio.h>
 
 /* Tables for a terminal of 80 columns; nothing when no sample has a census. */
-void report_census(FILE *out, struct record *const *sample, size_t samples);
+void report_census(FILE *out, struct sample *const *sample, size_t samples);
 /* The same as a section of a page. */
-void report_census_html(FILE *out, struct record *const *sample, size_t samples);
+void report_census_html(FILE *out, struct sample *const *sample, size_t samples);
 
 #endif

@@ -15,25 +15,25 @@
 #define LBO_LABEL    22
 
 static const struct {
-    const char *key, *title;
+    enum schema_key key;
+    const char *head;
     int width;
-    enum report_unit unit;
-    bool share, most; /* most: of all samples, not their median */
+    bool most; /* of all samples, not their median */
 } beside[] = {
-    {"ops_per_s", "ops/s", 7, UNIT_RATE, false, false},
-    {"gc.share", "gc", 6, UNIT_RATIO, true, false},
-    {"memory.peak_rss_bytes", "peak RSS", 8, UNIT_BYTES, false, false},
-    {"gc.uncollected_peak", "waiting", 7, UNIT_COUNT, false, true},
-    {"gc.references_per_object", "refs", 5, UNIT_RATIO, false, false},
-    {"gc.reclaim.p50_ns", "reclaim", 8, UNIT_NS, false, false},
-    {"gc.reclaim.max_ns", "longest", 8, UNIT_NS, false, true},
+    {KEY_ops_per_s, "ops/s", 7, false},
+    {KEY_gc_share, "gc", 6, false},
+    {KEY_memory_peak_rss_bytes, "peak RSS", 8, false},
+    {KEY_gc_uncollected_peak, "waiting", 7, true},
+    {KEY_gc_references_per_object, "refs", 5, false},
+    {KEY_gc_reclaim_p50_ns, "reclaim", 8, false},
+    {KEY_gc_reclaim_max_ns, "longest", 8, true},
 };
 #define BESIDE (sizeof beside / sizeof *beside)
 
 static double beside_value(const struct report_cell *c, size_t column)
 {
-    struct report_metric metric = {.key = beside[column].key};
-    return beside[column].most ? report_maximum(c, &metric) : report_median(c, &metric);
+    const struct report_metric *metric = report_metric_of(beside[column].key);
+    return beside[column].most ? report_maximum(c, metric) : report_median(c, metric);
 }
 
 static void put_label(FILE *out, const char *label, size_t width)
@@ -50,17 +50,17 @@ static void put_label(FILE *out, const char *label, size_t width)
 
 bool report_is_pause(const struct report_metric *metric)
 {
-    return strncmp(metric->key, "pauses.", 7) == 0;
+    return strncmp(metric->path, "pauses.", 7) == 0;
 }
 
 void report_beside_pauses(FILE *out, const struct report_data *d, size_t work,
                           const struct report_metric *metric)
 {
     const struct report_work *w = &d->work[work];
-    bool maximum = strcmp(metric->key, "pauses.max_ns") == 0;
+    bool maximum = metric->key == KEY_pauses_max_ns;
     fprintf(out, "  %-*s %*s", BESIDE_LABEL, "", 9, strlen(metric->name) > 9 ? "pause" : metric->name);
     for (size_t k = 0; k < BESIDE; k++)
-        fprintf(out, " %*s", beside[k].width, beside[k].title);
+        fprintf(out, " %*s", beside[k].width, beside[k].head);
     fputc('\n', out);
     /* One that never paused, too: what it cost is what the others are to be seen against. */
     for (size_t i = w->first; i < w->first + w->cells; i++) {
@@ -71,9 +71,8 @@ void report_beside_pauses(FILE *out, const struct report_data *d, size_t work,
         put_label(out, c->shown, BESIDE_LABEL);
         fprintf(out, " %9s", report_figure(value, metric->unit).text);
         for (size_t k = 0; k < BESIDE; k++) {
-            double v = beside_value(c, k);
-            fprintf(out, " %*s", beside[k].width,
-                    beside[k].share ? report_share(v).text : report_figure(v, beside[k].unit).text);
+            enum schema_unit unit = schema_rows[beside[k].key].unit;
+            fprintf(out, " %*s", beside[k].width, report_figure(beside_value(c, k), unit).text);
         }
         fputc('\n', out);
     }
@@ -85,7 +84,7 @@ void report_beside_record(struct record *r, size_t n, const struct report_cell *
     snprintf(key, sizeof key, "beside.%zu.cell_id", n);
     record_set_text(r, key, c->id);
     for (size_t k = 0; k < BESIDE; k++) {
-        snprintf(key, sizeof key, "beside.%zu.%s", n, beside[k].key);
+        snprintf(key, sizeof key, "beside.%zu.%s", n, schema_rows[beside[k].key].path);
         record_set_real(r, key, beside_value(c, k));
     }
 }
@@ -99,7 +98,6 @@ static struct report_figure interval_text(struct stats_interval ratio)
 
 void report_lbo_table(FILE *out, const struct report_data *d, const struct report_lbo *lbo)
 {
-    static const struct report_metric share = {.key = "gc.share"};
     bool any = false;
     for (size_t w = 0; w < d->works; w++) {
         const struct report_work *work = &d->work[w];
@@ -121,7 +119,7 @@ void report_lbo_table(FILE *out, const struct report_data *d, const struct repor
             fprintf(out, " %6s %11s", report_ratio(lbo[i].wall.estimate).text,
                     interval_text(lbo[i].wall).text);
             fprintf(out, " %6s %11s", report_ratio(lbo[i].cpu.estimate).text, interval_text(lbo[i].cpu).text);
-            fprintf(out, " %3zu %7s\n", lbo[i].blocks, report_share(report_median(c, &share)).text);
+            fprintf(out, " %3zu %7s\n", lbo[i].blocks, report_figure(report_median(c, report_metric_of(KEY_gc_share)), UNIT_SHARE).text);
         }
         fputc('\n', out);
     }

@@ -398,14 +398,13 @@ static void noise_of_samples(const struct report_data *d, const struct report_wo
     double *rate = calloc(room, sizeof *rate);
     for (size_t c = w->first; rate && c < w->first + w->cells; c++) {
         for (size_t i = 0; i < d->cell[c].samples; i++) {
-            const struct record *r = d->cell[c].sample[i].record;
-            double wall, steal, switches;
-            if (!record_number(r, "wall_ns", &wall) || !(wall > 0))
+            const struct sample *s = d->cell[c].sample[i].sample;
+            if (!sample_has(s, wall_ns) || s->wall_ns <= 0)
                 continue;
-            if (record_number(r, "os.steal_ns", &steal))
-                noise->steal_share = fmax(noise->steal_share, steal / wall);
-            if (record_number(r, "os.involuntary_switches", &switches))
-                rate[n++] = switches / wall * 1e9;
+            if (sample_has(s, os_steal_ns))
+                noise->steal_share = fmax(noise->steal_share, (double)s->os_steal_ns / (double)s->wall_ns);
+            if (sample_has(s, os_involuntary_switches))
+                rate[n++] = (double)s->os_involuntary_switches / (double)s->wall_ns * 1e9;
         }
     }
     if (rate)

@@ -7,66 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const summary_keys[] = {
-    "ops_per_s",
-    "wall_ns",
-    "cpu_ns",
-    "memory.baseline_rss_bytes",
-    "memory.peak_rss_bytes",
-    "memory.vm_hwm_bytes",
-    "memory.peak_live_requested_bytes",
-    "memory.peak_live_usable_bytes",
-    "memory.held_bytes",
-    "fragmentation.internal",
-    "fragmentation.external",
-    "fragmentation.residency",
-    "fragmentation.jw1",
-    "fragmentation.jw2",
-    "fragmentation.jw3",
-    "fragmentation.jw4",
-    "fragmentation.return_to_os_100ms",
-    "fragmentation.return_to_os_1s",
-    "pauses.count",
-    "pauses.total_ns",
-    "pauses.p50_ns",
-    "pauses.p99_ns",
-    "pauses.p99_9_ns",
-    "pauses.max_ns",
-    "pauses.mmu.1ms",
-    "pauses.mmu.10ms",
-    "pauses.mmu.100ms",
-    "gc.share",
-    "gc.cost_wall_ns",
-    "gc.cost_cpu_ns",
-    "gc.uncollected_peak",
-    "gc.uncollected_peak_bytes",
-    "gc.uncollected_mean",
-    "gc.references",
-    "gc.allocated",
-    "gc.references_per_object",
-    "gc.reclaim.count",
-    "gc.reclaim.waiting",
-    "gc.reclaim.p50_ns",
-    "gc.reclaim.p99_ns",
-    "gc.reclaim.max_ns",
-    "gc.reclaim.p50_objects",
-    "gc.reclaim.max_objects",
-    "latency.request.p50_ns",
-    "latency.request.p99_ns",
-    "latency.request.p99_9_ns",
-    "latency.request.max_ns",
-    "latency.request_metered_100ms.p50_ns",
-    "latency.request_metered_100ms.p99_ns",
-    "latency.request_metered_100ms.p99_9_ns",
-    "latency.request_metered_100ms.max_ns",
-    "latency.request_metered_full.p50_ns",
-    "latency.request_metered_full.p99_ns",
-    "latency.request_metered_full.p99_9_ns",
-    "latency.request_metered_full.max_ns",
-    "os.minor_faults",
-    "os.involuntary_switches",
-};
-#define SUMMARY_KEYS (sizeof summary_keys / sizeof *summary_keys)
+/* The key's median is a column. */
+static bool is_column(enum schema_key key)
+{
+    return schema_rows[key].place & PLACE_CSV;
+}
 
 static void put_cell(FILE *f, const struct report_page *page, const struct report_cell *cell)
 {
@@ -81,10 +26,11 @@ static void put_cell(FILE *f, const struct report_page *page, const struct repor
     report_put_csv(f, cell->status ? cell->status : "ok");
     fputc(',', f);
     report_put_csv(f, cell->reason ? cell->reason : "");
-    for (size_t i = 0; i < SUMMARY_KEYS; i++) {
-        struct report_metric metric = {summary_keys[i], summary_keys[i], "", UNIT_COUNT, false, "", ""};
+    for (enum schema_key key = 0; key < SCHEMA_KEYS; key++) {
+        if (!is_column(key))
+            continue;
         fputc(',', f);
-        report_put_csv_number(f, report_median(cell, &metric));
+        report_put_csv_number(f, report_median(cell, report_metric_of(key)));
     }
     const struct report_lbo *lbo = &page->lbo[cell - page->data->cell];
     const double bounds[] = {lbo->wall.estimate, lbo->wall.lo, lbo->wall.hi,
@@ -114,8 +60,9 @@ int report_summary(const struct report_page *page, const char *dir, struct messa
     if (!f)
         return message_set(m, -ENOMEM, "out of memory");
     fputs("cell_id,workload,alloc,rc,gc,place,threads,processes,samples,ok,status,reason", f);
-    for (size_t i = 0; i < SUMMARY_KEYS; i++)
-        fprintf(f, ",%s", summary_keys[i]);
+    for (enum schema_key key = 0; key < SCHEMA_KEYS; key++)
+        if (is_column(key))
+            fprintf(f, ",%s", schema_rows[key].path);
     fputs(",lbo_wall,lbo_wall_ci_low,lbo_wall_ci_high,lbo_cpu,lbo_cpu_ci_low,lbo_cpu_ci_high", f);
     fputs(",baseline,throughput_ratio,ratio_ci_low,ratio_ci_high,p_adjusted,verdict\n", f);
     for (size_t i = 0; i < page->data->cells; i++)
@@ -123,7 +70,7 @@ int report_summary(const struct report_page *page, const char *dir, struct messa
     int err = fclose(f) ? message_set(m, -ENOMEM, "out of memory") : 0;
     snprintf(path, sizeof path, "%s/summary.csv", dir);
     if (!err)
-        err = store_write_file(path, text, size, m);
+        err = run_write_file(path, text, size, m);
     free(text);
     return err;
 }

@@ -10,91 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct report_metric report_metrics[] = {
-    {"throughput", "ops_per_s", "throughput", UNIT_RATE, true, "faster", "slower"},
-    {"wall", "wall_ns", "wall time", UNIT_NS, false, "slower", "faster"},
-    {"cpu", "cpu_ns", "processor time", UNIT_NS, false, "slower", "faster"},
-    {"peak-rss", "memory.peak_rss_bytes", "peak resident memory", UNIT_BYTES, false, "larger", "smaller"},
-    {"held", "memory.held_bytes", "memory held by the allocator", UNIT_BYTES, false, "larger", "smaller"},
-    {"fragmentation", "fragmentation.jw2", "resident over live memory at the peak (JW2)", UNIT_RATIO, false,
-     "worse", "better"},
-    {"external", "fragmentation.external", "active pages over live blocks", UNIT_RATIO, false, "worse",
-     "better"},
-    {"max-pause", "pauses.max_ns", "longest pause", UNIT_NS, false, "longer", "shorter"},
-    {"p99-pause", "pauses.p99_ns", "99th percentile of pauses", UNIT_NS, false, "longer", "shorter"},
-    {"p99.9-pause", "pauses.p99_9_ns", "99.9th percentile of pauses", UNIT_NS, false, "longer", "shorter"},
-    {"total-pause", "pauses.total_ns", "time in pauses", UNIT_NS, false, "longer", "shorter"},
-    {"mmu-10ms", "pauses.mmu.10ms", "least utilisation of any 10 ms", UNIT_RATIO, true, "better", "worse"},
-    {"gc-share", "gc.share", "share of wall time in the collector", UNIT_RATIO, false, "more", "less"},
-    {"uncollected", "gc.uncollected_peak", "most uncollected garbage", UNIT_COUNT, false, "more", "less"},
-    {"uncollected-bytes", "gc.uncollected_peak_bytes", "most uncollected garbage", UNIT_BYTES, false, "more",
-     "less"},
-    {"references", "gc.references_per_object", "references followed for each container allocated", UNIT_RATIO,
-     false, "more", "fewer"},
-    {"reclaim", "gc.reclaim.p50_ns", "median time to reclaim a dead cycle", UNIT_NS, false, "longer",
-     "shorter"},
-    {"max-reclaim", "gc.reclaim.max_ns", "longest time to reclaim a dead cycle", UNIT_NS, false, "longer",
-     "shorter"},
-    {"malloc-p99", "latency.malloc.p99_ns", "99th percentile of malloc", UNIT_NS, false, "slower", "faster"},
-    {"free-p99", "latency.free.p99_ns", "99th percentile of free", UNIT_NS, false, "slower", "faster"},
-    {"faults", "os.minor_faults", "minor page faults", UNIT_COUNT, false, "more", "fewer"},
-    {"instructions", "counters.instructions", "instructions", UNIT_COUNT, false, "more", "fewer"},
-    {NULL, NULL, NULL, UNIT_COUNT, false, NULL, NULL},
-};
-
-const struct report_metric *report_metric_find(const char *word, struct report_metric *own, struct message *m)
-{
-    const char *names[32];
-    size_t n = 0;
-    for (const struct report_metric *at = report_metrics; at->name; at++) {
-        if (strcmp(at->name, word) == 0)
-            return at;
-        names[n++] = at->name;
-    }
-    struct record *known = record_new_sample();
-    bool dotted = known && record_has(known, word);
-    record_free(known);
-    if (dotted || strncmp(word, "latency.", 8) == 0 || strncmp(word, "counters.", 9) == 0 ||
-        strncmp(word, "pauses.by_cause.", 16) == 0) {
-        size_t size = strlen(word);
-        enum report_unit unit = size > 3 && strcmp(word + size - 3, "_ns") == 0      ? UNIT_NS
-                                : size > 6 && strcmp(word + size - 6, "_bytes") == 0 ? UNIT_BYTES
-                                                                                     : UNIT_COUNT;
-        *own = (struct report_metric){word, word, word, unit, false, "more", "less"};
-        return own;
-    }
-    const char *near = param_nearest(word, names, n);
-    message_set(m, -EINVAL, "--metric: no metric '%.100s'%s%s%s (a name of --metric help, or a sample's key)",
-                word, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    return NULL;
-}
-
 /* --- names ---------------------------------------------------------------------------------------------- */
 
-static const char *text_or(const struct record *r, const char *key, const char *fallback)
-{
-    const char *text = record_text(r, key);
-    return text ? text : fallback;
-}
+#define PARAMS (schema_rows[KEY_cell_params].path)
 
-/* A parameter of the record as text, "" when it is neither a number nor text. */
-static void param_text(const struct record *r, const char *name, char *out, size_t size)
+/* A parameter of the sample as text, "" when it is neither a number nor text. */
+static void param_text(const struct sample *s, const char *name, char *out, size_t size)
 {
     char key[256];
     double number;
-    snprintf(key, sizeof key, "cell.params.%s", name);
-    const char *text = record_text(r, key);
+    snprintf(key, sizeof key, "%s.%s", PARAMS, name);
+    const char *text = record_text(s->parts, key);
     if (text)
         snprintf(out, size, "%s", text);
-    else if (record_number(r, key, &number))
+    else if (record_number(s->parts, key, &number))
         snprintf(out, size, "%.15g", number);
     else
         snprintf(out, size, "%s", "");
 }
 
-static const struct param *params_of(const struct record *r)
+static const struct param *params_of(const struct sample *s)
 {
-    const char *workload = text_or(r, "cell.workload", ""), *rc = text_or(r, "cell.rc", "none");
+    const char *workload = sample_text_or(s, cell_workload, ""), *rc = sample_text_or(s, cell_rc, "none");
     enum workload_level level = strcmp(rc, "none") == 0 ? LEVEL_ALLOC : LEVEL_OBJECT;
     for (size_t i = 0; workload_list[i]; i++)
         if (workload_list[i]->level == level && strcmp(workload_list[i]->name, workload) == 0)
@@ -143,22 +80,22 @@ static void shorten_number(const struct param *table, const char *name, char *va
 
 /* "churn:live=1k": with all parameters it tells works apart, with those that are not defaults people read it.
  * A file is shown without its folder. */
-static char *work_text(const struct record *r, bool all)
+static char *work_text(const struct sample *s, bool all)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
-    const char **names = record_keys(r, "cell.params");
-    const struct param *table = params_of(r);
+    const char **names = s->parts ? record_keys(s->parts, PARAMS) : NULL;
+    const struct param *table = params_of(s);
     if (!f) {
         free(names);
         return NULL;
     }
-    fputs(text_or(r, "cell.workload", "?"), f);
+    fputs(sample_text_or(s, cell_workload, "?"), f);
     char separator = ':';
     for (size_t i = 0; names && names[i]; i++) {
         char value[2048];
-        param_text(r, names[i], value, sizeof value);
+        param_text(s, names[i], value, sizeof value);
         if (!all && is_default(table, names[i], value))
             continue;
         if (!all)
@@ -171,13 +108,13 @@ static char *work_text(const struct record *r, bool all)
         separator = ',';
     }
     if (!names || !names[0]) {
-        const char *params = record_text(r, "cell.params");
+        const char *params = s->parts ? record_text(s->parts, PARAMS) : NULL;
         if (params && *params)
             fprintf(f, ":%s", params);
     }
     if (all)
-        fprintf(f, "|%s|%s", text_or(r, "cell.place", ""),
-                text_or(r, "cell.rc", "none")[0] == 'n' ? "a" : "o");
+        fprintf(f, "|%s|%s", sample_text_or(s, cell_place, ""),
+                sample_text_or(s, cell_rc, "none")[0] == 'n' ? "a" : "o");
     free(names);
     if (fclose(f)) {
         free(text);
@@ -239,7 +176,7 @@ static char *label_text(const char *alloc, const char *rc, const char *gc, const
 
 /* One sample with the words it is ordered by. */
 struct entry {
-    const struct record *record;
+    const struct sample *sample;
     char *family; /* owned */
     int64_t threads, processes, group, block, position;
     bool oracle;
@@ -292,34 +229,28 @@ static int by_place(const void *a, const void *b)
     return c ? c : compare_integers(x->position, y->position);
 }
 
-static int64_t integer_or(const struct record *r, const char *key, int64_t fallback)
-{
-    int64_t value;
-    return record_integer(r, key, &value) ? value : fallback;
-}
-
 static void add_sample(struct report_cell *c, const struct entry *e)
 {
-    const char *status = text_or(e->record, "status", "unknown");
-    bool ok = strcmp(status, "ok") == 0;
-    c->sample[c->samples + c->oracles] = (struct report_sample){e->record, e->block, e->position, ok};
+    enum sample_status status = sample_or(e->sample, status, SAMPLE_UNKNOWN);
+    bool ok = status == SAMPLE_OK;
+    c->sample[c->samples + c->oracles] = (struct report_sample){e->sample, e->block, e->position, ok};
     c->samples += !e->oracle;
     c->oracles += e->oracle;
     c->ok += ok && !e->oracle;
     c->failed += !ok;
     if (!ok && !c->status) {
-        c->status = status;
-        c->reason = text_or(e->record, "reason", "");
+        c->status = sample_status_words[status];
+        c->reason = sample_text_or(e->sample, reason, "");
     }
 }
 
 static int add_work(struct report_data *d, const struct entry *e)
 {
     struct report_work *w = &d->work[d->works];
-    w->name = work_text(e->record, false);
+    w->name = work_text(e->sample, false);
     w->family = strdup(e->family);
-    w->workload = text_or(e->record, "cell.workload", "?");
-    w->place = text_or(e->record, "cell.place", "none");
+    w->workload = sample_text_or(e->sample, cell_workload, "?");
+    w->place = sample_text_or(e->sample, cell_place, "none");
     w->threads = e->together ? 0 : e->threads;
     w->processes = e->together ? 0 : e->processes;
     w->first = d->cells;
@@ -330,7 +261,7 @@ static int add_work(struct report_data *d, const struct entry *e)
 static int add_cell(struct report_data *d, const struct entry *e, size_t room)
 {
     struct report_cell *c = &d->cell[d->cells++];
-    c->id = text_or(e->record, "cell_id", "");
+    c->id = sample_text_or(e->sample, cell_id, "");
     c->alloc = e->alloc;
     c->rc = e->rc;
     c->gc = e->gc;
@@ -436,28 +367,28 @@ static void find_together(struct entry *e, size_t n)
         for (end = first + 1; end < n && by_group(&e[first], &e[end]) == 0; end++)
             together |= e[end].threads != e[first].threads || e[end].processes != e[first].processes;
         for (size_t i = first; i < end; i++)
-            e[i].together = together && record_has(e[i].record, "group");
+            e[i].together = together && sample_has(e[i].sample, group);
     }
 }
 
-int report_data_make(struct report_data *out, struct record *const *sample, size_t samples)
+int report_data_make(struct report_data *out, struct sample *const *sample, size_t samples)
 {
     memset(out, 0, sizeof *out);
     struct entry *e = calloc(samples ? samples : 1, sizeof *e);
     int err = e ? 0 : -ENOMEM;
     for (size_t i = 0; !err && i < samples; i++) {
-        const struct record *r = sample[i];
-        e[i].record = r;
-        e[i].family = work_text(r, true);
-        e[i].threads = integer_or(r, "cell.threads", 1);
-        e[i].processes = integer_or(r, "cell.processes", 1);
-        e[i].group = integer_or(r, "group", 0);
-        e[i].block = integer_or(r, "block", 0);
-        e[i].position = integer_or(r, "position", 0);
-        e[i].oracle = record_is_true(r, "oracle");
-        e[i].alloc = text_or(r, "cell.alloc", "?");
-        e[i].rc = text_or(r, "cell.rc", "none");
-        e[i].gc = text_or(r, "cell.gc", "none");
+        const struct sample *s = sample[i];
+        e[i] = (struct entry){.sample = s,
+                              .family = work_text(s, true),
+                              .threads = sample_or(s, cell_threads, 1),
+                              .processes = sample_or(s, cell_processes, 1),
+                              .group = sample_or(s, group, 0),
+                              .block = sample_or(s, block, 0),
+                              .position = sample_or(s, position, 0),
+                              .oracle = sample_or(s, oracle, false),
+                              .alloc = sample_text_or(s, cell_alloc, "?"),
+                              .rc = sample_text_or(s, cell_rc, "none"),
+                              .gc = sample_text_or(s, cell_gc, "none")};
         err = e[i].family ? 0 : -ENOMEM;
     }
     if (!err) {
@@ -501,7 +432,7 @@ void report_data_free(struct report_data *d)
 /* Told by the oracle's samples, where a cell has any. */
 static bool of_oracle(const struct report_metric *metric)
 {
-    return strncmp(metric->key, "gc.uncollected", 14) == 0;
+    return strncmp(metric->path, "gc.uncollected", 14) == 0;
 }
 
 struct report_range report_range_of(const struct report_cell *c, const struct report_metric *metric)
@@ -514,7 +445,7 @@ struct report_range report_range_of(const struct report_cell *c, const struct re
 double report_value(const struct report_sample *s, const struct report_metric *metric)
 {
     double value;
-    return s->ok && record_number(s->record, metric->key, &value) ? value : NAN;
+    return s->ok && sample_number(s->sample, metric->key, &value) ? value : NAN;
 }
 
 double report_median(const struct report_cell *c, const struct report_metric *metric)

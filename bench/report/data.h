@@ -15,27 +15,11 @@
 #define HG_BENCH_REPORT_DATA_H
 
 #include "bench/stat/stats.h"
-#include "bench/result/store.h"
-
-enum report_unit { UNIT_RATE, UNIT_NS, UNIT_BYTES, UNIT_RATIO, UNIT_COUNT };
-
-struct report_metric {
-    const char *name; /* as --metric takes it */
-    const char *key;  /* in a sample */
-    const char *title;
-    enum report_unit unit;
-    bool more_is_better;
-    const char *higher, *lower; /* a verdict's word when cfg/base is above or below 1 */
-};
-extern const struct report_metric report_metrics[]; /* ends with a NULL name */
-
-/* A name of the list, or any dotted key of a sample (less is better then; kept in *own, which must live as
- * long). NULL with a message when it is neither. */
-const struct report_metric *report_metric_find(const char *word, struct report_metric *own,
-                                               struct message *m);
+#include "bench/result/sample.h"
+#include "metric.h"
 
 struct report_sample {
-    const struct record *record;
+    const struct sample *sample;
     int64_t block, position;
     bool ok;
 };
@@ -73,7 +57,7 @@ struct report_data {
 };
 
 /* 0, or -ENOMEM. */
-int report_data_make(struct report_data *out, struct record *const *sample, size_t samples);
+int report_data_make(struct report_data *out, struct sample *const *sample, size_t samples);
 void report_data_free(struct report_data *d);
 
 /* The metric of one sample, of a cell in one block (the geometric mean where the block has several), of all

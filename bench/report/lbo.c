@@ -7,10 +7,10 @@
 #include <string.h>
 
 struct clock { /* what is told in wall time and in processor time alike */
-    struct report_metric total, cost;
+    enum schema_key total, cost;
 };
-static const struct clock wall_clock = {{.key = "wall_ns"}, {.key = "gc.cost_wall_ns"}},
-                          cpu_clock = {{.key = "cpu_ns"}, {.key = "gc.cost_cpu_ns"}};
+static const struct clock wall_clock = {KEY_wall_ns, KEY_gc_cost_wall_ns},
+                          cpu_clock = {KEY_cpu_ns, KEY_gc_cost_cpu_ns};
 
 struct distilled {
     int64_t block;
@@ -47,8 +47,8 @@ static bool next_times(const struct report_cell *c, const struct clock *clock, s
         return false;
     *out = (struct times){.block = c->sample[*i].block};
     for (; *i < c->samples && c->sample[*i].block == out->block; (*i)++) {
-        double total = report_value(&c->sample[*i], &clock->total);
-        double cost = report_value(&c->sample[*i], &clock->cost);
+        double total = report_value(&c->sample[*i], report_metric_of(clock->total));
+        double cost = report_value(&c->sample[*i], report_metric_of(clock->cost));
         bool known = isfinite(cost);
         if (!(total > 0) || !isfinite(total) || (known && (cost < 0 || cost >= total)))
             continue;

@@ -3,7 +3,7 @@
 
 #include "alloc/base/file_out.h"
 #include "bench/host/paths.h"
-#include "bench/result/store.h"
+#include "bench/result/run.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -16,11 +16,6 @@
 #define TABLE_WIDTH 80
 #define TABLE_LABEL 22
 
-static const struct report_metric *metric_named(const char *name)
-{
-    return report_metric_find(name, NULL, NULL);
-}
-
 static void put_label(FILE *out, const char *label)
 {
     if (strlen(label) > TABLE_LABEL) {
@@ -38,8 +33,8 @@ static void put_label(FILE *out, const char *label)
 static struct report_figure fragmentation_of(const struct report_cell *cell)
 {
     struct report_figure f = {"-"};
-    double jw2 = report_median(cell, metric_named("fragmentation"));
-    double external = report_median(cell, metric_named("external"));
+    double jw2 = report_median(cell, report_metric_of(KEY_fragmentation_jw2));
+    double external = report_median(cell, report_metric_of(KEY_fragmentation_external));
     char part[2][16] = {"-", "-"};
     if (isfinite(jw2))
         snprintf(part[0], sizeof part[0], jw2 < 9.995 ? "%.2f" : "%.1f", jw2);
@@ -95,9 +90,9 @@ static void put_row(FILE *out, const struct report_cell *cell, const struct repo
 {
     if (cell->ok) {
         const struct report_comparison *row = report_row_of(c, cell);
-        double rate = report_median(cell, metric_named("throughput"));
-        double rss = report_median(cell, metric_named("peak-rss"));
-        double pause = report_maximum(cell, metric_named("max-pause"));
+        double rate = report_median(cell, report_metric_of(KEY_ops_per_s));
+        double rss = report_median(cell, report_metric_of(KEY_memory_peak_rss_bytes));
+        double pause = report_maximum(cell, report_metric_of(KEY_pauses_max_ns));
         put_label(out, cell->shown);
         fprintf(out, " %7s %6s %11s %8s %10s %8s\n", report_figure(rate, UNIT_RATE).text,
                 row       ? report_ratio(exp(row->log_ratio.estimate)).text
@@ -142,7 +137,7 @@ void report_table_of(FILE *out, const struct report_data *d, const struct report
     fflush(out); /* what follows on standard error comes after it */
 }
 
-void report_table(FILE *out, struct record *const *sample, size_t samples, const char *baseline)
+void report_table(FILE *out, struct sample *const *sample, size_t samples, const char *baseline)
 {
     struct report_data d;
     struct report_comparisons c = {0};
@@ -150,7 +145,7 @@ void report_table(FILE *out, struct record *const *sample, size_t samples, const
     if (baseline)
         report_baseline_parse(&base, baseline, NULL);
     if (report_data_make(&d, sample, samples) == 0 &&
-        report_compare(&c, &d, &base, metric_named("throughput")) == 0)
+        report_compare(&c, &d, &base, report_metric_of(KEY_ops_per_s)) == 0)
         report_table_of(out, &d, &c, &base);
     else
         fputs("heapgauge: out of memory: no table\n", stderr);

@@ -5,7 +5,7 @@
 #include "data.h"
 
 /* baseline: the spec that ratios are against ("system"), or NULL: the first of each workload. */
-void report_table(FILE *out, struct record *const *sample, size_t samples, const char *baseline);
+void report_table(FILE *out, struct sample *const *sample, size_t samples, const char *baseline);
 /* The same from data at hand; c: of throughput. */
 void report_table_of(FILE *out, const struct report_data *d, const struct report_comparisons *c,
                      const struct report_baseline *baseline);

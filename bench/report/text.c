@@ -109,7 +109,7 @@ static struct report_figure scaled(double value, double thousand, const char *co
     return f;
 }
 
-struct report_figure report_figure(double value, enum report_unit unit)
+struct report_figure report_figure(double value, enum schema_unit unit)
 {
     static const char *const counts[] = {"", "k", "M", "G", "T", "P"};
     static const char *const bytes[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
@@ -123,19 +123,11 @@ struct report_figure report_figure(double value, enum report_unit unit)
         return scaled(value, 1000, times, 4);
     case UNIT_RATIO:
         return report_ratio(value);
+    case UNIT_SHARE:
+        return report_share(value);
     default:
         return scaled(value, 1000, counts, 6);
     }
-}
-
-const char *report_unit_name(enum report_unit unit)
-{
-    static const char *const names[] = {[UNIT_RATE] = "ops/s",
-                                        [UNIT_NS] = "time",
-                                        [UNIT_BYTES] = "bytes",
-                                        [UNIT_RATIO] = "ratio",
-                                        [UNIT_COUNT] = "count"};
-    return names[unit];
 }
 
 struct report_figure report_ratio(double value)

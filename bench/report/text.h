@@ -20,9 +20,7 @@ void report_put_csv_number(FILE *out, double value); /* empty for a NaN */
 struct report_figure {
     char text[32];
 };
-struct report_figure report_figure(double value, enum report_unit unit);
-/* The unit's name over a column of such figures: "ops/s". */
-const char *report_unit_name(enum report_unit unit);
+struct report_figure report_figure(double value, enum schema_unit unit);
 /* A ratio in 5 columns: "0.981", "12.30". */
 struct report_figure report_ratio(double value);
 /* "12.3 %" of 0.123, in 6 columns. */

@@ -15,6 +15,14 @@ struct combined {
     struct hist hist;
 };
 
+/* PREFIX.POINT_UNIT; SCHEMA_KEYS when there is none. */
+static enum schema_key combine_key(const char *prefix, const char *point, const char *unit)
+{
+    char path[160];
+    int n = snprintf(path, sizeof path, "%s.%s_%s", prefix, point, unit);
+    return n < (int)sizeof path ? schema_find(path, (size_t)n) : SCHEMA_KEYS;
+}
+
 static struct combined *combine_find(struct combine *c, const char *prefix, const char *unit)
 {
     for (unsigned i = 0; i < c->count; i++)
@@ -56,7 +64,8 @@ bool combine_hist(struct combine *c, char *text)
                 *largest = strtok_r(NULL, " ", &rest), *all = rest, *word;
     uint64_t max, index, n;
     const char *end;
-    if (!largest || !combine_number(largest, &max, &end) || *end)
+    if (!largest || !combine_number(largest, &max, &end) || *end ||
+        combine_key(prefix, "max", unit) == SCHEMA_KEYS)
         return false;
     size_t length = strlen(all);
     for (word = strtok_r(all, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
@@ -73,15 +82,13 @@ bool combine_hist(struct combine *c, char *text)
     return true;
 }
 
-/* Every point that the record has of the distribution, anew. */
-static void combine_points(const struct combined *h, struct record *into)
+/* Every point that the sample has of the distribution, anew. */
+static void combine_points(const struct combined *h, struct sample *into)
 {
-    char key[160];
-    int64_t one;
     for (unsigned i = 0; i < HIST_POINTS; i++) {
-        snprintf(key, sizeof key, "%s.%s_%s", h->prefix, hist_points[i].name, h->unit);
-        if (record_integer(into, key, &one))
-            record_set_integer(into, key, (int64_t)hist_quantile_ns(&h->hist, hist_points[i].ppm));
+        enum schema_key key = combine_key(h->prefix, hist_points[i].name, h->unit);
+        if (key < SCHEMA_KEYS && sample_knows(into, key))
+            *sample_int(into, key) = (int64_t)hist_quantile_ns(&h->hist, hist_points[i].ppm);
     }
 }
 
@@ -93,78 +100,27 @@ void combine_free(struct combine *c)
 
 /* --- other figures -------------------------------------------------------------------------------------- */
 
-enum combine_rule { RULE_FIRST, RULE_SUM, RULE_MEAN, RULE_LEAST, RULE_MOST };
-
-/* The first line whose words begin and end the key. Percentiles without a distribution are those of the worst
- * process. */
-static const struct {
-    const char *begins, *ends;
-    enum combine_rule rule;
-} combine_rules[] = {
-    {"probe.start_ns", "", RULE_LEAST},
-    {"probe.end_ns", "", RULE_MOST},
-    {"probe.", ".largest_free", RULE_MOST},
-    {"probe.", "", RULE_SUM},
-    {"pauses.mmu.", "", RULE_LEAST},
-    {"pauses.bmu.", "", RULE_LEAST},
-    {"pauses.mmu_mean.", "", RULE_MEAN},
-    {"gc.share", "", RULE_MEAN},
-    {"gc.cost_wall_ns", "", RULE_MEAN}, /* one process stands still, the others run on */
-    {"gc.uncollected", "", RULE_FIRST}, /* peaks of different moments */
-    {"gc.references_per_object", "", RULE_FIRST},
-    {"", "max_ns", RULE_MOST},
-    {"", "max_objects", RULE_MOST},
-    {"", "p50_ns", RULE_MOST},
-    {"", "p50_objects", RULE_MOST},
-    {"", "p90_ns", RULE_MOST},
-    {"", "p99_ns", RULE_MOST},
-    {"", "p99_9_ns", RULE_MOST},
-    {"", "p99_99_ns", RULE_MOST},
-    {"ops_per_s", "", RULE_FIRST},
-    {"ops", "", RULE_SUM},
-    {"cpu_ns", "", RULE_SUM},
-    {"os.", "", RULE_SUM},
-    {"latency.", "", RULE_SUM},
-    {"pauses.", "", RULE_SUM},
-    {"gc.", "", RULE_SUM},
-    {"gil.", "", RULE_SUM},
-    {"lock.", "", RULE_SUM},
-    {"stop.", "", RULE_SUM},
-    {"intern.", "", RULE_SUM},
-};
-
-static enum combine_rule combine_rule(const char *key)
-{
-    size_t n = strlen(key);
-    for (size_t i = 0; i < sizeof combine_rules / sizeof *combine_rules; i++) {
-        size_t begins = strlen(combine_rules[i].begins), ends = strlen(combine_rules[i].ends);
-        if (begins + ends <= n && strncmp(key, combine_rules[i].begins, begins) == 0 &&
-            strcmp(key + n - ends, combine_rules[i].ends) == 0)
-            return combine_rules[i].rule;
-    }
-    return RULE_FIRST;
-}
-
 /* Workers are not trusted: a sum may wrap, but stays defined. */
 static int64_t combine_sum(int64_t a, int64_t b)
 {
     return (int64_t)((uint64_t)a + (uint64_t)b);
 }
 
-/* A figure of the nth other process goes into what is there of those before it. */
-static void combine_figure(struct record *into, const struct record *said, const char *key, unsigned nth)
+/* An integer or real of the nth other process goes into what is there of those before it. */
+static void combine_figure(struct sample *into, const struct sample *said, enum schema_key key, unsigned nth)
 {
-    enum combine_rule rule = combine_rule(key);
+    enum schema_rule rule = schema_rows[key].rule;
+    bool whole = schema_rows[key].type == TYPE_INT;
     double there = 0, more;
-    int64_t a = 0, b = 0;
-    if (rule == RULE_FIRST || !record_number(said, key, &more))
+    if (rule == RULE_FIRST || rule == RULE_FRONT || rule == RULE_WHOLE || !sample_number(said, key, &more))
         return;
-    bool known = record_number(into, key, &there); /* else it is of what none before did: a cause of pauses */
-    bool whole = record_integer(said, key, &b) && (!known || record_integer(into, key, &a));
-    if (!known || (rule == RULE_LEAST && more < there) || (rule == RULE_MOST && more > there)) {
+    bool known = sample_number(into, key, &there); /* else it is of what none before did: a cause of pauses */
+    int64_t a = known && whole ? *sample_int(into, key) : 0, b = whole ? *sample_int(said, key) : 0;
+    if (!known || (rule == RULE_LEAST && more < there) ||
+        ((rule == RULE_MOST || rule == RULE_QUANTILE) && more > there)) {
         a = b;
         there = more;
-    } else if (rule == RULE_SUM) {
+    } else if (rule == RULE_SUM || rule == RULE_ALL) {
         a = combine_sum(a, b);
         there += more;
     } else if (rule == RULE_MEAN) {
@@ -172,69 +128,31 @@ static void combine_figure(struct record *into, const struct record *said, const
         there += (more - there) / (nth + 1);
     }
     if (whole)
-        record_set_integer(into, key, a);
+        *sample_int(into, key) = a;
     else
-        record_set_real(into, key, there);
-}
-
-/* Of a key of the record itself: it, or what is below it, has any. */
-static bool combine_has_rules(const char *name)
-{
-    for (size_t i = 0; i < sizeof combine_rules / sizeof *combine_rules; i++)
-        if (strncmp(combine_rules[i].begins, name, strlen(name)) == 0)
-            return true;
-    return false;
-}
-
-/* All figures under the key ("" is the record). */
-static void combine_under(struct record *into, const struct record *said, const char *key, unsigned nth)
-{
-    char below[160];
-    size_t n = record_array_size(said, key);
-    const char **names = record_keys(said, key);
-    for (size_t i = 0; i < n; i++) {
-        snprintf(below, sizeof below, "%s.%zu", key, i);
-        combine_under(into, said, below, nth);
-    }
-    for (size_t i = 0; names && names[i]; i++) {
-        snprintf(below, sizeof below, "%s%s%s", key, *key ? "." : "", names[i]);
-        if (*key || combine_has_rules(below))
-            combine_under(into, said, below, nth);
-    }
-    if (!n && names && !names[0])
-        combine_figure(into, said, key, nth);
-    free(names);
+        *sample_real(into, key) = there;
+    sample_learn(into, key);
 }
 
 /* What the kernel counts for some processes alone is not known of all. */
-static void combine_counters(struct record *into, struct record *const *said, unsigned count)
+static bool combine_all_know(const struct sample *into, struct sample *const *said, unsigned count,
+                             enum schema_key key)
 {
-    const char **names = record_keys(into, "counters");
-    for (size_t i = 0; names && names[i]; i++) {
-        char key[160];
-        int64_t sum, part = 0;
-        snprintf(key, sizeof key, "counters.%s", names[i]);
-        bool all = record_integer(into, key, &sum);
-        for (unsigned k = 0; k < count && all; k++, sum = combine_sum(sum, part))
-            all = record_integer(said[k], key, &part);
-        if (all)
-            record_set_integer(into, key, sum);
-        else
-            record_set_null(into, key);
-    }
-    free(names);
+    bool all = sample_knows(into, key);
+    for (unsigned i = 0; i < count; i++)
+        all = all && sample_knows(said[i], key);
+    return all;
 }
 
-/* Of a record: its checksum, or false. */
-static bool combine_checksum(const struct record *said, uint64_t *sum)
+static bool combine_checksum(const struct sample *said, uint64_t *sum)
 {
-    const char *text = record_text(said, "checksum");
     char *end;
-    *sum = text ? strtoull(text, &end, 16) : 0;
-    return text && *text && *end == '\0';
+    const char *text = sample_text_or(said, checksum, "");
+    *sum = strtoull(text, &end, 16);
+    return *text && *end == '\0';
 }
 
-static void combine_checksums(struct record *into, struct record *const *said, unsigned count)
+static int combine_checksums(struct sample *into, struct sample *const *said, unsigned count)
 {
     uint64_t sum, part = 0;
     char text[32];
@@ -242,33 +160,39 @@ static void combine_checksums(struct record *into, struct record *const *said, u
     for (unsigned i = 0; i < count && all; i++, sum += part)
         all = combine_checksum(said[i], &part);
     if (!all)
-        return;
+        return 0;
     snprintf(text, sizeof text, "%016llx", (unsigned long long)sum);
-    record_set_text(into, "checksum", text);
+    return sample_set_text(into, checksum, text);
 }
 
 /* Figures that are made of others. */
-static void combine_ratios(struct record *into)
+static void combine_ratios(struct sample *into)
 {
-    int64_t start, end;
-    double ops, references, objects;
-    if (record_integer(into, "probe.start_ns", &start) && record_integer(into, "probe.end_ns", &end) &&
-        end > start && record_number(into, "ops", &ops)) {
-        record_set_integer(into, "wall_ns", end - start);
-        record_set_real(into, "ops_per_s", ops * 1e9 / (double)(end - start));
+    if (sample_has(into, probe_start_ns) && sample_has(into, probe_end_ns) && sample_has(into, ops) &&
+        into->probe_end_ns > into->probe_start_ns) {
+        sample_set(into, wall_ns, into->probe_end_ns - into->probe_start_ns);
+        sample_set(into, ops_per_s, (double)into->ops * 1e9 / (double)into->wall_ns);
     }
-    if (record_number(into, "gc.references", &references) && record_number(into, "gc.allocated", &objects) &&
-        objects > 0)
-        record_set_real(into, "gc.references_per_object", references / objects);
+    if (sample_has(into, gc_references) && sample_has(into, gc_allocated) && into->gc_allocated > 0)
+        sample_set(into, gc_references_per_object,
+                   (double)into->gc_references / (double)into->gc_allocated);
 }
 
-void combine_records(const struct combine *c, struct record *into, struct record *const *said, unsigned count)
+int combine_samples(const struct combine *c, struct sample *into, struct sample *const *said, unsigned count)
 {
-    combine_checksums(into, said, count);
-    combine_counters(into, said, count);
-    for (unsigned i = 0; i < count; i++)
-        combine_under(into, said[i], "", i + 1);
+    int err = combine_checksums(into, said, count);
+    for (enum schema_key key = 0; key < SCHEMA_KEYS; key++) {
+        if (!schema_is_figure(key))
+            continue;
+        if (schema_rows[key].rule == RULE_ALL && !combine_all_know(into, said, count, key)) {
+            sample_forget(into, key);
+            continue;
+        }
+        for (unsigned i = 0; i < count; i++)
+            combine_figure(into, said[i], key, i + 1);
+    }
     for (unsigned i = 0; i < c->count; i++)
         combine_points(c->of[i], into);
     combine_ratios(into);
+    return err;
 }

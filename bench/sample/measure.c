@@ -10,11 +10,8 @@ static uint64_t measure_above(uint64_t rss, const struct measure *m)
     return rss > m->baseline.rss_bytes ? rss - m->baseline.rss_bytes : 0;
 }
 
-static void measure_ratio(struct record *sample, const char *key, double over, double under)
-{
-    if (under > 0)
-        record_set_real(sample, key, over / under);
-}
+#define MEASURE_RATIO(sample, id, over, under)                                                               \
+    ((under) > 0 ? sample_set(sample, id, (double)(over) / (double)(under)) : (void)0)
 
 struct measure_extremes {
     double ratio_sum;
@@ -22,11 +19,15 @@ struct measure_extremes {
     uint64_t max_live, memory_at_max_live, max_memory, live_at_max_memory;
 };
 
+/* Threads publish at different moments: a sum can be below zero for an instant. */
+static uint64_t measure_not_below_0(uint64_t live)
+{
+    return live > UINT64_MAX / 2 ? 0 : live;
+}
+
 static void measure_point(struct measure_extremes *e, uint64_t live, uint64_t memory)
 {
-    if (live >
-        UINT64_MAX / 2) /* threads publish at different moments: a sum can be below zero for an instant */
-        live = 0;
+    live = measure_not_below_0(live);
     if (live >= MEASURE_MIN_LIVE_BYTES) {
         e->ratio_sum += (double)memory / (double)live;
         e->ratios++;
@@ -59,73 +60,76 @@ static struct measure_extremes measure_extremes(const struct measure *m)
 }
 
 static void measure_fragmentation(const struct measure *m, const struct measure_extremes *e,
-                                  struct record *sample)
+                                  struct sample *sample)
 {
     double requested = (double)m->peak.live_requested, usable = (double)m->peak.live_usable;
-    double resident = (double)measure_above(m->peak.rss_bytes, m), active = 0, largest = 0, free_bytes = 0;
-    bool has_active = record_number(sample, "probe.peak.active", &active);
+    bool has_active = sample_has(sample, probe_peak_active);
     if (m->peak.live_requested >= MEASURE_MIN_LIVE_BYTES) {
         if (usable > 0)
-            record_set_real(sample, "fragmentation.internal", 1 - requested / usable);
-        if (has_active && usable > 0)
-            measure_ratio(sample, "fragmentation.external", active, usable);
+            sample_set(sample, fragmentation_internal, 1 - requested / usable);
         if (has_active)
-            measure_ratio(sample, "fragmentation.residency", resident, active);
+            MEASURE_RATIO(sample, fragmentation_external, sample->probe_peak_active, usable);
+        if (has_active)
+            MEASURE_RATIO(sample, fragmentation_residency, measure_above(m->peak.rss_bytes, m),
+                          sample->probe_peak_active);
     }
     if (e->max_live >= MEASURE_MIN_LIVE_BYTES) {
-        measure_ratio(sample, "fragmentation.jw1", e->ratio_sum, e->ratios);
-        measure_ratio(sample, "fragmentation.jw2", (double)e->memory_at_max_live, (double)e->max_live);
+        MEASURE_RATIO(sample, fragmentation_jw1, e->ratio_sum, e->ratios);
+        MEASURE_RATIO(sample, fragmentation_jw2, e->memory_at_max_live, e->max_live);
         if (e->live_at_max_memory >= MEASURE_MIN_LIVE_BYTES)
-            measure_ratio(sample, "fragmentation.jw3", (double)e->max_memory, (double)e->live_at_max_memory);
-        measure_ratio(sample, "fragmentation.jw4", (double)e->max_memory, (double)e->max_live);
+            MEASURE_RATIO(sample, fragmentation_jw3, e->max_memory, e->live_at_max_memory);
+        MEASURE_RATIO(sample, fragmentation_jw4, e->max_memory, e->max_live);
         if (m->rss_100ms_bytes != MEASURE_UNKNOWN)
-            measure_ratio(sample, "fragmentation.return_to_os_100ms",
-                          (double)measure_above(m->rss_100ms_bytes, m), (double)e->max_memory);
+            MEASURE_RATIO(sample, fragmentation_return_to_os_100ms, measure_above(m->rss_100ms_bytes, m),
+                          e->max_memory);
         if (m->rss_1s_bytes != MEASURE_UNKNOWN)
-            measure_ratio(sample, "fragmentation.return_to_os_1s", (double)measure_above(m->rss_1s_bytes, m),
-                          (double)e->max_memory);
+            MEASURE_RATIO(sample, fragmentation_return_to_os_1s, measure_above(m->rss_1s_bytes, m),
+                          e->max_memory);
     }
-    if (record_number(sample, "probe.peak.largest_free", &largest) &&
-        record_number(sample, "probe.peak.total_free", &free_bytes) && free_bytes > 0)
-        record_set_real(sample, "fragmentation.contiguity", 1 - largest / free_bytes);
+    if (sample_has(sample, probe_peak_largest_free) && sample_has(sample, probe_peak_total_free) &&
+        sample->probe_peak_total_free > 0)
+        sample_set(sample, fragmentation_contiguity,
+                   1 - (double)sample->probe_peak_largest_free / (double)sample->probe_peak_total_free);
 }
 
-void measure_record(const struct measure *m, struct record *sample)
+static int measure_timeline(const struct watch_timeline *t, struct sample *sample)
+{
+    int err = 0;
+    for (unsigned i = 0; i < t->points && !err; i++) {
+        err = sample_push(sample, KEY_timeline_t_ns, (int64_t)t->t_ns[i]);
+        if (!err)
+            err = sample_push(sample, KEY_timeline_rss_bytes, (int64_t)t->rss_bytes[i]);
+        if (!err)
+            err = sample_push(sample, KEY_timeline_live_bytes, (int64_t)measure_not_below_0(t->live_bytes[i]));
+        if (!err)
+            err = sample_push(sample, KEY_timeline_allocated_bytes, (int64_t)t->allocated_bytes[i]);
+    }
+    /* The worker sends when a collection began by the clock that both have; the axis begins with the
+     * timeline. */
+    for (size_t i = 0; i < sample->timeline_gc_t_ns.count; i++)
+        sample->timeline_gc_t_ns.value[i] -= (int64_t)t->start_ns;
+    return err;
+}
+
+int measure_sample(const struct measure *m, struct sample *sample)
 {
     struct measure_extremes e = measure_extremes(m);
     if (m->baseline.seen)
-        record_set_integer(sample, "memory.baseline_rss_bytes", (int64_t)m->baseline.rss_bytes);
+        sample_set(sample, memory_baseline_rss_bytes, (int64_t)m->baseline.rss_bytes);
     if (m->baseline.seen && (m->peak.seen || m->timeline.points))
-        record_set_integer(sample, "memory.peak_rss_bytes", (int64_t)(e.max_memory + m->baseline.rss_bytes));
+        sample_set(sample, memory_peak_rss_bytes, (int64_t)(e.max_memory + m->baseline.rss_bytes));
     if (m->pss_bytes)
-        record_set_integer(sample, "memory.pss_bytes", (int64_t)m->pss_bytes);
+        sample_set(sample, memory_pss_bytes, (int64_t)m->pss_bytes);
     if (m->vm_hwm_bytes)
-        record_set_integer(sample, "memory.vm_hwm_bytes", (int64_t)m->vm_hwm_bytes);
+        sample_set(sample, memory_vm_hwm_bytes, (int64_t)m->vm_hwm_bytes);
     if (m->peak.seen && e.max_live)
-        record_set_integer(sample, "memory.peak_live_requested_bytes", (int64_t)e.max_live);
+        sample_set(sample, memory_peak_live_requested_bytes, (int64_t)e.max_live);
     uint64_t usable = m->peak.live_usable > m->begin.live_usable ? m->peak.live_usable : m->begin.live_usable;
     if (usable)
-        record_set_integer(sample, "memory.peak_live_usable_bytes", (int64_t)usable);
-    double held;
-    if (record_number(sample, "probe.peak.mapped", &held))
-        record_set_integer(sample, "memory.held_bytes", (int64_t)held);
+        sample_set(sample, memory_peak_live_usable_bytes, (int64_t)usable);
+    if (sample_has(sample, probe_peak_mapped))
+        sample_set(sample, memory_held_bytes, sample->probe_peak_mapped);
     if (m->peak.seen)
         measure_fragmentation(m, &e, sample);
-    const struct watch_timeline *t = &m->timeline;
-    if (t->points) {
-        record_set_integers(sample, "timeline.t_ns", t->t_ns, t->points);
-        record_set_integers(sample, "timeline.rss_bytes", t->rss_bytes, t->points);
-        record_set_integers(sample, "timeline.live_bytes", t->live_bytes, t->points);
-        record_set_integers(sample, "timeline.allocated_bytes", t->allocated_bytes, t->points);
-    }
-    /* The worker says when a collection began by the clock that both have; the axis begins with the
-     * timeline. */
-    for (size_t i = 0; i < record_array_size(sample, "timeline.gc_t_ns"); i++) {
-        char key[64];
-        int64_t at;
-        snprintf(key, sizeof key, "timeline.gc_t_ns.%zu", i);
-        if (record_integer(sample, key, &at))
-            record_set_integer(sample, key, at - (int64_t)t->start_ns);
-    }
-    record_remove(sample, "probe");
+    return measure_timeline(&m->timeline, sample);
 }

@@ -1,9 +1,9 @@
 /* measure.h: from what was seen of a sample's memory to memory{}, fragmentation{} and timeline{}
- * (definitions: docs/method.md). Pure arithmetic on a struct; a figure that was not measured is null. */
+ * (definitions: docs/method.md). Pure arithmetic on structs; a figure that was not measured is not known. */
 #ifndef HG_BENCH_SAMPLE_MEASURE_H
 #define HG_BENCH_SAMPLE_MEASURE_H
 
-#include "bench/result/store.h"
+#include "bench/result/sample.h"
 #include "watch.h"
 
 #define MEASURE_UNKNOWN UINT64_MAX
@@ -22,8 +22,7 @@ struct measure {
     struct watch_timeline timeline;
 };
 
-/* Reads probe.* (what the worker said of its allocator) from the sample, writes the figures, removes
- * probe. */
-void measure_record(const struct measure *m, struct record *sample);
+/* Sets the figures, with what the worker sent of its allocator (probe_* of the sample). 0 or -ENOMEM. */
+int measure_sample(const struct measure *m, struct sample *sample);
 
 #endif

@@ -30,13 +30,13 @@ struct spawn_child {
     size_t line_bytes;
     char tail[SPAWN_STDERR_MAX + 1];
     size_t tail_bytes;
-    struct record *said; /* of the second and further processes; the first writes into the sample itself */
+    struct sample *said; /* NULL: the first process, which writes into the sample itself */
 };
 
 struct spawn {
     const struct cell *cell;
     const struct spawn_limits *limits;
-    struct record *sample;
+    struct sample *sample;
     struct spawn_child child[CELL_PROCESSES_MAX];
     unsigned children;
     struct combine combine; /* distributions, when there are several processes */
@@ -45,7 +45,8 @@ struct spawn {
     uint64_t started_ns, drained_ns;
     struct env_state before; /* of the machine, when the measured phase began */
     bool settling;           /* watching memory go back after the drain */
-    char status[32], reason[4096];
+    enum sample_status status; /* SAMPLE_UNKNOWN: nothing is wrong yet */
+    char reason[4096];
     char library[PATH_MAX];
 };
 

@@ -46,7 +46,7 @@ struct record *session_describe(const struct session *s, const char *suite, cons
         return NULL;
     gmtime_r(&now, &t);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &t);
-    record_set_integer(r, "schema", STORE_SCHEMA);
+    record_set_integer(r, "schema", SCHEMA_NUMBER);
     record_set_text(r, "run_id", s->run_id);
     record_set_text(r, "date", date);
     record_set_text(r, "suite", suite);
@@ -69,11 +69,9 @@ static bool session_is_done(const struct session *s, const struct plan_sample *p
     if (!s->done)
         return false;
     for (size_t i = 0; i < s->done->samples; i++) {
-        const struct record *r = s->done->sample[i];
-        int64_t block, position;
-        const char *id = record_text(r, "cell_id");
-        if (id && strcmp(id, cell->id) == 0 && record_integer(r, "block", &block) && block == p->block &&
-            record_integer(r, "position", &position) && position == p->position)
+        const struct sample *d = s->done->sample[i];
+        if (strcmp(sample_text_or(d, cell_id, ""), cell->id) == 0 && sample_or(d, block, -1) == p->block &&
+            sample_or(d, position, -1) == p->position)
             return true;
     }
     return false;
@@ -101,73 +99,66 @@ static void session_progress(const struct session *s, size_t index, const struct
     fflush(stderr);
 }
 
-static struct record *session_new_sample(const struct session *s, const struct plan_sample *p)
+static int session_begin_sample(const struct session *s, const struct plan_sample *p, struct sample *sample)
 {
-    struct record *r = record_new_sample();
-    if (!r)
-        return NULL;
-    record_set_integer(r, "schema", STORE_SCHEMA);
-    record_set_text(r, "run_id", s->run_id);
-    record_set_integer(r, "block", p->block);
-    record_set_integer(r, "position", p->position);
-    record_set_integer(r, "seed", (int64_t)p->seed);
+    const struct plan_cell *cell = &s->plan->cell[p->cell];
+    sample_set(sample, schema, SCHEMA_NUMBER);
+    sample_set(sample, block, p->block);
+    sample_set(sample, position, p->position);
+    sample_set(sample, seed, (int64_t)p->seed);
+    sample_set(sample, group, cell->group);
     if (p->oracle)
-        record_set_bool(r, "oracle", true);
-    cell_record(&s->plan->cell[p->cell].cell, r);
-    return r;
+        sample_set(sample, oracle, true);
+    int err = sample_set_text(sample, run_id, s->run_id);
+    return err ? err : cell_sample(&cell->cell, sample);
 }
 
 /* How many threads of all processes did the work of a sample; it is divided over them. */
-static int64_t session_workers(const struct record *sample)
+static int64_t session_workers(const struct sample *sample)
 {
-    int64_t threads, processes;
-    bool known = record_integer(sample, "cell.threads", &threads) &&
-                 record_integer(sample, "cell.processes", &processes);
-    return known ? threads * processes : 0;
+    return sample->cell_threads * sample->cell_processes;
 }
 
 /* A sample whose checksum differs from the others' of its group in its block did other work: it is
- * check-failed. The first ok one of the group and block tells what is expected. Work is divided otherwise
- * over another number of workers. */
-static void session_check(const struct session *s, size_t index, struct record *sample)
+ * check-failed. The first ok one of the group and block is what is expected. Work is divided otherwise over
+ * another number of workers. */
+static int session_check(const struct session *s, struct sample *sample)
 {
-    const struct plan_sample *p = &s->plan->sample[index];
-    const char *status = record_text(sample, "status"), *sum = record_text(sample, "checksum");
-    if (!status || strcmp(status, "ok") != 0 || !sum)
-        return;
+    if (sample->status != SAMPLE_OK || !sample_has(sample, checksum))
+        return 0;
     for (size_t i = 0; i < s->samples; i++) {
-        int64_t group, block;
-        const char *other = record_text(s->sample[i], "checksum"), *was = record_text(s->sample[i], "status");
-        if (!other || !was || strcmp(was, "ok") != 0 || !record_integer(s->sample[i], "group", &group) ||
-            group != s->plan->cell[p->cell].group || !record_integer(s->sample[i], "block", &block) ||
-            block != p->block || session_workers(s->sample[i]) != session_workers(sample))
+        const struct sample *other = s->sample[i];
+        if (other->status != SAMPLE_OK || !sample_has(other, checksum) || other->group != sample->group ||
+            other->block != sample->block || session_workers(other) != session_workers(sample))
             continue;
-        if (strcmp(other, sum) != 0) {
-            char reason[512];
-            const char *alloc = record_text(s->sample[i], "cell.alloc");
-            const char *rc = record_text(s->sample[i], "cell.rc");
-            bool object = rc && strcmp(rc, "none") != 0;
-            snprintf(reason, sizeof reason, "checksum %s, but %s%s%s did the same work with %s", sum,
-                     alloc ? alloc : "?", object ? " " : "", object ? rc : "", other);
-            record_set_text(sample, "status", "check-failed");
-            record_set_text(sample, "reason", reason);
-        }
-        return;
+        if (strcmp(other->checksum, sample->checksum) == 0)
+            return 0;
+        char reason[512];
+        bool object = strcmp(other->cell_rc, "none") != 0;
+        snprintf(reason, sizeof reason, "checksum %s, but %s%s%s did the same work with %s", sample->checksum,
+                 other->cell_alloc, object ? " " : "", object ? other->cell_rc : "", other->checksum);
+        sample_set(sample, status, SAMPLE_CHECK_FAILED);
+        return sample_set_text(sample, reason, reason);
     }
+    return 0;
 }
 
-static int session_keep(struct session *s, struct record *sample, struct message *m)
+static int session_keep(struct session *s, struct sample *sample, struct message *m)
 {
     s->sample[s->samples++] = sample;
-    const char *status = record_text(sample, "status");
-    if (status && strcmp(status, "ok") != 0 && strcmp(status, "not-applicable") != 0)
+    if (sample->status != SAMPLE_OK && sample->status != SAMPLE_NOT_APPLICABLE)
         s->failed++;
-    if (s->json) {
-        record_write(sample, stdout);
-        if (fflush(stdout) != 0)
-            return message_set(m, -errno, "cannot write to standard output: %s", strerror(errno));
-    }
-    return s->store ? store_append(s->store, sample, m) : 0;
+    if (!s->json && !s->store)
+        return 0;
+    size_t size = 0;
+    char *line = sample_format(sample, &size);
+    int err = line ? 0 : message_set(m, -ENOMEM, "no memory for a sample");
+    if (!err && s->json && (fwrite(line, 1, size, stdout) != size || fflush(stdout) != 0))
+        err = message_set(m, errno ? -errno : -EIO, "cannot write to standard output: %s", strerror(errno));
+    if (!err && s->store)
+        err = run_append(s->store, line, size, m);
+    free(line);
+    return err;
 }
 
 static int session_sample(struct session *s, size_t index, struct message *m)
@@ -178,20 +169,22 @@ static int session_sample(struct session *s, size_t index, struct message *m)
     limits.settle_ns = (p->block == 0 || s->settle_always) && !p->oracle ? s->settle_ns : 0;
     limits.oracle = p->oracle ? s->plan->oracle : 0;
     limits.pauses = p->oracle ? NULL : s->limits.pauses;
-    struct record *sample = session_new_sample(s, p);
+    struct sample *sample = calloc(1, sizeof *sample);
     if (!sample)
-        return message_set(m, -ENOMEM, "no memory for a record");
-    record_set_integer(sample, "group", cell->group);
-    int err = 0;
-    if (cell->refused[0]) {
-        record_set_text(sample, "status", "not-applicable");
-        record_set_text(sample, "reason", cell->refused);
-    } else {
+        return message_set(m, -ENOMEM, "no memory for a sample");
+    int err = session_begin_sample(s, p, sample), full = err;
+    if (!full && cell->refused[0]) {
+        sample_set(sample, status, SAMPLE_NOT_APPLICABLE);
+        full = sample_set_text(sample, reason, cell->refused);
+    } else if (!full) {
         err = spawn_sample(&cell->cell, p->seed, &limits, sample, m);
-        session_check(s, index, sample);
+        full = session_check(s, sample);
     }
+    if (full)
+        err = message_set(m, full, "no memory for a sample");
     if (err) {
-        record_free(sample);
+        sample_clear(sample);
+        free(sample);
         return err;
     }
     return session_keep(s, sample, m);
@@ -228,8 +221,10 @@ int session_run(struct session *s, struct message *m)
 
 void session_free(struct session *s)
 {
-    for (size_t i = 0; i < s->samples; i++)
-        record_free(s->sample[i]);
+    for (size_t i = 0; i < s->samples; i++) {
+        sample_clear(s->sample[i]);
+        free(s->sample[i]);
+    }
     free(s->sample);
     s->sample = NULL;
     s->samples = 0;

@@ -4,6 +4,7 @@
 #define HG_BENCH_SAMPLE_SESSION_H
 
 #include "bench/plan/plan.h"
+#include "bench/result/run.h"
 #include "spawn.h"
 
 struct session {
@@ -11,13 +12,13 @@ struct session {
     struct spawn_limits limits;
     uint64_t settle_ns; /* of the samples of block 0; later blocks do not wait (the figure hardly varies) */
     bool settle_always;
-    struct store *store;    /* NULL: nothing is kept */
+    struct run_file *store; /* NULL: nothing is kept */
     bool json;              /* samples on standard output as they come */
     bool quiet;             /* no progress */
-    struct store_run *done; /* samples of an earlier session that are not run again; or NULL */
+    struct run *done;       /* samples of an earlier session that are not run again; or NULL */
     char run_id[64];
     /* results */
-    struct record **sample; /* those of this session, in order */
+    struct sample **sample; /* those of this session, in order */
     size_t samples;
     unsigned failed; /* cells' samples that are not ok, not-applicable ones apart */
     bool interrupted;

@@ -26,70 +26,67 @@ static const char *const spawn_phase_names[PHASES] = {"start", "baseline", "begi
                                                       "peak",  "drained",  "exit"};
 
 /* The first word wins: what comes after a failure is its consequence. */
-__attribute__((format(printf, 3, 4))) static void spawn_status(struct spawn *s, const char *status,
+__attribute__((format(printf, 3, 4))) static void spawn_status(struct spawn *s, enum sample_status status,
                                                                const char *format, ...)
 {
-    if (s->status[0])
+    if (s->status != SAMPLE_UNKNOWN)
         return;
     va_list args;
     va_start(args, format);
-    snprintf(s->status, sizeof s->status, "%s", status);
+    s->status = status;
     vsnprintf(s->reason, sizeof s->reason, format, args);
     va_end(args);
 }
 
 /* --- what a worker says --------------------------------------------------------------------------------- */
 
-static void spawn_set(struct record *into, char *text)
+/* "phase NAME LIVE_REQUESTED LIVE_USABLE" */
+static void spawn_phase(struct spawn *s, struct spawn_child *c, const char *line)
 {
-    char *value = strchr(text, ' ');
-    if (!value)
-        return;
-    *value++ = '\0';
-    char *end;
-    size_t n = strlen(value);
-    if (value[0] == '"' && n >= 2 && value[n - 1] == '"') {
-        value[n - 1] = '\0';
-        record_set_text(into, text, value + 1);
-        return;
+    char name[16];
+    unsigned long long requested, usable;
+    if (sscanf(line, "phase %15s %llu %llu", name, &requested, &usable) == 3 && c->phase + 1 < PHASES &&
+        strcmp(name, spawn_phase_names[c->phase + 1]) == 0) {
+        c->phase++;
+        c->live_requested = requested;
+        c->live_usable = usable;
+    } else {
+        spawn_status(s, SAMPLE_PROTOCOL, "the worker sent '%.60s' out of order", line);
     }
-    errno = 0;
-    unsigned long long u = strtoull(value, &end, 10);
-    if (*end == '\0' && errno == 0 && u <= INT64_MAX)
-        record_set_integer(into, text, (int64_t)u);
+}
+
+/* "fail STATUS REASON" */
+static void spawn_fail(struct spawn *s, char *line)
+{
+    char *word = line + 5, *reason = strchr(word, ' ');
+    if (reason)
+        *reason++ = '\0';
+    enum sample_status status = sample_status_of(word);
+    if (status == SAMPLE_UNKNOWN || status == SAMPLE_OK)
+        spawn_status(s, SAMPLE_PROTOCOL, "the worker sent 'fail %.60s', which is no status", word);
     else
-        record_set_real(into, text, strtod(value, &end));
+        spawn_status(s, status, "%s", reason ? reason : "");
 }
 
 static void spawn_line(struct spawn *s, struct spawn_child *c, char *line)
 {
+    struct message why;
+    char head[64];
+    snprintf(head, sizeof head, "%s", line);
     if (++c->lines > PROTOCOL_LINES_MAX) {
-        spawn_status(s, "crash", "the worker said more than %d lines", PROTOCOL_LINES_MAX);
-        return;
-    }
-    if (strncmp(line, "set ", 4) == 0) {
-        spawn_set(c->said ? c->said : s->sample, line + 4);
+        spawn_status(s, SAMPLE_PROTOCOL, "the worker sent more than %d lines", PROTOCOL_LINES_MAX);
+    } else if (strncmp(line, "set ", 4) == 0) {
+        if (sample_take(c->said ? c->said : s->sample, line + 4, &why) != 0)
+            spawn_status(s, SAMPLE_PROTOCOL, "%s", why.text);
     } else if (strncmp(line, "hist ", 5) == 0) {
         if (!combine_hist(&s->combine, line + 5))
-            spawn_status(s, "crash", "the worker said a histogram that is none");
+            spawn_status(s, SAMPLE_PROTOCOL, "the worker sent '%s', which is no histogram of the schema", head);
     } else if (strncmp(line, "phase ", 6) == 0) {
-        char name[16];
-        unsigned long long requested, usable;
-        if (sscanf(line + 6, "%15s %llu %llu", name, &requested, &usable) == 3 && c->phase + 1 < PHASES &&
-            strcmp(name, spawn_phase_names[c->phase + 1]) == 0) {
-            c->phase++;
-            c->live_requested = requested;
-            c->live_usable = usable;
-        } else {
-            spawn_status(s, "crash", "the worker said '%.60s' out of order", line);
-        }
+        spawn_phase(s, c, line);
     } else if (strncmp(line, "fail ", 5) == 0) {
-        char *reason = strchr(line + 5, ' ');
-        if (reason)
-            *reason++ = '\0';
-        spawn_status(s, line + 5, "%s", reason ? reason : "");
+        spawn_fail(s, line);
     } else {
-        spawn_status(s, "crash", "the worker said '%.60s', which is not of the protocol", line);
+        spawn_status(s, SAMPLE_PROTOCOL, "the worker sent '%s', which is not of the protocol", head);
     }
 }
 
@@ -109,7 +106,7 @@ static void spawn_read_say(struct spawn *s, struct spawn_child *c)
         c->line_bytes -= (size_t)(start - c->line);
         memmove(c->line, start, c->line_bytes);
         if (c->line_bytes == PROTOCOL_LINE_MAX) {
-            spawn_status(s, "crash", "the worker said a line of more than %d bytes", PROTOCOL_LINE_MAX);
+            spawn_status(s, SAMPLE_PROTOCOL, "the worker sent a line of more than %d bytes", PROTOCOL_LINE_MAX);
             c->line_bytes = 0;
         }
     }
@@ -176,7 +173,7 @@ static void spawn_observe(struct spawn *s, bool always)
         return;
     watch_add(&s->measure.timeline, rss, live, allocated, always);
     if (s->limits->memory_bytes && rss > s->limits->memory_bytes)
-        spawn_status(s, "oom", "more than its limit of %llu MiB resident (--memory-limit)",
+        spawn_status(s, SAMPLE_OOM, "more than its limit of %llu MiB resident (--memory-limit)",
                      (unsigned long long)(s->limits->memory_bytes >> 20));
 }
 
@@ -184,7 +181,7 @@ static void spawn_answer(struct spawn *s)
 {
     for (unsigned i = 0; i < s->children; i++)
         if (write(s->child[i].go, "g", 1) != 1)
-            spawn_status(s, "crash", "the worker went away");
+            spawn_status(s, SAMPLE_CRASHED, "the worker went away");
 }
 
 static struct measure_phase spawn_read_phase(const struct spawn *s)
@@ -222,7 +219,7 @@ static void spawn_reach(struct spawn *s)
         spawn_observe(s, true);
         env_state_read(&after, "");
         if (!s->limits->oracle)
-            env_state_record(&s->before, &after, s->sample, "os");
+            env_state_sample(&s->before, &after, s->sample);
         break;
     case PHASE_DRAINED:
         for (unsigned i = 0; i < s->children; i++) {
@@ -284,10 +281,10 @@ static void spawn_reap(struct spawn *s, struct spawn_child *c)
     if (WIFSIGNALED(c->wait_status)) {
         int sig = WTERMSIG(c->wait_status);
         const char *name = sigabbrev_np(sig);
-        spawn_status(s, "crash", "killed by SIG%s (%s) after phase %s%s%s", name ? name : "?", strsignal(sig),
+        spawn_status(s, SAMPLE_CRASHED, "killed by SIG%s (%s) after phase %s%s%s", name ? name : "?", strsignal(sig),
                      spawn_phase_names[c->phase], c->tail_bytes ? ": " : "", c->tail);
     } else if (WEXITSTATUS(c->wait_status) != 0 || c->phase != PHASE_EXIT) {
-        spawn_status(s, "crash", "the worker exited with status %d after phase %s%s%s",
+        spawn_status(s, SAMPLE_CRASHED, "the worker exited with status %d after phase %s%s%s",
                      WEXITSTATUS(c->wait_status), spawn_phase_names[c->phase], c->tail_bytes ? ": " : "",
                      c->tail);
     }
@@ -323,7 +320,7 @@ static void spawn_kill(struct spawn *s)
 
 static void spawn_loop(struct spawn *s)
 {
-    while (!spawn_all_ended(s) && !s->status[0] && !spawn_interrupted) {
+    while (!spawn_all_ended(s) && s->status == SAMPLE_UNKNOWN && !spawn_interrupted) {
         struct pollfd fds[2 * CELL_PROCESSES_MAX];
         for (unsigned i = 0; i < s->children; i++) {
             fds[2 * i] = (struct pollfd){s->child[i].ended ? -1 : s->child[i].say, POLLIN, 0};
@@ -350,7 +347,7 @@ static void spawn_loop(struct spawn *s)
             poll(NULL, 0, 1); /* its pipe is closed but it is not reaped yet */
         uint64_t run_ns = os_now_ns() - s->started_ns;
         if (s->limits->timeout_ns && run_ns > s->limits->timeout_ns)
-            spawn_status(s, "timeout", "not done after %.0f s, in phase %s (--timeout)",
+            spawn_status(s, SAMPLE_TIMEOUT, "not done after %.0f s, in phase %s (--timeout)",
                          (double)s->limits->timeout_ns / 1e9, spawn_phase_names[s->phase]);
     }
     spawn_kill(s);
@@ -358,34 +355,39 @@ static void spawn_loop(struct spawn *s)
 
 /* --- the sample ----------------------------------------------------------------------------------------- */
 
-static void spawn_combine(struct spawn *s)
+static int spawn_combine(struct spawn *s)
 {
-    struct record *said[CELL_PROCESSES_MAX];
+    struct sample *said[CELL_PROCESSES_MAX];
     for (unsigned i = 1; i < s->children; i++)
         said[i - 1] = s->child[i].said;
-    if (s->children > 1)
-        combine_records(&s->combine, s->sample, said, s->children - 1);
+    int err = s->children > 1 ? combine_samples(&s->combine, s->sample, said, s->children - 1) : 0;
     combine_free(&s->combine);
+    return err;
 }
 
-/* A census is said as far as there is something to say: nothing that grew is an empty list, no leak a
- * null. */
+/* Nothing that grew is an empty list. */
 static void spawn_complete_census(struct spawn *s)
 {
-    if (!record_has(s->sample, "census.objects"))
-        return;
-    if (!record_has(s->sample, "census.growth"))
-        record_set_integers(s->sample, "census.growth", NULL, 0);
-    if (!record_has(s->sample, "census.leak"))
-        record_set_null(s->sample, "census.leak");
+    struct record *parts = sample_has(s->sample, census_objects) ? sample_parts(s->sample) : NULL;
+    if (parts && !record_has(parts, schema_rows[KEY_census_growth].path))
+        record_set_integers(parts, schema_rows[KEY_census_growth].path, NULL, 0);
 }
 
-static void spawn_library_digest(struct spawn *s)
+/* What is known when all workers have ended. 0 or -ENOMEM. */
+static int spawn_finish(struct spawn *s)
 {
-    const char *path = record_text(s->sample, "library.path");
     char digest[SHA256_HEX];
-    if (path && sha256_file(path, digest) == 0)
-        record_set_text(s->sample, "library.sha256", digest);
+    struct sample *sample = s->sample;
+    int err = spawn_combine(s);
+    if (!err && !s->limits->oracle)
+        err = measure_sample(&s->measure, sample);
+    if (!err && sample_has(sample, library_path) && sha256_file(sample->library_path, digest) == 0)
+        err = sample_set_text(sample, library_sha256, digest);
+    spawn_complete_census(s);
+    sample_set(sample, status, s->status == SAMPLE_UNKNOWN ? SAMPLE_OK : s->status);
+    if (!err && sample->status != SAMPLE_OK)
+        err = sample_set_text(sample, reason, s->reason);
+    return err;
 }
 
 static void spawn_end(struct spawn *s)
@@ -398,12 +400,14 @@ static void spawn_end(struct spawn *s)
                 close(fds[j]);
         if (c->gauge)
             os_unmap_file(c->gauge, sizeof(struct gauge));
-        record_free(c->said);
+        if (c->said)
+            sample_clear(c->said);
+        free(c->said);
     }
 }
 
 int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limits *limits,
-                 struct record *sample, struct message *m)
+                 struct sample *sample, struct message *m)
 {
     static struct spawn spawn; /* large, and one sample runs at a time */
     struct spawn *s = &spawn;
@@ -421,29 +425,21 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limi
     if (cell->alloc.library[0]) {
         struct message why;
         if (library_resolve(cell->alloc.library, s->library, sizeof s->library, &why) != 0)
-            spawn_status(s, "wrong-library", "%s", why.text);
+            spawn_status(s, SAMPLE_WRONG_LIBRARY, "%s", why.text);
     }
-    if (!s->status[0]) {
+    if (s->status == SAMPLE_UNKNOWN) {
         s->started_ns = os_now_ns();
         for (; s->children < cell->processes && !err; s->children++) {
             err = spawn_start(s, s->children, worker, seed, m);
-            if (s->children && !err && !(s->child[s->children].said = record_new()))
+            if (s->children && !err && !(s->child[s->children].said = calloc(1, sizeof(struct sample))))
                 err = message_set(m, -ENOMEM, "no memory");
         }
         if (!err)
             spawn_loop(s);
         spawn_kill(s);
     }
-    spawn_combine(s);
-    if (limits->oracle)
-        record_remove(sample, "probe");
-    else
-        measure_record(&s->measure, sample);
-    spawn_library_digest(s);
-    spawn_complete_census(s);
-    record_set_text(sample, "status", s->status[0] ? s->status : "ok");
-    if (s->status[0])
-        record_set_text(sample, "reason", s->reason);
+    if (spawn_finish(s) && !err)
+        err = message_set(m, -ENOMEM, "no memory for a sample");
     spawn_end(s);
     return err ? err : spawn_interrupted ? -EINTR : 0;
 }

@@ -1,11 +1,11 @@
 /* spawn.h: one sample = one fresh process (or several side by side). Starts the workers, holds them at their
- * phases, samples their memory from outside, enforces limits, and fills the sample's record. A worker that
+ * phases, samples their memory from outside, enforces limits, and fills the sample. A worker that
  * dies is a status, never an error of ours. */
 #ifndef HG_BENCH_SAMPLE_SPAWN_H
 #define HG_BENCH_SAMPLE_SPAWN_H
 
 #include "bench/plan/cell.h"
-#include "bench/result/store.h"
+#include "bench/result/sample.h"
 
 #include <signal.h>
 
@@ -23,9 +23,8 @@ struct spawn_limits {
 /* Set by a signal handler: the sample under way is ended and spawn_sample returns -EINTR. */
 extern volatile sig_atomic_t spawn_interrupted;
 
-/* Runs one sample of the cell; sample is a record_new_sample() with the cell in it. Fills status, reason and
- * every figure. 0, -EINTR, or another -errno with a message when no process can be started at all. */
+/* Runs one sample of the cell; sample has the cell in it already. Sets status, reason and every figure. 0, -EINTR, or another -errno with a message when no process can be started at all. */
 int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limits *limits,
-                 struct record *sample, struct message *m);
+                 struct sample *sample, struct message *m);
 
 #endif

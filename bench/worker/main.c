@@ -267,26 +267,25 @@ static struct child_live child_live(void)
     return live;
 }
 
-static void child_report_heap(const char *when)
+/* At the peak: what the front needs of the allocator, and what it says of itself. */
+static void child_report_heap(void)
 {
     const struct alloc *a = child.sample.alloc;
     struct alloc_stats stats;
-    char key[64];
     memset(&stats, 0xff, sizeof stats);
     if (a->backend->stats)
         a->backend->stats(a->ctx, &stats);
     const struct {
-        const char *name;
+        const char *key;
         uint64_t value;
-    } figures[] = {{"mapped", stats.mapped_bytes},
-                   {"active", stats.active_bytes},
-                   {"usable", stats.live_usable_bytes},
-                   {"largest_free", stats.largest_free_bytes},
-                   {"total_free", stats.total_free_bytes}};
+    } figures[] = {{"probe.peak.mapped", stats.mapped_bytes},
+                   {"probe.peak.active", stats.active_bytes},
+                   {"probe.peak.largest_free", stats.largest_free_bytes},
+                   {"probe.peak.total_free", stats.total_free_bytes}};
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         if (figures[i].value != ALLOC_UNKNOWN)
-            say_integer(SAY_KEY(key, "probe.%s.%s", when, figures[i].name), figures[i].value);
-    if (strcmp(when, "peak") == 0 && a->backend->report)
+            say_integer(figures[i].key, figures[i].value);
+    if (a->backend->report)
         a->backend->report(a->ctx, &say_sink);
 }
 
@@ -313,14 +312,13 @@ static void child_phases(void)
     if (child.sample.runtime)
         object_end_measured(&child.sample);
     live = child_live();
-    child_report_heap("peak");
+    child_report_heap();
     heapmap_write(child.sample.alloc, "peak", os_now_ns() - began_ns);
     say_phase("peak", live.requested, live.usable);
     census_at(child.sample.runtime, &child.cell, child.gauge, "peak");
     child_wait();
     child_call(w->drain, 0);
     child_wait();
-    child_report_heap("drained");
     heapmap_write(child.sample.alloc, "drained", os_now_ns() - began_ns);
     say_phase("drained", 0, 0);
     census_at(child.sample.runtime, &child.cell, child.gauge, "drained");

@@ -13,8 +13,8 @@ build_house() {
     mkdir -p "$house/alloc/base" "$house/gc" "$house/alloc/wrap" "$house/workloads/trace/format" "$house/bench/host" "$house/bench/result" "$house/bench/plan"
     printf '#include <sys/mman.h>\nvoid *f(void) { return mmap(0, 1, 0, 0, -1, 0); }\n' >"$house/alloc/base/os.c"
     printf '#include "alloc/base/os.h"\n#include "gc/gc.h"\n' >"$house/workloads/x.c"
-    printf '#include "bench/result/store.h"\n#include <hwloc.h>\n' >"$house/bench/host/place.c"
-    printf '#include <jansson.h>\n' >"$house/bench/result/store.c"
+    printf '#include "bench/result/record.h"\n#include <hwloc.h>\n' >"$house/bench/host/place.c"
+    printf '#include <jansson.h>\n' >"$house/bench/result/record.c"
 }
 
 breach() { # FILE TEXT MESSAGE: a house with this one change is refused with this message
@@ -76,7 +76,7 @@ breach() { # FILE TEXT MESSAGE: a house with this one change is refused with thi
 @test "hwloc and the JSON library have one includer each" {
     breach bench/host/env.c '#include <hwloc.h>\n' 'only bench/host/place.c includes hwloc'
     rm -r "$house"
-    breach bench/plan/plan.c '#include <jansson.h>\n' 'only bench/result/store.c includes jansson'
+    breach bench/plan/plan.c '#include <jansson.h>\n' 'only bench/result/record.c includes jansson'
 }
 
 @test "the front contains no workload, a worker no topology and no JSON" {

@@ -228,7 +228,7 @@ C
     status=0
     wait $front || status=$?
     [ "$status" -eq 3 ]
-    grep -q '"status":"crash"' samples
+    grep -q '"status":"crashed"' samples
     grep -q 'SIGABRT' samples
 }
 

@@ -1,5 +1,5 @@
-// links: bench/sample/combine.c bench/stat/hist.c bench/result/store.c
-/* combine.c: what several processes said, as one record. */
+// links: bench/sample/combine.c bench/stat/hist.c bench/result/sample.c bench/result/schema.c bench/result/record.c
+/* combine.c: what several processes sent, as one sample: every rule of the schema, each by a row that has it. */
 #include "bench/sample/combine.h"
 #include "bench/stat/hist.h"
 
@@ -10,28 +10,23 @@
 // cmocka wants the above first
 #include <cmocka.h>
 
-static struct record *record_of(const char *json)
+/* Lines as a worker sends them, '\n' between. */
+static struct sample *said(const char *lines)
 {
+    struct sample *s = calloc(1, sizeof *s);
+    char *text = strdup(lines), *save, *line;
     struct message m;
-    struct record *r = record_parse(json, strlen(json), "test", 1, &m);
-    assert_non_null(r);
-    return r;
+    for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        if (sample_take(s, line, &m))
+            fail_msg("%s", m.text);
+    free(text);
+    return s;
 }
 
-static int64_t integer(const struct record *r, const char *key)
+static void done(struct sample *s)
 {
-    int64_t v = -1;
-    if (!record_integer(r, key, &v))
-        fail_msg("%s is no integer", key);
-    return v;
-}
-
-static double number(const struct record *r, const char *key)
-{
-    double v = -1;
-    if (!record_number(r, key, &v))
-        fail_msg("%s is no number", key);
-    return v;
+    sample_clear(s);
+    free(s);
 }
 
 static bool take(struct combine *c, const char *line)
@@ -46,94 +41,121 @@ static void test_percentiles(void **state)
 {
     (void)state;
     struct combine c = {0};
-    struct record *a = record_of(
-                      "{\"latency\":{\"malloc\":{\"count\":99,\"p50_ns\":10,\"p99_ns\":10,\"max_ns\":10}}}"),
-                  *b = record_of(
-                      "{\"latency\":{\"malloc\":{\"count\":1,\"p50_ns\":90,\"p99_ns\":90,\"max_ns\":90},"
-                      "\"free\":{\"count\":2,\"p50_ns\":7,\"max_ns\":8}}}");
+    struct sample *a = said("latency.malloc.count 99\nlatency.malloc.p50_ns 10\nlatency.malloc.p99_ns 10\n"
+                            "latency.malloc.max_ns 10"),
+                  *b = said("latency.malloc.count 1\nlatency.malloc.p50_ns 90\nlatency.malloc.p99_ns 90\n"
+                            "latency.malloc.max_ns 90\nlatency.free.count 2\nlatency.free.p50_ns 7\n"
+                            "latency.free.max_ns 8");
     assert_true(take(&c, "latency.malloc ns 10 10:90"));
     assert_true(take(&c, "latency.malloc ns 10 10:9"));
     assert_true(take(&c, "latency.malloc ns 90 90:1"));
     assert_true(take(&c, "latency.free ns 8 7:1 8:1"));
-    combine_records(&c, a, &b, 1);
-    assert_int_equal(integer(a, "latency.malloc.count"), 100);
-    assert_int_equal(integer(a, "latency.malloc.p50_ns"), 10);
-    assert_int_equal(integer(a, "latency.malloc.p99_ns"), 10);
-    assert_int_equal(integer(a, "latency.malloc.max_ns"), 90);
-    assert_int_equal(integer(a, "latency.free.count"), 2); /* which the first process had not */
-    assert_int_equal(integer(a, "latency.free.p50_ns"), 7);
-    assert_false(record_has(a, "latency.malloc.p90_ns")); /* a point that nobody said */
+    assert_int_equal(combine_samples(&c, a, &b, 1), 0);
+    assert_int_equal(a->latency_malloc_count, 100);
+    assert_int_equal(a->latency_malloc_p50_ns, 10);
+    assert_int_equal(a->latency_malloc_p99_ns, 10);
+    assert_int_equal(a->latency_malloc_max_ns, 90);
+    assert_true(sample_has(a, latency_free_count));
+    assert_int_equal(a->latency_free_count, 2); /* which the first process had not */
+    assert_int_equal(a->latency_free_p50_ns, 7);
+    assert_false(sample_has(a, latency_malloc_p90_ns)); /* a point that nobody sent */
     combine_free(&c);
-    record_free(a);
-    record_free(b);
+    done(a);
+    done(b);
 }
 
-static void test_rules(void **state)
+/* What each rule makes of 8, 2, 5 (of the first, the second, the third), and of the same where the first does not
+ * know it. */
+static void test_every_rule(void **state)
+{
+    (void)state;
+    static const struct {
+        double all, without_first;
+        bool known_without_first;
+    } expected[] = {
+        [RULE_FRONT] = {8, 0, false},   [RULE_FIRST] = {8, 0, false},  [RULE_SUM] = {15, 7, true},
+        [RULE_MEAN] = {5, 3, true},     [RULE_LEAST] = {2, 2, true},   [RULE_MOST] = {8, 5, true},
+        [RULE_QUANTILE] = {8, 5, true}, [RULE_ALL] = {15, 0, false},   [RULE_WHOLE] = {8, 0, false},
+    };
+    bool seen[RULE_WHOLE + 1] = {false};
+    for (enum schema_key key = 0; key < SCHEMA_KEYS; key++) {
+        const struct schema_row *row = &schema_rows[key];
+        static const double value[] = {8, 2, 5};
+        if (!schema_is_figure(key) || key == KEY_gc_references_per_object)
+            continue;
+        for (unsigned without = 0; without < 2; without++) {
+            struct sample s[3] = {{.ops = 0}}, *others[2] = {&s[1], &s[2]};
+            struct combine none = {0};
+            for (unsigned i = without; i < 3; i++) {
+                if (row->type == TYPE_INT)
+                    *sample_int(&s[i], key) = (int64_t)value[i];
+                else
+                    *sample_real(&s[i], key) = value[i];
+                sample_learn(&s[i], key);
+            }
+            double is = 0, wanted = without ? expected[row->rule].without_first : expected[row->rule].all;
+            assert_int_equal(combine_samples(&none, &s[0], others, 2), 0);
+            bool known = sample_number(&s[0], key, &is);
+            if (known != (without ? expected[row->rule].known_without_first : true) ||
+                (known && (is < wanted - 1e-9 || is > wanted + 1e-9)))
+                fail_msg("%s: %s%g, not %g", row->path, known ? "" : "not known ", is, wanted);
+            sample_clear(&s[0]);
+        }
+        seen[row->rule] = true;
+    }
+    for (unsigned rule = 0; rule <= RULE_WHOLE; rule++)
+        assert_true(seen[rule]); /* every rule has a row */
+}
+
+/* That the rows have the rules that docs/method.md means: the ones that are easily got wrong. */
+static void test_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        enum schema_key key;
+        enum schema_rule rule;
+    } of[] = {{KEY_ops, RULE_SUM},
+              {KEY_pauses_mmu_1ms, RULE_LEAST},
+              {KEY_pauses_bmu_1s, RULE_LEAST},
+              {KEY_pauses_mmu_mean_1ms, RULE_MEAN},
+              {KEY_gc_share, RULE_MEAN},
+              {KEY_gc_cost_wall_ns, RULE_MEAN},
+              {KEY_gc_cost_cpu_ns, RULE_SUM},
+              {KEY_gc_uncollected_peak, RULE_FIRST},
+              {KEY_gil_wait_p99_ns, RULE_MOST},
+              {KEY_counters_instructions, RULE_ALL},
+              {KEY_stop_max_ns, RULE_MOST},
+              {KEY_gc_generations_1_collections, RULE_SUM},
+              {KEY_probe_peak_largest_free, RULE_MOST},
+              {KEY_probe_peak_active, RULE_SUM}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (schema_rows[of[i].key].rule != of[i].rule)
+            fail_msg("%s has another rule", schema_rows[of[i].key].path);
+}
+
+static void test_made_of_others(void **state)
 {
     (void)state;
     struct combine c = {0};
-    struct record
-        *a = record_of("{\"ops\":10,\"cpu_ns\":5,\"wall_ns\":100,\"ops_per_s\":1.0,\"checksum\":"
-                       "\"00000000000000ff\",\"heap\":{\"pages\":3},"
-                       "\"probe\":{\"start_ns\":1000,\"end_ns\":2000,\"peak\":{\"active\":7,\"largest_free\":"
-                       "2,\"total_free\":4}},"
-                       "\"pauses\":{\"count\":1,\"mmu\":{\"1ms\":0.5,\"2ms\":null},\"mmu_mean\":{\"1ms\":0.2}"
-                       ",\"by_cause\":null},"
-                       "\"gc\":{\"share\":0.1,\"cost_wall_ns\":30,\"references\":8,\"allocated\":4,"
-                       "\"references_per_object\":2.0,"
-                       "\"uncollected_peak\":5,\"generations\":[{\"collections\":1},{\"collections\":2}]},"
-                       "\"gil\":{\"waits\":1,\"wait_p99_ns\":50},\"stop\":null,\"counters\":{\"cycles\":5,"
-                       "\"instructions\":6}}"),
-        *said[2] = {
-            record_of("{\"ops\":20,\"cpu_ns\":6,\"checksum\":\"0000000000000001\",\"heap\":{\"pages\":4},"
-                      "\"probe\":{\"start_ns\":900,\"end_ns\":1900,\"peak\":{\"active\":8,\"largest_free\":3,"
-                      "\"total_free\":5}},"
-                      "\"pauses\":{\"count\":2,\"mmu\":{\"1ms\":0.4,\"2ms\":0.9},\"mmu_mean\":{\"1ms\":0.5},"
-                      "\"by_cause\":{\"young\":{\"count\":2}}},"
-                      "\"gc\":{\"share\":0.4,\"cost_wall_ns\":60,\"references\":1,\"allocated\":5,"
-                      "\"uncollected_peak\":9,"
-                      "\"generations\":[{\"collections\":10},{\"collections\":20}]},"
-                      "\"gil\":{\"waits\":2,\"wait_p99_ns\":70},\"stop\":{\"max_ns\":3},\"counters\":{"
-                      "\"cycles\":7}}"),
-            record_of("{\"ops\":30,\"cpu_ns\":7,\"checksum\":\"ffffffffffffffff\","
-                      "\"probe\":{\"start_ns\":950,\"end_ns\":2900,\"peak\":{\"active\":9,\"largest_free\":1,"
-                      "\"total_free\":6}},"
-                      "\"pauses\":{\"count\":3,\"mmu\":{\"1ms\":0.6},\"mmu_mean\":{\"1ms\":0.8},"
-                      "\"by_cause\":{\"young\":{\"count\":5}}},"
-                      "\"gc\":{\"share\":0.1,\"cost_wall_ns\":90,\"references\":9,\"allocated\":0},"
-                      "\"gil\":{\"waits\":3,\"wait_p99_ns\":60},\"stop\":{\"max_ns\":2},\"counters\":{"
-                      "\"cycles\":1}}"),
-        };
-    combine_records(&c, a, said, 2);
-    assert_int_equal(integer(a, "ops"), 60);
-    assert_int_equal(integer(a, "cpu_ns"), 18);
-    assert_int_equal(integer(a, "wall_ns"), 2000); /* 900 to 2900 */
-    assert_float_equal(number(a, "ops_per_s"), 60e9 / 2000, 1e-3);
-    assert_string_equal(record_text(a, "checksum"), "00000000000000ff"); /* modulo 2^64 */
-    assert_int_equal(integer(a, "probe.peak.active"), 24);
-    assert_int_equal(integer(a, "probe.peak.total_free"), 15);
-    assert_int_equal(integer(a, "probe.peak.largest_free"), 3);
-    assert_int_equal(integer(a, "pauses.count"), 6);
-    assert_float_equal(number(a, "pauses.mmu.1ms"), 0.4, 1e-9);
-    assert_float_equal(number(a, "pauses.mmu.2ms"), 0.9, 1e-9);
-    assert_float_equal(number(a, "pauses.mmu_mean.1ms"), 0.5, 1e-9);
-    assert_int_equal(integer(a, "pauses.by_cause.young.count"), 7);
-    assert_float_equal(number(a, "gc.share"), 0.2, 1e-9);
-    assert_int_equal(integer(a, "gc.cost_wall_ns"), 60);
-    assert_float_equal(number(a, "gc.references_per_object"), 2.0, 1e-9); /* 18 over 9 */
-    assert_int_equal(integer(a, "gc.uncollected_peak"), 5);
-    assert_int_equal(integer(a, "gc.generations.0.collections"), 11);
-    assert_int_equal(integer(a, "gc.generations.1.collections"), 22);
-    assert_int_equal(integer(a, "gil.waits"), 6);
-    assert_int_equal(integer(a, "gil.wait_p99_ns"), 70);
-    assert_int_equal(integer(a, "stop.max_ns"), 3);
-    assert_int_equal(integer(a, "counters.cycles"), 13);
-    int64_t none;
-    assert_false(record_integer(a, "counters.instructions", &none)); /* not every process had it */
-    assert_int_equal(integer(a, "heap.pages"), 3);
-    record_free(a);
-    record_free(said[0]);
-    record_free(said[1]);
+    struct sample *a = said("ops 10\nwall_ns 100\nops_per_s 1.0\nchecksum \"00000000000000ff\"\nheap.pages 3\n"
+                            "probe.start_ns 1000\nprobe.end_ns 2000\ngc.references 8\ngc.allocated 4\n"
+                            "gc.references_per_object 2.0\npauses.mmu.2ms nan"),
+                  *b[2] = {said("ops 20\nchecksum \"0000000000000001\"\nheap.pages 4\nprobe.start_ns 900\n"
+                                "probe.end_ns 1900\ngc.references 1\ngc.allocated 5\npauses.mmu.2ms 0.9"),
+                           said("ops 30\nchecksum \"ffffffffffffffff\"\nprobe.start_ns 950\nprobe.end_ns 2900\n"
+                                "gc.references 9\ngc.allocated 0")};
+    assert_int_equal(combine_samples(&c, a, b, 2), 0);
+    assert_int_equal(a->ops, 60);
+    assert_int_equal(a->wall_ns, 2000); /* 900 to 2900 */
+    assert_float_equal(a->ops_per_s, 60e9 / 2000, 1e-3);
+    assert_string_equal(a->checksum, "00000000000000ff"); /* modulo 2^64 */
+    assert_float_equal(a->gc_references_per_object, 2.0, 1e-9); /* 18 over 9 */
+    assert_float_equal(a->pauses_mmu_2ms, 0.9, 1e-9);
+    double pages;
+    assert_true(record_number(a->parts, "heap.pages", &pages) && pages == 3);
+    done(a);
+    done(b[0]);
+    done(b[1]);
 }
 
 static void test_bad_lines(void **state)
@@ -141,41 +163,37 @@ static void test_bad_lines(void **state)
     (void)state;
     struct combine c = {0};
     static const char *const bad[] = {"",
-                                      "a",
-                                      "a ns",
-                                      "a ns x",
-                                      "a ns 5x 1:2",
-                                      "a ns 5 1",
-                                      "a ns 5 1:",
-                                      "a ns 5 :1",
-                                      "a ns 5 1:2:3",
-                                      "a ns 5 -1:2",
-                                      "a ns 5 1:-2",
-                                      "a ns 5 1:2 27648:1",
-                                      "a ns 5 99999999999999999999:1",
-                                      "a nanoseconds-of-the-day 5 1:1"};
+                                      "pauses",
+                                      "pauses ns",
+                                      "pauses ns x",
+                                      "pauses ns 5x 1:2",
+                                      "pauses ns 5 1",
+                                      "pauses ns 5 1:",
+                                      "pauses ns 5 :1",
+                                      "pauses ns 5 1:2:3",
+                                      "pauses ns 5 -1:2",
+                                      "pauses ns 5 1:-2",
+                                      "pauses ns 5 1:2 27648:1",
+                                      "pauses ns 5 99999999999999999999:1",
+                                      "pauses objects 5 1:1",
+                                      "latency.nothing ns 5 1:1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (take(&c, bad[i]))
             fail_msg("'%s' was taken", bad[i]);
     assert_int_equal(c.count, 0);
-    assert_true(take(&c, "a ns 5"));
-    assert_true(take(&c, "a ns 5 27647:1"));
-    for (unsigned i = 1; i < COMBINE_MAX; i++) {
-        char line[64];
-        snprintf(line, sizeof line, "b%u ns 1 1:1", i);
-        assert_true(take(&c, line));
-    }
-    assert_false(take(&c, "one.more ns 1 1:1"));
-    assert_true(take(&c, "a ns 5 1:1"));
+    assert_true(take(&c, "pauses ns 5"));
+    assert_true(take(&c, "pauses ns 5 27647:1"));
+    assert_true(take(&c, "gc.reclaim objects 5 1:1"));
+    assert_true(take(&c, "gc.reclaim ns 5 1:1"));
+    assert_int_equal(c.count, 3);
     combine_free(&c);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_percentiles),
-        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_percentiles),    cmocka_unit_test(test_every_rule), cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_made_of_others), cmocka_unit_test(test_bad_lines),
     };
     return cmocka_run_group_tests_name("combine", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* env.c: the environment block of made-up machines, and what one sample's delta says. */
 // links: bench/host/env.c bench/host/cgroup.c bench/host/place.c bench/host/paths.c bench/stat/sha256.c
-// links: bench/result/store.c alloc/base/param.c
+// links: bench/result/record.c bench/result/sample.c bench/result/schema.c alloc/base/param.c
 #include "bench/host/env.h"
 
 #include <setjmp.h>
@@ -163,7 +163,6 @@ static void a_delta_is_null_where_either_end_is_unknown(void **state)
 {
     (void)state;
     struct env_state before, after;
-    double number;
     put("/proc/stat", "cpu  1 2 3 4 5 6 7 100 0 0\n");
     put("/proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=1000\n");
     env_state_read(&before, root);
@@ -171,13 +170,14 @@ static void a_delta_is_null_where_either_end_is_unknown(void **state)
     put("/proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=1250\n");
     put("/proc/pressure/io", "some avg10=0.00 avg60=0.00 avg300=0.00 total=7\n");
     env_state_read(&after, root);
-    struct record *r = record_new();
-    env_state_record(&before, &after, r, "os");
-    expect_integer(r, "os.steal_ns", 30000000); /* at 100 ticks a second */
-    expect_integer(r, "os.psi_cpu_ns", 250000);
-    assert_false(record_number(r, "os.psi_io_ns", &number));
-    assert_false(record_number(r, "os.throttled_ns", &number));
-    record_free(r);
+    struct sample s = {0};
+    env_state_sample(&before, &after, &s);
+    assert_true(sample_has(&s, os_steal_ns));
+    assert_int_equal(s.os_steal_ns, 30000000); /* at 100 ticks a second */
+    assert_true(sample_has(&s, os_psi_cpu_ns));
+    assert_int_equal(s.os_psi_cpu_ns, 250000);
+    assert_false(sample_has(&s, os_psi_io_ns));
+    assert_false(sample_has(&s, os_throttled_ns));
 }
 
 /* On the machine that runs the test: what no Linux lacks. */

@@ -36,7 +36,7 @@ struct report_family report_family_at(const struct report_data *d, size_t work)
 static bool in_threads(const struct report_data *d, const struct report_cell *c)
 {
     return !figure_is_floor(c) && (d->work[c->work].processes || c->processes == 1) &&
-           isfinite(report_median(c, figure_metric("throughput")));
+           isfinite(report_median(c, report_metric_of(KEY_ops_per_s)));
 }
 
 static bool is_known(const struct report_cell *const *known, size_t n, const struct report_cell *c)
@@ -73,7 +73,7 @@ static size_t threads_series(const struct report_data *d, size_t first, size_t e
 static int figure_threads(struct plots *plots, const struct report_data *d, struct report_family f,
                           struct message *m)
 {
-    const struct report_metric *metric = figure_metric("throughput");
+    const struct report_metric *metric = report_metric_of(KEY_ops_per_s);
     const struct report_cell *cell[FIGURES_SERIES];
     const struct report_work *last = &d->work[f.first + f.works - 1];
     size_t begin = d->work[f.first].first, end = last->first + last->cells, blocks = 0;

@@ -13,11 +13,9 @@
 
 static int figure_memory(struct plots *plots, const struct report_data *d, size_t work, struct message *m)
 {
-    static const struct report_metric live_metric = {
-        "live", "memory.peak_live_requested_bytes", "live", UNIT_BYTES, false, "more", "less"};
     const struct report_work *w = &d->work[work];
     const struct report_cell *cell[FIGURES_BARS];
-    size_t n = figure_pick(d, w, figure_metric("peak-rss"), true, FIGURES_BARS, cell), least = 0;
+    size_t n = figure_pick(d, w, report_metric_of(KEY_memory_peak_rss_bytes), true, FIGURES_BARS, cell), least = 0;
     if (n == 0)
         return 0;
     struct plot *p = plot_begin(plots, "memory", w->name, m);
@@ -32,10 +30,10 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
           p->csv);
     double most = 0, most_floor = 0, ratio = 1.2, least_ratio = 0.9, lowest = INFINITY;
     for (size_t i = 0; i < n; i++) {
-        double rss = report_median(cell[i], figure_metric("peak-rss")),
-               live = report_median(cell[i], &live_metric);
-        double jw2 = report_median(cell[i], figure_metric("fragmentation"));
-        double external = report_median(cell[i], figure_metric("external"));
+        double rss = report_median(cell[i], report_metric_of(KEY_memory_peak_rss_bytes)),
+               live = report_median(cell[i], report_metric_of(KEY_memory_peak_live_requested_bytes));
+        double jw2 = report_median(cell[i], report_metric_of(KEY_fragmentation_jw2));
+        double external = report_median(cell[i], report_metric_of(KEY_fragmentation_external));
         char text[64];
         fprintf(p->data, "%zu %.9g %.9g %.9g %.9g\n\n\n", i + 1, rss / MIB, live / MIB, jw2, external);
         figure_csv_row(p, w, cell[i]);
@@ -68,7 +66,7 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
     plot_number(p, "FMIN", least_ratio);
     plot_number(p, "FMAX", least_ratio + (1.05 * fmin(ratio, 10) - least_ratio) / 0.6);
     snprintf(p->finding, sizeof p->finding, "%.100s needs least memory at its peak: %s.", cell[least]->shown,
-             report_figure(report_median(cell[least], figure_metric("peak-rss")), UNIT_BYTES).text);
+             report_figure(report_median(cell[least], report_metric_of(KEY_memory_peak_rss_bytes)), UNIT_BYTES).text);
     snprintf(p->caption, sizeof p->caption,
              "median of %zu samples; resident memory of the whole process; JW2 = resident over live at the "
              "peak of live "
@@ -80,20 +78,17 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
 /* --- memory over time ----------------------------------------------------------------------------------- */
 
 /* The first ok sample that has a timeline. */
-static const struct record *timeline_of(const struct report_cell *c)
+static const struct sample *timeline_of(const struct report_cell *c)
 {
     for (size_t i = 0; i < c->samples; i++)
-        if (c->sample[i].ok && record_array_size(c->sample[i].record, "timeline.rss_bytes") >= 2)
-            return c->sample[i].record;
+        if (c->sample[i].ok && c->sample[i].sample->timeline_rss_bytes.count >= 2)
+            return c->sample[i].sample;
     return NULL;
 }
 
-static double timeline_value(const struct record *r, const char *name, size_t i)
+static double timeline_value(const struct sample_integers *line, size_t i)
 {
-    char key[64];
-    double value;
-    snprintf(key, sizeof key, "timeline.%s.%zu", name, i);
-    return record_number(r, key, &value) ? value : NAN;
+    return i < line->count ? (double)line->value[i] : NAN;
 }
 
 struct timeline_span {
@@ -103,19 +98,19 @@ struct timeline_span {
 
 /* Of each stretch of points the one with most resident memory: a peak is never lost. */
 static void put_timeline(struct plot *p, const struct report_work *w, const struct report_cell *c,
-                         const struct record *r, struct timeline_span *span)
+                         const struct sample *s, struct timeline_span *span)
 {
-    size_t points = record_array_size(r, "timeline.rss_bytes");
+    size_t points = s->timeline_rss_bytes.count;
     size_t drawn = 0, stretch = (points + FIGURES_POINTS - 1) / FIGURES_POINTS;
     for (size_t i = 0; i < points; i += stretch) {
         size_t at = i;
         for (size_t k = i; k < i + stretch && k < points; k++)
-            if (timeline_value(r, "rss_bytes", k) > timeline_value(r, "rss_bytes", at))
+            if (timeline_value(&s->timeline_rss_bytes, k) > timeline_value(&s->timeline_rss_bytes, at))
                 at = k;
         if (i + stretch >= points)
             at = points - 1;
-        double t = timeline_value(r, "t_ns", at), rss = timeline_value(r, "rss_bytes", at);
-        double live = timeline_value(r, "live_bytes", at), total = timeline_value(r, "allocated_bytes", at);
+        double t = timeline_value(&s->timeline_t_ns, at), rss = timeline_value(&s->timeline_rss_bytes, at);
+        double live = timeline_value(&s->timeline_live_bytes, at), total = timeline_value(&s->timeline_allocated_bytes, at);
         if (!isfinite(t) || !isfinite(rss))
             continue;
         if (!(live < 1e18)) /* threads publish at different moments: a sum can be below 0 for an instant */
@@ -138,12 +133,12 @@ static void put_timeline(struct plot *p, const struct report_work *w, const stru
 /* When the collector ran, as stretches of seconds; those too near to be told apart in the picture become one.
  * The number of collections. */
 static size_t put_collections(struct plot *p, const struct report_work *w, const struct report_cell *c,
-                              const struct record *r, double seconds)
+                              const struct sample *s, double seconds)
 {
-    size_t points = record_array_size(r, "timeline.gc_t_ns"), n = 0;
+    size_t points = s->timeline_gc_t_ns.count, n = 0;
     double from = NAN, to = NAN, near = seconds / (2.0 * FIGURES_POINTS);
     for (size_t i = 0; i < points && i < TIMELINE_COLLECTIONS; i++) {
-        double t = timeline_value(r, "gc_t_ns", i), length = timeline_value(r, "gc_ns", i);
+        double t = timeline_value(&s->timeline_gc_t_ns, i), length = timeline_value(&s->timeline_gc_ns, i);
         if (!(t >= 0) || !(length >= 0) || !isfinite(t + length))
             continue;
         n++;
@@ -166,10 +161,10 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
 {
     const struct report_work *w = &d->work[work];
     const struct report_cell *cell[FIGURES_SERIES];
-    const struct record *record[FIGURES_SERIES];
+    const struct sample *shown[FIGURES_SERIES];
     size_t n = 0;
     for (size_t i = w->first; i < w->first + w->cells && n < FIGURES_SERIES; i++)
-        if (!figure_is_floor(&d->cell[i]) && (record[n] = timeline_of(&d->cell[i])))
+        if (!figure_is_floor(&d->cell[i]) && (shown[n] = timeline_of(&d->cell[i])))
             cell[n++] = &d->cell[i];
     if (n == 0)
         return 0;
@@ -182,10 +177,10 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
     fputs("workload,threads,configuration,t_ns,rss_bytes,live_bytes,allocated_bytes,collection_ns\n", p->csv);
     struct timeline_span span = {0, 0, 0, true};
     for (size_t i = 0; i < n; i++)
-        put_timeline(p, w, cell[i], record[i], &span);
+        put_timeline(p, w, cell[i], shown[i], &span);
     size_t collections = 0;
     for (size_t i = 0; i < n; i++)
-        collections += put_collections(p, w, cell[i], record[i], span.seconds);
+        collections += put_collections(p, w, cell[i], shown[i], span.seconds);
     plot_number(p, "MARKS", collections > 0);
     plot_number(p, "YMAX", span.peak > 0 ? 1.08 * span.peak / MIB : 1);
     plot_number(p, "TMAX", span.seconds > 0 ? span.seconds : 1);
@@ -206,8 +201,8 @@ int figures_of_memory(struct plots *plots, const struct report_data *d, size_t w
 {
     const struct figure_pareto time = {"time",
                                        "time against memory",
-                                       figure_metric("peak-rss"),
-                                       figure_metric("wall"),
+                                       report_metric_of(KEY_memory_peak_rss_bytes),
+                                       report_metric_of(KEY_wall_ns),
                                        "MiB resident at the peak",
                                        "wall time",
                                        3};

@@ -117,7 +117,7 @@ int figure_pareto(struct plots *plots, const struct report_data *d, size_t work,
     plot_number(p, "YMIN", y.low / y_unit);
     plot_number(p, "YMAX", y.high / y_unit);
     fprintf(p->csv, "workload,threads,configuration,%s,%s_ci_low,%s_ci_high,%s,%s_ci_low,%s_ci_high\n",
-            what->x->key, what->x->key, what->x->key, what->y->key, what->y->key, what->y->key);
+            what->x->path, what->x->path, what->x->path, what->y->path, what->y->path, what->y->path);
     for (size_t i = 0; i < n; i++) {
         const struct stats_interval at = choice[i].x, ns = choice[i].y;
         fprintf(p->data, "%.9g %.9g %.9g %.9g %.9g %.9g\n\n\n", at.estimate / x_unit, ns.estimate / y_unit,

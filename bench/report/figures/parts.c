@@ -7,11 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-const struct report_metric *figure_metric(const char *name)
-{
-    return report_metric_find(name, NULL, NULL);
-}
-
 bool figure_is_floor(const struct report_cell *c)
 {
     return strcmp(c->alloc, "null") == 0 || strcmp(c->alloc, "bump") == 0;

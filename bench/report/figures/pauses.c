@@ -20,13 +20,10 @@ static int figure_percentiles(struct plots *plots, const struct report_data *d, 
 {
     const struct report_work *w = &d->work[work];
     const struct report_cell *cell[FIGURES_SERIES];
-    char key[8][64];
-    struct report_metric metric[8];
-    for (size_t k = 0; k < count; k++) {
-        snprintf(key[k], sizeof key[k], "%s.%s", prefix, keys[k].key);
-        metric[k] = (struct report_metric){key[k], key[k], key[k], UNIT_NS, false, "", ""};
-    }
-    size_t n = figure_pick(d, w, &metric[count - 1], false, FIGURES_SERIES, cell), best = 0;
+    const struct report_metric *metric[8];
+    for (size_t k = 0; k < count; k++)
+        metric[k] = report_metric_at(prefix, keys[k].key);
+    size_t n = figure_pick(d, w, metric[count - 1], false, FIGURES_SERIES, cell), best = 0;
     if (n == 0)
         return 0;
     struct plot *p = plot_begin(plots, "percentiles", w->name, m);
@@ -42,7 +39,7 @@ static int figure_percentiles(struct plots *plots, const struct report_data *d, 
         size_t points = 0;
         for (size_t k = 0; k < count; k++) {
             double ns =
-                keys[k].place > 0 ? report_median(cell[i], &metric[k]) : report_maximum(cell[i], &metric[k]);
+                keys[k].place > 0 ? report_median(cell[i], metric[k]) : report_maximum(cell[i], metric[k]);
             double place = keys[k].place > 0 ? keys[k].place : pow(10, tail);
             if (!(ns > 0)) /* a log axis has no 0 */
                 continue;
@@ -55,11 +52,11 @@ static int figure_percentiles(struct plots *plots, const struct report_data *d, 
                 fprintf(p->csv, ",100,%.9g\n", ns);
         }
         figure_end_series(p, points);
-        if (report_maximum(cell[i], &metric[count - 1]) < report_maximum(cell[best], &metric[count - 1]))
+        if (report_maximum(cell[i], metric[count - 1]) < report_maximum(cell[best], metric[count - 1]))
             best = i;
     }
     snprintf(p->finding, sizeof p->finding, "Shortest maximum: %.100s with %s.", cell[best]->shown,
-             report_figure(report_maximum(cell[best], &metric[count - 1]), UNIT_NS).text);
+             report_figure(report_maximum(cell[best], metric[count - 1]), UNIT_NS).text);
     snprintf(p->caption, sizeof p->caption,
              "percentiles: median of %zu samples; maximum: of all samples (comparable at equal work only)",
              cell[0]->ok);
@@ -77,10 +74,7 @@ static const struct {
 
 static double utilisation(const struct report_cell *c, const char *which, size_t window)
 {
-    char key[64];
-    snprintf(key, sizeof key, "pauses.%s.%s", which, windows[window].name);
-    struct report_metric metric = {.key = key};
-    return report_median(c, &metric);
+    return report_median(c, report_metric_at(which, windows[window].name));
 }
 
 static void put_utilisation(struct plot *p, const struct report_work *w, const struct report_cell *c,
@@ -97,8 +91,7 @@ static int figure_mmu(struct plots *plots, const struct report_data *d, size_t w
 {
     const struct report_work *w = &d->work[work];
     const struct report_cell *cell[FIGURES_SERIES];
-    static const struct report_metric first = {.key = "pauses.mmu.1ms"};
-    size_t n = figure_pick(d, w, &first, false, FIGURES_SERIES, cell), best = 0;
+    size_t n = figure_pick(d, w, report_metric_of(KEY_pauses_mmu_1ms), false, FIGURES_SERIES, cell), best = 0;
     if (n == 0)
         return 0;
     struct plot *p = plot_begin(plots, "mmu", w->name, m);
@@ -110,10 +103,10 @@ static int figure_mmu(struct plots *plots, const struct report_data *d, size_t w
     fputs("workload,threads,configuration,window_ns,mmu,bmu\n", p->csv);
     for (size_t i = 0; i < n; i++) {
         /* No window up to the longest pause leaves anything: where the curve leaves 0. */
-        double zero = report_median(cell[i], figure_metric("max-pause")) / 1e9;
+        double zero = report_median(cell[i], report_metric_of(KEY_pauses_max_ns)) / 1e9;
         bool put = !(zero >= 1e-6 && zero <= windows[WINDOWS - 1].seconds);
         for (size_t k = 0; k < WINDOWS; k++) {
-            double mmu = utilisation(cell[i], "mmu", k);
+            double mmu = utilisation(cell[i], "pauses.mmu", k);
             if (!isfinite(mmu))
                 continue;
             if (!put && zero < windows[k].seconds) {
@@ -121,13 +114,13 @@ static int figure_mmu(struct plots *plots, const struct report_data *d, size_t w
                 shortest = fmin(shortest, zero);
                 put = true;
             }
-            put_utilisation(p, w, cell[i], windows[k].seconds, mmu, utilisation(cell[i], "bmu", k));
+            put_utilisation(p, w, cell[i], windows[k].seconds, mmu, utilisation(cell[i], "pauses.bmu", k));
             longest = fmax(longest, windows[k].seconds);
         }
         fputs("\n\n", p->data);
         /* Of those that pause: to have all the time without a collector is no news. */
-        if (zero > 0 && !(utilisation(cell[i], "mmu", 3) <= share)) {
-            share = utilisation(cell[i], "mmu", 3);
+        if (zero > 0 && !(utilisation(cell[i], "pauses.mmu", 3) <= share)) {
+            share = utilisation(cell[i], "pauses.mmu", 3);
             best = i;
         }
     }
@@ -162,11 +155,9 @@ static void put_latency(struct plot *p, const struct report_work *w, const struc
 {
     size_t points = 0;
     for (size_t k = 0; k < LATENCY_KEYS; k++) {
-        char key[96];
-        snprintf(key, sizeof key, "%s.%s", prefix, latency_keys[k].key);
-        struct report_metric metric = {.key = key};
+        const struct report_metric *metric = report_metric_at(prefix, latency_keys[k].key);
         bool tail = latency_keys[k].place == 0;
-        double ns = tail ? report_maximum(c, &metric) : report_median(c, &metric);
+        double ns = tail ? report_maximum(c, metric) : report_median(c, metric);
         double place = tail ? pow(10, LATENCY_TAIL) : latency_keys[k].place;
         if (!(ns > 1e-3 && ns < 1e18)) /* a log axis has no 0; nor is there such a request */
             continue;
@@ -187,11 +178,11 @@ static int figure_requests(struct plots *plots, const struct report_data *d, siz
     } panel[] = {{"latency.request", "simple"},
                  {"latency.request_metered_100ms", "metered_100ms"},
                  {"latency.request_metered_full", "metered_full"}};
-    static const struct report_metric simple = {.key = "latency.request.max_ns"},
-                                      metered = {.key = "latency.request_metered_full.max_ns"};
+    const struct report_metric *simple = report_metric_of(KEY_latency_request_max_ns),
+                               *metered = report_metric_of(KEY_latency_request_metered_full_max_ns);
     const struct report_work *w = &d->work[work];
     const struct report_cell *cell[FIGURES_SERIES];
-    size_t n = figure_pick(d, w, &metered, false, FIGURES_SERIES, cell), worst = 0;
+    size_t n = figure_pick(d, w, metered, false, FIGURES_SERIES, cell), worst = 0;
     if (n == 0 && strcmp(w->workload, "request") == 0) /* with a rate it counts from when each was due */
         return figure_percentiles(plots, d, work, "latency.request", "latency of requests", "one request",
                                   latency_keys, LATENCY_KEYS, LATENCY_TAIL, m);
@@ -208,7 +199,7 @@ static int figure_requests(struct plots *plots, const struct report_data *d, siz
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < sizeof panel / sizeof *panel; k++)
             put_latency(p, w, cell[i], panel[k].prefix, panel[k].kind, range);
-        if (report_maximum(cell[i], &metered) > report_maximum(cell[worst], &metered))
+        if (report_maximum(cell[i], metered) > report_maximum(cell[worst], metered))
             worst = i;
     }
     if (!(range[0] <= range[1])) {
@@ -219,8 +210,8 @@ static int figure_requests(struct plots *plots, const struct report_data *d, siz
     plot_number(p, "YMAX", range[1]);
     snprintf(p->finding, sizeof p->finding,
              "Longest with %.100s: %.30s from begin to end, %.30s for one who came on time (metered).",
-             cell[worst]->shown, report_figure(report_maximum(cell[worst], &simple), UNIT_NS).text,
-             report_figure(report_maximum(cell[worst], &metered), UNIT_NS).text);
+             cell[worst]->shown, report_figure(report_maximum(cell[worst], simple), UNIT_NS).text,
+             report_figure(report_maximum(cell[worst], metered), UNIT_NS).text);
     snprintf(p->caption, sizeof p->caption,
              "metered: from when a request would have begun had they come evenly, so that those behind a "
              "pause wait for it "
@@ -240,15 +231,15 @@ int figures_of_pauses(struct plots *plots, const struct report_data *d, size_t w
         err = figure_mmu(plots, d, work, m);
     const struct figure_pareto memory = {"pause",
                                          "longest pause against memory",
-                                         figure_metric("peak-rss"),
-                                         figure_metric("max-pause"),
+                                         report_metric_of(KEY_memory_peak_rss_bytes),
+                                         report_metric_of(KEY_pauses_max_ns),
                                          "MiB resident at the peak",
                                          "longest pause",
                                          2},
                                garbage = {"waiting",
                                           "longest pause against garbage",
-                                          figure_metric("uncollected"),
-                                          figure_metric("max-pause"),
+                                          report_metric_of(KEY_gc_uncollected_peak),
+                                          report_metric_of(KEY_pauses_max_ns),
                                           "objects dead and not yet freed, at most",
                                           "longest pause",
                                           2};

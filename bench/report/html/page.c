@@ -46,13 +46,13 @@ static const char style[] =
     "1rem;font-size:.85rem}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
     "@media(max-width:34rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}\n";
 
-static double median_of(const struct report_cell *cell, const char *metric)
+static double median_of(const struct report_cell *cell, enum schema_key key)
 {
-    return report_median(cell, report_metric_find(metric, NULL, NULL));
+    return report_median(cell, report_metric_of(key));
 }
 
 /* The text under the first of the keys that run.json has; "?" when it has none. */
-static const char *run_word(const struct store_run *run, const char *const *keys)
+static const char *run_word(const struct run *run, const char *const *keys)
 {
     for (; *keys; keys++) {
         const char *text = record_text(run->run, *keys);
@@ -98,7 +98,7 @@ static void put_row(FILE *f, const struct report_page *page, const struct report
     if (cell->ok) {
         fputs("<tr><td>", f);
         report_put_html(f, cell->shown);
-        fprintf(f, "</td><td>%s</td>", report_figure(median_of(cell, "throughput"), UNIT_RATE).text);
+        fprintf(f, "</td><td>%s</td>", report_figure(median_of(cell, KEY_ops_per_s), UNIT_RATE).text);
         if (row && row->n)
             fprintf(f, "<td>%s</td><td>%s</td><td class=\"%s\">%s</td>",
                     report_ratio(exp(row->log_ratio.estimate)).text, report_interval(row->log_ratio).text,
@@ -109,10 +109,10 @@ static void put_row(FILE *f, const struct report_page *page, const struct report
                                                                                                   : "");
         fprintf(
             f, "<td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
-            report_figure(median_of(cell, "peak-rss"), UNIT_BYTES).text,
-            report_ratio(median_of(cell, "fragmentation")).text,
-            report_ratio(median_of(cell, "external")).text,
-            report_figure(report_maximum(cell, report_metric_find("max-pause", NULL, NULL)), UNIT_NS).text);
+            report_figure(median_of(cell, KEY_memory_peak_rss_bytes), UNIT_BYTES).text,
+            report_ratio(median_of(cell, KEY_fragmentation_jw2)).text,
+            report_ratio(median_of(cell, KEY_fragmentation_external)).text,
+            report_figure(report_maximum(cell, report_metric_of(KEY_pauses_max_ns)), UNIT_NS).text);
     }
     if (cell->failed)
         put_failed_row(f, cell);
@@ -269,7 +269,7 @@ static void put_figures(FILE *f, const struct report_page *page, size_t section)
 
 static void put_head(FILE *f, const struct report_page *page)
 {
-    const struct store_run *run = page->run;
+    const struct run *run = page->run;
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
@@ -387,7 +387,7 @@ int report_html(const struct report_page *page, const char *dir, struct message 
     int err = fclose(f) ? message_set(m, -ENOMEM, "out of memory") : 0;
     snprintf(path, sizeof path, "%s/report.html", dir);
     if (!err)
-        err = store_write_file(path, text, size, m);
+        err = run_write_file(path, text, size, m);
     free(text);
     return err;
 }

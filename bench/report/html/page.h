@@ -6,9 +6,10 @@
 
 #include "bench/report/figures/figures.h"
 #include "bench/report/lbo.h"
+#include "bench/result/run.h"
 
 struct report_page {
-    const struct store_run *run;
+    const struct run *run;
     const struct report_data *data;
     const struct report_comparisons *found; /* throughput */
     const struct report_baseline *baseline;

@@ -7,10 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double value_of(const struct report_cell *c, const char *key, bool most)
+static double value_of(const struct report_cell *c, const struct report_metric *metric, bool most)
 {
-    struct report_metric metric = {.key = key};
-    return most ? report_maximum(c, &metric) : report_median(c, &metric);
+    return most ? report_maximum(c, metric) : report_median(c, metric);
 }
 
 /* These tables are wide: a name may be broken after a colon or a comma. */
@@ -32,27 +31,23 @@ static void put_label(FILE *f, const struct report_cell *c)
 /* --- collectors ----------------------------------------------------------------------------------------- */
 
 struct figure {
-    const char *key, *title;
-    enum report_unit unit;
-    bool share, most; /* most: of all samples, not their median */
+    enum schema_key key;
+    const char *head; /* NULL: nothing stands there */
+    bool most;        /* of all samples, not their median */
 };
 
-/* Two to a column, one below the other. No key: the ratio of throughput. */
+/* Two to a column, one below the other. SCHEMA_KEYS: the ratio of throughput. */
 static const struct {
     struct figure upper, lower;
 } column[] = {
-    {{"pauses.max_ns", "longest pause", UNIT_NS, false, true},
-     {"pauses.p99_9_ns", "p99.9", UNIT_NS, false, false}},
-    {{"pauses.mmu.10ms", "MMU 10&nbsp;ms", UNIT_RATIO, false, false},
-     {"pauses.mmu.100ms", "100&nbsp;ms", UNIT_RATIO, false, false}},
-    {{"gc.share", "gc", UNIT_RATIO, true, false}, {NULL, NULL, UNIT_RATIO, false, false}},
-    {{NULL, "throughput", UNIT_RATIO, false, false}, {"ops_per_s", "ops/s", UNIT_RATE, false, false}},
-    {{"memory.peak_rss_bytes", "peak RSS", UNIT_BYTES, false, false}, {NULL, NULL, UNIT_RATIO, false, false}},
-    {{"gc.uncollected_peak", "waiting", UNIT_COUNT, false, true},
-     {"gc.uncollected_peak_bytes", "bytes", UNIT_BYTES, false, true}},
-    {{"gc.references_per_object", "refs", UNIT_RATIO, false, false}, {NULL, NULL, UNIT_RATIO, false, false}},
-    {{"gc.reclaim.p50_ns", "reclaim", UNIT_NS, false, false},
-     {"gc.reclaim.max_ns", "longest", UNIT_NS, false, true}},
+    {{KEY_pauses_max_ns, "longest pause", true}, {KEY_pauses_p99_9_ns, "p99.9", false}},
+    {{KEY_pauses_mmu_10ms, "MMU 10&nbsp;ms", false}, {KEY_pauses_mmu_100ms, "100&nbsp;ms", false}},
+    {{KEY_gc_share, "gc", false}, {0}},
+    {{SCHEMA_KEYS, "throughput", false}, {KEY_ops_per_s, "ops/s", false}},
+    {{KEY_memory_peak_rss_bytes, "peak RSS", false}, {0}},
+    {{KEY_gc_uncollected_peak, "waiting", true}, {KEY_gc_uncollected_peak_bytes, "bytes", true}},
+    {{KEY_gc_references_per_object, "refs", false}, {0}},
+    {{KEY_gc_reclaim_p50_ns, "reclaim", false}, {KEY_gc_reclaim_max_ns, "longest", true}},
 };
 #define COLUMNS (sizeof column / sizeof *column)
 
@@ -60,8 +55,8 @@ static const struct {
 static bool has_collectors(const struct report_data *d, const struct report_work *w)
 {
     for (size_t i = w->first; i < w->first + w->cells; i++)
-        if (isfinite(value_of(&d->cell[i], "pauses.max_ns", true)) ||
-            isfinite(value_of(&d->cell[i], "gc.share", false)))
+        if (isfinite(value_of(&d->cell[i], report_metric_of(KEY_pauses_max_ns), true)) ||
+            isfinite(value_of(&d->cell[i], report_metric_of(KEY_gc_share), false)))
             return true;
     return false;
 }
@@ -88,8 +83,10 @@ static double throughput_ratio(const struct report_page *page, const struct repo
 static struct report_figure figure_of(const struct report_page *page, const struct report_cell *c,
                                       const struct figure *figure)
 {
-    double value = figure->key ? value_of(c, figure->key, figure->most) : throughput_ratio(page, c);
-    return figure->share ? report_share(value) : report_figure(value, figure->unit);
+    if (figure->key == SCHEMA_KEYS)
+        return report_figure(throughput_ratio(page, c), UNIT_RATIO);
+    const struct report_metric *metric = report_metric_of(figure->key);
+    return report_figure(value_of(c, metric, figure->most), metric->unit);
 }
 
 static void put_collector(FILE *f, const struct report_page *page, const struct report_cell *c)
@@ -98,7 +95,7 @@ static void put_collector(FILE *f, const struct report_page *page, const struct 
     put_label(f, c);
     for (size_t k = 0; k < COLUMNS; k++) {
         fprintf(f, "<td>%s", figure_of(page, c, &column[k].upper).text);
-        if (column[k].lower.title)
+        if (column[k].lower.head)
             fprintf(f, "<small>%s</small>", figure_of(page, c, &column[k].lower).text);
         fputs("</td>", f);
     }
@@ -113,9 +110,9 @@ static void put_collectors(FILE *f, const struct report_page *page, const struct
           "class=\"dense\"><thead><tr><th>configuration</th>",
           f);
     for (size_t k = 0; k < COLUMNS; k++) {
-        fprintf(f, "<th>%s", column[k].upper.title);
-        if (column[k].lower.title)
-            fprintf(f, "<small>%s</small>", column[k].lower.title);
+        fprintf(f, "<th>%s", column[k].upper.head);
+        if (column[k].lower.head)
+            fprintf(f, "<small>%s</small>", column[k].lower.head);
         fputs("</th>", f);
     }
     fputs("<th>LBO wall<small>95&nbsp;% CI</small></th><th>LBO CPU<small>95&nbsp;% "
@@ -140,9 +137,8 @@ static const struct {
 
 static double request_value(const struct report_cell *c, size_t kind, size_t percentile)
 {
-    char key[96];
-    snprintf(key, sizeof key, "%s.%s", requests[kind].key, percentiles[percentile].key);
-    return value_of(c, key, percentile + 1 == PERCENTILES);
+    return value_of(c, report_metric_at(requests[kind].key, percentiles[percentile].key),
+                    percentile + 1 == PERCENTILES);
 }
 
 /* Other workloads that time a few of their operations under this name have no stream of them to meter. */

@@ -1,6 +1,6 @@
-/* store.c: records: JSON objects under dotted keys. See store.h; run folders are in store_run.c. The only
- * file that includes the JSON library, which bounds the nesting of what it reads. */
-#include "store.h"
+/* record.c: see record.h. The only file that includes the JSON library, which bounds the nesting of what it
+ * reads. */
+#include "record.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STORE_INDEX_MAX 100000u
-#define STORE_KEY_MAX   512u
-#define STORE_KEY_DEPTH 8u
-#define STORE_DUMP      (JSON_COMPACT | JSON_REAL_PRECISION(17))
+#define RECORD_INDEX_MAX 100000u
+#define RECORD_KEY_MAX   512u
+#define RECORD_KEY_DEPTH 8u
+#define RECORD_DUMP      (JSON_COMPACT | JSON_REAL_PRECISION(17))
 
 struct record {
     json_t *root;
+    int err; /* of the first value that could not be set */
 };
 
 /* --- records ---------------------------------------------------------------------------------------------
@@ -27,142 +28,13 @@ static struct record *record_wrap(json_t *root)
         json_decref(root);
         return NULL;
     }
-    r->root = root;
+    *r = (struct record){root, 0};
     return r;
 }
 
 struct record *record_new(void)
 {
     return record_wrap(json_object());
-}
-
-/* Every key of a sample, in the order in which it is written (results/SCHEMA.md describes them). */
-static const char *const sample_keys[] = {
-    "schema",
-    "run_id",
-    "cell_id",
-    "block",
-    "position",
-    "seed",
-    "status",
-    "reason",
-    "cell.workload",
-    "cell.params",
-    "cell.alloc",
-    "cell.rc",
-    "cell.gc",
-    "cell.threads",
-    "cell.processes",
-    "cell.place",
-    "ops",
-    "wall_ns",
-    "cpu_ns",
-    "ops_per_s",
-    "checksum",
-    "latency",
-    "pauses.count",
-    "pauses.total_ns",
-    "pauses.p50_ns",
-    "pauses.p99_ns",
-    "pauses.p99_9_ns",
-    "pauses.max_ns",
-    "pauses.by_cause",
-    "pauses.mmu.1ms",
-    "pauses.mmu.2ms",
-    "pauses.mmu.5ms",
-    "pauses.mmu.10ms",
-    "pauses.mmu.20ms",
-    "pauses.mmu.50ms",
-    "pauses.mmu.100ms",
-    "pauses.mmu.200ms",
-    "pauses.mmu.500ms",
-    "pauses.mmu.1s",
-    "pauses.bmu.1ms",
-    "pauses.bmu.2ms",
-    "pauses.bmu.5ms",
-    "pauses.bmu.10ms",
-    "pauses.bmu.20ms",
-    "pauses.bmu.50ms",
-    "pauses.bmu.100ms",
-    "pauses.bmu.200ms",
-    "pauses.bmu.500ms",
-    "pauses.bmu.1s",
-    "gc.generations",
-    "gc.examined",
-    "gc.freed_by_gc",
-    "gc.freed_by_rc",
-    "gc.references",
-    "gc.allocated",
-    "gc.references_per_object",
-    "gc.cost_wall_ns",
-    "gc.cost_cpu_ns",
-    "gc.share",
-    "gc.uncollected_peak",
-    "gc.uncollected_peak_bytes",
-    "gc.uncollected_mean",
-    "gc.uncollected_samples",
-    "gc.reclaim",
-    "gc.live_objects",
-    "gil.switches",
-    "gil.wait_p99_ns",
-    "gil.forced",
-    "lock.acquisitions",
-    "lock.contended",
-    "lock.wait_p99_ns",
-    "census",
-    "memory.baseline_rss_bytes",
-    "memory.peak_rss_bytes",
-    "memory.vm_hwm_bytes",
-    "memory.pss_bytes",
-    "memory.peak_live_requested_bytes",
-    "memory.peak_live_usable_bytes",
-    "memory.held_bytes",
-    "fragmentation.internal",
-    "fragmentation.external",
-    "fragmentation.residency",
-    "fragmentation.jw1",
-    "fragmentation.jw2",
-    "fragmentation.jw3",
-    "fragmentation.jw4",
-    "fragmentation.return_to_os_100ms",
-    "fragmentation.return_to_os_1s",
-    "fragmentation.contiguity",
-    "timeline.t_ns",
-    "timeline.rss_bytes",
-    "timeline.live_bytes",
-    "timeline.allocated_bytes",
-    "timeline.gc_t_ns",
-    "timeline.gc_ns",
-    "os.minor_faults",
-    "os.major_faults",
-    "os.voluntary_switches",
-    "os.involuntary_switches",
-    "os.steal_ns",
-    "os.throttled_ns",
-    "os.throttled_periods",
-    "os.psi_cpu_ns",
-    "os.psi_memory_ns",
-    "os.psi_memory_full_ns",
-    "os.psi_io_ns",
-    "counters",
-    "library.path",
-    "library.version",
-    "library.sha256",
-    "library.resolved_by",
-    "stats",
-    "heap",
-};
-
-struct record *record_new_sample(void)
-{
-    struct record *r = record_new();
-    for (size_t i = 0; r && i < sizeof sample_keys / sizeof *sample_keys; i++) {
-        if (record_set_null(r, sample_keys[i])) {
-            record_free(r);
-            r = NULL;
-        }
-    }
-    return r;
 }
 
 void record_free(struct record *r)
@@ -175,8 +47,8 @@ void record_free(struct record *r)
 
 /* A key taken apart. Words point into text. */
 struct key {
-    char text[STORE_KEY_MAX];
-    const char *word[STORE_KEY_DEPTH];
+    char text[RECORD_KEY_MAX];
+    const char *word[RECORD_KEY_DEPTH];
     unsigned words;
 };
 
@@ -193,7 +65,7 @@ static int key_split(struct key *k, const char *key)
     memcpy(k->text, key, size + 1);
     k->words = 0;
     for (char *p = k->text;; p++) {
-        if (k->words == STORE_KEY_DEPTH || !word_char(*p))
+        if (k->words == RECORD_KEY_DEPTH || !word_char(*p))
             return -EINVAL;
         k->word[k->words++] = p;
         while (word_char(*p))
@@ -206,16 +78,16 @@ static int key_split(struct key *k, const char *key)
     }
 }
 
-/* An index is a word of digits alone; false when it is none. Over the bound it is STORE_INDEX_MAX. */
+/* An index is a word of digits alone; false when it is none. Over the bound it is RECORD_INDEX_MAX. */
 static bool word_index(const char *word, size_t *index)
 {
     size_t n = 0;
     for (const char *p = word; *p; p++) {
         if (*p < '0' || *p > '9')
             return false;
-        n = n < STORE_INDEX_MAX ? n * 10 + (size_t)(*p - '0') : STORE_INDEX_MAX;
+        n = n < RECORD_INDEX_MAX ? n * 10 + (size_t)(*p - '0') : RECORD_INDEX_MAX;
     }
-    *index = n < STORE_INDEX_MAX ? n : STORE_INDEX_MAX;
+    *index = n < RECORD_INDEX_MAX ? n : RECORD_INDEX_MAX;
     return true;
 }
 
@@ -227,7 +99,7 @@ static int json_put(json_t *container, const char *word, json_t *value)
         return -ENOMEM;
     if (json_is_object(container) && !word_index(word, &index))
         return json_object_set_new(container, word, value) ? -ENOMEM : 0;
-    if (json_is_array(container) && word_index(word, &index) && index < STORE_INDEX_MAX &&
+    if (json_is_array(container) && word_index(word, &index) && index < RECORD_INDEX_MAX &&
         index <= json_array_size(container)) {
         int failed = index < json_array_size(container) ? json_array_set_new(container, index, value)
                                                         : json_array_append_new(container, value);
@@ -263,7 +135,7 @@ static bool key_can_be_made(const json_t *at, const struct key *k)
 }
 
 /* Takes the value's reference. A null on the way is nothing yet, and becomes what the next word needs. */
-static int record_set(struct record *r, const char *key, json_t *value)
+static int record_put(struct record *r, const char *key, json_t *value)
 {
     struct key k;
     int err = value ? key_split(&k, key) : -ENOMEM;
@@ -286,6 +158,14 @@ static int record_set(struct record *r, const char *key, json_t *value)
     return json_put(at, k.word[k.words - 1], value);
 }
 
+static int record_set(struct record *r, const char *key, json_t *value)
+{
+    int err = record_put(r, key, value);
+    if (!r->err)
+        r->err = err;
+    return err;
+}
+
 int record_set_integer(struct record *r, const char *key, int64_t value)
 {
     return record_set(r, key, json_integer(value));
@@ -294,11 +174,6 @@ int record_set_integer(struct record *r, const char *key, int64_t value)
 static json_t *json_real_or_null(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *json_unsigned(uint64_t value)
-{
-    return value <= INT64_MAX ? json_integer((json_int_t)value) : json_real((double)value);
 }
 
 int record_set_real(struct record *r, const char *key, double value)
@@ -329,7 +204,7 @@ int record_set_text(struct record *r, const char *key, const char *value)
 {
     char *clean = strdup(value);
     if (!clean)
-        return -ENOMEM;
+        return record_set(r, key, NULL);
     for (char *p = clean; *p;) {
         unsigned n = utf8_length((unsigned char *)p);
         if (n == 0)
@@ -351,40 +226,17 @@ int record_set_null(struct record *r, const char *key)
     return record_set(r, key, json_null());
 }
 
-int record_set_reals(struct record *r, const char *key, const double *values, size_t count)
+int record_set_integers(struct record *r, const char *key, const int64_t *values, size_t count)
 {
     json_t *array = json_array();
     int failed = !array;
     for (size_t i = 0; !failed && i < count; i++)
-        failed = json_array_append_new(array, json_real_or_null(values[i]));
+        failed = json_array_append_new(array, json_integer(values[i]));
     if (failed) {
         json_decref(array);
-        return -ENOMEM;
+        array = NULL;
     }
     return record_set(r, key, array);
-}
-
-int record_set_integers(struct record *r, const char *key, const uint64_t *values, size_t count)
-{
-    json_t *array = json_array();
-    int failed = !array;
-    for (size_t i = 0; !failed && i < count; i++)
-        failed = json_array_append_new(array, json_unsigned(values[i]));
-    if (failed) {
-        json_decref(array);
-        return -ENOMEM;
-    }
-    return record_set(r, key, array);
-}
-
-void record_remove(struct record *r, const char *key)
-{
-    json_object_del(r->root, key);
-}
-
-int record_set_record(struct record *r, const char *key, const struct record *value)
-{
-    return record_set(r, key, json_deep_copy(value->root));
 }
 
 static const json_t *record_at(const struct record *r, const char *key)
@@ -398,6 +250,12 @@ static const json_t *record_at(const struct record *r, const char *key)
     for (unsigned i = 0; at && i < k.words; i++)
         at = json_at(at, k.word[i]);
     return at;
+}
+
+int record_share(struct record *r, const char *key, const struct record *from)
+{
+    json_t *value = (json_t *)(uintptr_t)record_at(from, key);
+    return value ? record_set(r, key, json_incref(value)) : 0;
 }
 
 bool record_number(const struct record *r, const char *key, double *out)
@@ -449,16 +307,117 @@ const char **record_keys(const struct record *r, const char *key)
     return keys;
 }
 
+/* --- going over all --------------------------------------------------------------------------------------- */
+
+static struct record_value value_of(json_t *v)
+{
+    struct record_value out = {.node = v};
+    switch (json_typeof(v)) {
+    case JSON_NULL:
+        out.kind = RECORD_NULL;
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        out.kind = RECORD_BOOL;
+        out.truth = json_is_true(v);
+        break;
+    case JSON_INTEGER:
+        out.kind = RECORD_INTEGER;
+        out.integer = json_integer_value(v);
+        break;
+    case JSON_REAL:
+        out.kind = RECORD_REAL;
+        out.real = json_real_value(v);
+        break;
+    case JSON_STRING:
+        out.kind = RECORD_TEXT;
+        out.text = json_string_value(v);
+        break;
+    case JSON_ARRAY:
+        out.kind = RECORD_ARRAY;
+        out.size = json_array_size(v);
+        break;
+    default:
+        out.kind = RECORD_OBJECT;
+        out.size = json_object_size(v);
+    }
+    return out;
+}
+
+struct walk {
+    record_visitor *visit;
+    void *arg;
+    char path[RECORD_KEY_MAX];
+};
+
+static int walk_below(struct walk *w, json_t *container, size_t length);
+
+static int walk_at(struct walk *w, json_t *v, size_t length)
+{
+    struct record_value value = value_of(v);
+    int way = w->visit(w->arg, w->path, length, &value);
+    if (way <= 0 || value.kind < RECORD_ARRAY)
+        return way < 0 ? way : 0;
+    return walk_below(w, v, length);
+}
+
+static int walk_below(struct walk *w, json_t *container, size_t length)
+{
+    const char *name;
+    json_t *value;
+    size_t i, start = length ? length + 1 : 0;
+    int err = 0;
+    if (start)
+        w->path[length] = '.';
+    if (json_is_array(container)) {
+        json_array_foreach(container, i, value) {
+            size_t room = sizeof w->path - start, n = (size_t)snprintf(w->path + start, room, "%zu", i);
+            if (!err && n < room)
+                err = walk_at(w, value, start + n);
+        }
+        return err;
+    }
+    json_object_foreach(container, name, value) {
+        size_t n = strlen(name);
+        if (err || start + n >= sizeof w->path)
+            continue;
+        memcpy(w->path + start, name, n + 1);
+        err = walk_at(w, value, start + n);
+    }
+    return err;
+}
+
+int record_walk(const struct record *r, record_visitor *visit, void *arg)
+{
+    struct walk w = {.visit = visit, .arg = arg};
+    return walk_below(&w, r->root, 0);
+}
+
+bool record_value_item(const struct record_value *v, size_t i, struct record_value *out)
+{
+    json_t *item = json_array_get(v->node, i);
+    if (item)
+        *out = value_of(item);
+    return item != NULL;
+}
+
+int record_set_value(struct record *r, const char *key, const struct record_value *v)
+{
+    return record_set(r, key, json_incref((json_t *)(uintptr_t)v->node));
+}
+
 int record_write(const struct record *r, FILE *out)
 {
-    if (json_dumpf(r->root, out, STORE_DUMP) || fputc('\n', out) == EOF)
+    if (r->err)
+        return r->err;
+    if (json_dumpf(r->root, out, RECORD_DUMP) || fputc('\n', out) == EOF)
         return errno ? -errno : -EIO;
     return 0;
 }
 
 char *record_format(const struct record *r, bool indented, size_t *size)
 {
-    char *text = json_dumps(r->root, indented ? JSON_INDENT(1) | JSON_REAL_PRECISION(17) : STORE_DUMP);
+    char *text = r->err ? NULL : json_dumps(r->root, indented ? JSON_INDENT(1) | JSON_REAL_PRECISION(17) : RECORD_DUMP);
     if (text) {
         *size = strlen(text) + 1;
         text[*size - 1] = '\n'; /* in place of the NUL */

@@ -1,9 +1,9 @@
-/* store_run.c: run folders. See store.h.
+/* run.c: see run.h.
  *
  * samples.jsonl is only ever appended to, one whole line a write, by one process at a time (flock); what a
  * write could not finish is cut off again. A reader takes lines that end in a newline. Limits on what is
  * read: a line of 16 MiB, a run of 1 GiB and a million samples. */
-#include "store.h"
+#include "run.h"
 
 #include "alloc/base/file_out.h"
 
@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STORE_LINE_MAX    (16u << 20)
-#define STORE_FILE_MAX    (1u << 30)
-#define STORE_SAMPLES_MAX 1000000u
+#define RUN_LINE_MAX    (16u << 20)
+#define RUN_FILE_MAX    (1u << 30)
+#define RUN_SAMPLES_MAX 1000000u
 
 static int write_all(int fd, const char *text, size_t size)
 {
@@ -33,7 +33,7 @@ static int write_all(int fd, const char *text, size_t size)
     return 0;
 }
 
-int store_write_file(const char *path, const char *text, size_t size, struct message *m)
+int run_write_file(const char *path, const char *text, size_t size, struct message *m)
 {
     struct file_out f;
     int err = file_out_open(&f, path, NULL, m);
@@ -118,7 +118,7 @@ static struct record *run_read(const char *dir, struct message *m, int *err)
     struct record *run = NULL;
     *err = path_in(path, dir, "run.json", m);
     if (!*err)
-        *err = read_file(path, STORE_LINE_MAX, &text, &size, m);
+        *err = read_file(path, RUN_LINE_MAX, &text, &size, m);
     if (*err == -ENOENT)
         message_set(m, *err, "%s is not a results folder: it has no run.json", dir);
     if (*err)
@@ -128,10 +128,10 @@ static struct record *run_read(const char *dir, struct message *m, int *err)
     int64_t schema = 0;
     if (!run) {
         *err = -EINVAL;
-    } else if (!record_integer(run, "schema", &schema) || schema < 1 || schema > STORE_SCHEMA) {
+    } else if (!record_integer(run, "schema", &schema) || schema < 1 || schema > SCHEMA_NUMBER) {
         *err =
             message_set(m, -EPROTONOSUPPORT, "%s: schema %lld is not one that this program reads (1 to %d)",
-                        path, (long long)schema, STORE_SCHEMA);
+                        path, (long long)schema, SCHEMA_NUMBER);
         record_free(run);
         run = NULL;
     }
@@ -141,13 +141,13 @@ static struct record *run_read(const char *dir, struct message *m, int *err)
 /* --- a run folder ----------------------------------------------------------------------------------------
  */
 
-struct store {
+struct run_file {
     int fd;
     off_t size; /* bytes of whole lines */
     char path[4096];
 };
 
-static int store_lock(struct store *s, int flags, struct message *m)
+static int run_lock(struct run_file *s, int flags, struct message *m)
 {
     int err = file_out_check(s->path, NULL, m);
     if (err)
@@ -166,17 +166,17 @@ static int store_lock(struct store *s, int flags, struct message *m)
     return 0;
 }
 
-static struct store *store_new(void)
+static struct run_file *run_new(void)
 {
-    struct store *s = calloc(1, sizeof *s);
+    struct run_file *s = calloc(1, sizeof *s);
     if (s)
         s->fd = -1;
     return s;
 }
 
-int store_create(struct store **out, const char *dir, const struct record *run, struct message *m)
+int run_create(struct run_file **out, const char *dir, const struct record *run, struct message *m)
 {
-    struct store *s = store_new();
+    struct run_file *s = run_new();
     char path[4096], *text = NULL;
     size_t size = 0;
     *out = NULL;
@@ -190,16 +190,16 @@ int store_create(struct store **out, const char *dir, const struct record *run, 
     if (!err && access(path, F_OK) == 0)
         err = message_set(m, -EEXIST, "%s holds a run already", dir);
     if (!err)
-        err = store_lock(s, O_CREAT, m);
+        err = run_lock(s, O_CREAT, m);
     if (!err && s->size > 0)
         err = message_set(m, -EEXIST, "%s holds samples already", dir);
     if (!err && !(text = record_format(run, true, &size)))
         err = message_set(m, -ENOMEM, "out of memory");
     if (!err)
-        err = store_write_file(path, text, size, m);
+        err = run_write_file(path, text, size, m);
     free(text);
     if (err) {
-        store_close(s);
+        run_close(s);
         return err;
     }
     *out = s;
@@ -207,7 +207,7 @@ int store_create(struct store **out, const char *dir, const struct record *run, 
 }
 
 /* Where the last whole line ends. */
-static int store_whole_bytes(int fd, off_t size, off_t *whole)
+static int run_whole_bytes(int fd, off_t size, off_t *whole)
 {
     char buf[65536];
     off_t end = size;
@@ -228,9 +228,9 @@ static int store_whole_bytes(int fd, off_t size, off_t *whole)
     return 0;
 }
 
-int store_open(struct store **out, const char *dir, struct message *m)
+int run_open(struct run_file **out, const char *dir, struct message *m)
 {
-    struct store *s = store_new();
+    struct run_file *s = run_new();
     off_t whole = 0;
     int err;
     *out = NULL;
@@ -241,8 +241,8 @@ int store_open(struct store **out, const char *dir, struct message *m)
     if (!err)
         err = path_in(s->path, dir, "samples.jsonl", m);
     if (!err)
-        err = store_lock(s, 0, m);
-    if (!err && (err = store_whole_bytes(s->fd, s->size, &whole)))
+        err = run_lock(s, 0, m);
+    if (!err && (err = run_whole_bytes(s->fd, s->size, &whole)))
         message_set(m, err, "cannot read %s: %s", s->path, strerror(-err));
     if (!err && whole < s->size) {
         if (ftruncate(s->fd, whole))
@@ -253,21 +253,16 @@ int store_open(struct store **out, const char *dir, struct message *m)
         s->size = whole;
     }
     if (err) {
-        store_close(s);
+        run_close(s);
         return err;
     }
     *out = s;
     return 0;
 }
 
-int store_append(struct store *s, const struct record *sample, struct message *m)
+int run_append(struct run_file *s, const char *line, size_t size, struct message *m)
 {
-    size_t size = 0;
-    char *line = record_format(sample, false, &size);
-    if (!line)
-        return message_set(m, -ENOMEM, "out of memory");
-    int err = size <= STORE_LINE_MAX ? write_all(s->fd, line, size) : -EFBIG;
-    free(line);
+    int err = size <= RUN_LINE_MAX ? write_all(s->fd, line, size) : -EFBIG;
     if (!err && fdatasync(s->fd))
         err = -errno;
     if (err) {
@@ -279,7 +274,7 @@ int store_append(struct store *s, const struct record *sample, struct message *m
     return 0;
 }
 
-void store_close(struct store *s)
+void run_close(struct run_file *s)
 {
     if (s) {
         if (s->fd >= 0)
@@ -288,12 +283,12 @@ void store_close(struct store *s)
     }
 }
 
-static int store_load_samples(struct store_run *run, const char *path, char *text, size_t size,
-                              struct message *m)
+static int run_load_samples(struct run *run, const char *path, const char *text, size_t size, bool figures,
+                            struct message *m)
 {
     size_t room = 0;
     unsigned number = 0;
-    for (char *line = text, *end; line < text + size; line = end + 1) {
+    for (const char *line = text, *end; line < text + size; line = end + 1) {
         number++;
         end = memchr(line, '\n', (size_t)(text + size - line));
         if (!end) {
@@ -302,27 +297,30 @@ static int store_load_samples(struct store_run *run, const char *path, char *tex
         }
         if (end == line)
             continue;
-        if (end - line > (ptrdiff_t)STORE_LINE_MAX)
+        if (end - line > (ptrdiff_t)RUN_LINE_MAX)
             return message_set(m, -EFBIG, "%s:%u: the line is longer than %u MiB", path, number,
-                               STORE_LINE_MAX >> 20);
-        if (run->samples == STORE_SAMPLES_MAX)
-            return message_set(m, -EFBIG, "%s:%u: more than %u samples", path, number, STORE_SAMPLES_MAX);
+                               RUN_LINE_MAX >> 20);
+        if (run->samples == RUN_SAMPLES_MAX)
+            return message_set(m, -EFBIG, "%s:%u: more than %u samples", path, number, RUN_SAMPLES_MAX);
         if (run->samples == room) {
             room = room ? 2 * room : 64;
-            struct record **grown = realloc(run->sample, room * sizeof(struct record *));
+            struct sample **grown = realloc(run->sample, room * sizeof(struct sample *));
             if (!grown)
                 return message_set(m, -ENOMEM, "out of memory");
             run->sample = grown;
         }
-        struct record *r = record_parse(line, (size_t)(end - line), path, number, m);
-        if (!r)
-            return -EINVAL;
-        run->sample[run->samples++] = r;
+        struct sample *s = calloc(1, sizeof *s);
+        if (!s)
+            return message_set(m, -ENOMEM, "out of memory");
+        run->sample[run->samples++] = s;
+        int err = sample_read(s, line, (size_t)(end - line), figures, path, number, m);
+        if (err)
+            return err;
     }
     return 0;
 }
 
-int store_load(struct store_run *out, const char *dir, struct message *m)
+int run_load(struct run *out, const char *dir, bool figures, struct message *m)
 {
     char path[4096], *text = NULL;
     size_t size = 0;
@@ -334,19 +332,21 @@ int store_load(struct store_run *out, const char *dir, struct message *m)
     if (!err)
         err = path_in(path, dir, "samples.jsonl", m);
     if (!err)
-        err = read_file(path, STORE_FILE_MAX, &text, &size, m);
+        err = read_file(path, RUN_FILE_MAX, &text, &size, m);
     if (!err)
-        err = store_load_samples(out, path, text, size, m);
+        err = run_load_samples(out, path, text, size, figures, m);
     free(text);
     if (err)
-        store_unload(out);
+        run_unload(out);
     return err;
 }
 
-void store_unload(struct store_run *run)
+void run_unload(struct run *run)
 {
-    for (size_t i = 0; i < run->samples; i++)
-        record_free(run->sample[i]);
+    for (size_t i = 0; i < run->samples; i++) {
+        sample_clear(run->sample[i]);
+        free(run->sample[i]);
+    }
     free(run->sample);
     record_free(run->run);
     memset(run, 0, sizeof *run);

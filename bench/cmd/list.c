@@ -3,6 +3,7 @@
 #include "bench/host/library.h"
 #include "bench/host/paths.h"
 #include "bench/result/record.h"
+#include "bench/result/schema.h"
 
 #include "alloc/list.h"
 #include "gc/list.h"
@@ -13,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_OPTIONS(P, S) P(S, FLAG, json, "0", "", "one JSON object on standard output")
+#define LIST_OPTIONS(P, S)                                          \
+    P(S, FLAG, json, "0", "", "one JSON object on standard output") \
+    P(S, FLAG, schema, "0", "", "every key of a sample, as the tables of results/SCHEMA.md")
 PARAM_STRUCT(list_options, LIST_OPTIONS)
 static const struct param *const list_table = PARAM_TABLE(list_options, LIST_OPTIONS);
 
@@ -161,6 +164,12 @@ int cmd_list(const struct command *self, int argc, char **argv)
     int positional, err = option_parse(self, list_table, &o, argc, argv, &positional, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
+    if (o.schema && (positional || o.json)) {
+        message_set(&m, 0, "list: --schema stands alone");
+        return option_refuse(&m);
+    }
+    if (o.schema)
+        return schema_print(stdout) ? EXIT_BAD_INPUT : EXIT_DONE;
     for (int i = 0; i < positional; i++) {
         bool known = false;
         for (size_t t = 0; t < LIST_TOPICS; t++)

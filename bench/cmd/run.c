@@ -79,8 +79,7 @@ static bool run_could_not_write(const struct run_options *o, const struct sessio
     return true;
 }
 
-static int run_plan(struct plan *plan, struct run_options *o, const struct place *places,
-                    struct message *m)
+static int run_plan(struct plan *plan, struct run_options *o, const struct place *places, struct message *m)
 {
     struct plan_axes axes = {.workload = o->workload,
                              .alloc = o->alloc,

@@ -51,7 +51,8 @@ static bool census_speaks(struct sample *const *sample, size_t i)
     if (s->status != SAMPLE_OK || !sample_has(s, cell_id) || !sample_has(s, census_objects) || !s->parts)
         return false;
     for (size_t j = 0; j < i; j++)
-        if (sample_has(sample[j], census_objects) && strcmp(sample_text_or(sample[j], cell_id, ""), s->cell_id) == 0)
+        if (sample_has(sample[j], census_objects) &&
+            strcmp(sample_text_or(sample[j], cell_id, ""), s->cell_id) == 0)
             return false;
     return true;
 }
@@ -60,8 +61,8 @@ static bool census_speaks(struct sample *const *sample, size_t i)
 static void census_label(const struct sample *s, char *out, size_t size)
 {
     snprintf(out, size, "%.60s, %.60s %.60s %.60s, x%lld", sample_text_or(s, cell_workload, "?"),
-             sample_text_or(s, cell_alloc, "?"), sample_text_or(s, cell_rc, "?"), sample_text_or(s, cell_gc, "?"),
-             (long long)sample_or(s, cell_threads, 1));
+             sample_text_or(s, cell_alloc, "?"), sample_text_or(s, cell_rc, "?"),
+             sample_text_or(s, cell_gc, "?"), (long long)sample_or(s, cell_threads, 1));
 }
 
 static void census_number(char out[32], double value)
@@ -80,7 +81,8 @@ static void census_text(FILE *out, const struct sample *s)
     census_label(s, label, sizeof label);
     fputs("heap at the peak: ", out);
     report_put_plain(out, label, CENSUS_WIDTH - 18);
-    fprintf(out, "\n  %lld objects, %s; grown: since the measured phase began\n", (long long)s->census_objects,
+    fprintf(out, "\n  %lld objects, %s; grown: since the measured phase began\n",
+            (long long)s->census_objects,
             report_figure(sample_has(s, census_bytes) ? (double)s->census_bytes : NAN, UNIT_BYTES).text);
     fprintf(out, "  %-30s %10s %9s %10s %9s\n", "type", "objects", "bytes", "grown", "bytes");
     for (size_t i = 0; i < CENSUS_SHOWN && census_row(r, i, &row); i++) {

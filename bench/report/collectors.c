@@ -119,7 +119,8 @@ void report_lbo_table(FILE *out, const struct report_data *d, const struct repor
             fprintf(out, " %6s %11s", report_ratio(lbo[i].wall.estimate).text,
                     interval_text(lbo[i].wall).text);
             fprintf(out, " %6s %11s", report_ratio(lbo[i].cpu.estimate).text, interval_text(lbo[i].cpu).text);
-            fprintf(out, " %3zu %7s\n", lbo[i].blocks, report_figure(report_median(c, report_metric_of(KEY_gc_share)), UNIT_SHARE).text);
+            fprintf(out, " %3zu %7s\n", lbo[i].blocks,
+                    report_figure(report_median(c, report_metric_of(KEY_gc_share)), UNIT_SHARE).text);
         }
         fputc('\n', out);
     }

@@ -8,7 +8,8 @@
 
 const struct report_metric *report_metric_of(enum schema_key key)
 {
-    static struct report_metric metrics[SCHEMA_KEYS]; /* each made when it is asked for first; one thread asks */
+    static struct report_metric
+        metrics[SCHEMA_KEYS]; /* each made when it is asked for first; one thread asks */
     if (key >= SCHEMA_KEYS || !schema_is_figure(key))
         return NULL;
     const struct schema_row *row = &schema_rows[key];

@@ -370,14 +370,16 @@ static int walk_below(struct walk *w, json_t *container, size_t length)
     if (start)
         w->path[length] = '.';
     if (json_is_array(container)) {
-        json_array_foreach(container, i, value) {
+        json_array_foreach(container, i, value)
+        {
             size_t room = sizeof w->path - start, n = (size_t)snprintf(w->path + start, room, "%zu", i);
             if (!err && n < room)
                 err = walk_at(w, value, start + n);
         }
         return err;
     }
-    json_object_foreach(container, name, value) {
+    json_object_foreach(container, name, value)
+    {
         size_t n = strlen(name);
         if (err || start + n >= sizeof w->path)
             continue;
@@ -417,7 +419,9 @@ int record_write(const struct record *r, FILE *out)
 
 char *record_format(const struct record *r, bool indented, size_t *size)
 {
-    char *text = r->err ? NULL : json_dumps(r->root, indented ? JSON_INDENT(1) | JSON_REAL_PRECISION(17) : RECORD_DUMP);
+    char *text = r->err
+                     ? NULL
+                     : json_dumps(r->root, indented ? JSON_INDENT(1) | JSON_REAL_PRECISION(17) : RECORD_DUMP);
     if (text) {
         *size = strlen(text) + 1;
         text[*size - 1] = '\n'; /* in place of the NUL */

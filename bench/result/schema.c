@@ -12,23 +12,23 @@
 #define ROW_AT_INTS(id)   offsetof(struct sample, id)
 #define ROW_AT_TREE(id)   0
 #define ROW_AT_GROUP(id)  0
-#define ROW_F(id, path, pattern, type, unit, rule, place, sense, name, title, null_when, doc)                \
-    [KEY_##id] = {path,          pattern, TYPE_##type, UNIT_##unit, RULE_##rule, PLACE_##place,              \
+#define ROW_F(id, path, pattern, type, unit, rule, place, sense, name, title, null_when, doc)   \
+    [KEY_##id] = {path,          pattern, TYPE_##type, UNIT_##unit, RULE_##rule, PLACE_##place, \
                   SENSE_##sense, name,    title,       null_when,   doc,         ROW_AT_##type(id)},
 #define ROW_K(id, path, ...) ROW_F(id, path, NULL, __VA_ARGS__)
 
 const struct schema_row schema_rows[SCHEMA_KEYS] = {SCHEMA(ROW_K, ROW_F)};
 
 const struct schema_sense_words schema_senses[SENSES] = {
-    [SENSE_LESS] = {false, "more", "less"},       [SENSE_FASTER] = {true, "faster", "slower"},
-    [SENSE_SLOWER] = {false, "slower", "faster"}, [SENSE_LARGER] = {false, "larger", "smaller"},
-    [SENSE_WORSE] = {false, "worse", "better"},   [SENSE_BETTER] = {true, "better", "worse"},
+    [SENSE_LESS] = {false, "more", "less"},        [SENSE_FASTER] = {true, "faster", "slower"},
+    [SENSE_SLOWER] = {false, "slower", "faster"},  [SENSE_LARGER] = {false, "larger", "smaller"},
+    [SENSE_WORSE] = {false, "worse", "better"},    [SENSE_BETTER] = {true, "better", "worse"},
     [SENSE_LONGER] = {false, "longer", "shorter"}, [SENSE_FEWER] = {false, "more", "fewer"},
 };
 
 #define STATUS_WORD(id, word, doc) [SAMPLE_##id] = word,
-const char *const sample_status_words[SAMPLE_STATUSES] = {
-    [SAMPLE_UNKNOWN] = "unknown", SCHEMA_STATUSES(STATUS_WORD)};
+const char *const sample_status_words[SAMPLE_STATUSES] = {[SAMPLE_UNKNOWN] = "unknown",
+                                                          SCHEMA_STATUSES(STATUS_WORD)};
 
 enum sample_status sample_status_of(const char *word)
 {

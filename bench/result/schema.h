@@ -25,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define SCHEMA_NUMBER 1 /* of run.json and samples */
 
@@ -480,5 +481,7 @@ enum sample_status sample_status_of(const char *word);
 enum schema_key schema_find(const char *path, size_t length);
 /* Whether the key has numbers: what a metric can be. */
 bool schema_is_figure(enum schema_key key);
+/* The tables of results/SCHEMA.md, each between "<!-- schema: NAME -->" and "<!-- end -->". 0 or -1. */
+int schema_print(FILE *out);
 
 #endif

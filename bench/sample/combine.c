@@ -174,8 +174,7 @@ static void combine_ratios(struct sample *into)
         sample_set(into, ops_per_s, (double)into->ops * 1e9 / (double)into->wall_ns);
     }
     if (sample_has(into, gc_references) && sample_has(into, gc_allocated) && into->gc_allocated > 0)
-        sample_set(into, gc_references_per_object,
-                   (double)into->gc_references / (double)into->gc_allocated);
+        sample_set(into, gc_references_per_object, (double)into->gc_references / (double)into->gc_allocated);
 }
 
 int combine_samples(const struct combine *c, struct sample *into, struct sample *const *said, unsigned count)

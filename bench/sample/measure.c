@@ -10,7 +10,7 @@ static uint64_t measure_above(uint64_t rss, const struct measure *m)
     return rss > m->baseline.rss_bytes ? rss - m->baseline.rss_bytes : 0;
 }
 
-#define MEASURE_RATIO(sample, id, over, under)                                                               \
+#define MEASURE_RATIO(sample, id, over, under) \
     ((under) > 0 ? sample_set(sample, id, (double)(over) / (double)(under)) : (void)0)
 
 struct measure_extremes {
@@ -100,7 +100,8 @@ static int measure_timeline(const struct watch_timeline *t, struct sample *sampl
         if (!err)
             err = sample_push(sample, KEY_timeline_rss_bytes, (int64_t)t->rss_bytes[i]);
         if (!err)
-            err = sample_push(sample, KEY_timeline_live_bytes, (int64_t)measure_not_below_0(t->live_bytes[i]));
+            err =
+                sample_push(sample, KEY_timeline_live_bytes, (int64_t)measure_not_below_0(t->live_bytes[i]));
         if (!err)
             err = sample_push(sample, KEY_timeline_allocated_bytes, (int64_t)t->allocated_bytes[i]);
     }

@@ -80,7 +80,8 @@ static void spawn_line(struct spawn *s, struct spawn_child *c, char *line)
             spawn_status(s, SAMPLE_PROTOCOL, "%s", why.text);
     } else if (strncmp(line, "hist ", 5) == 0) {
         if (!combine_hist(&s->combine, line + 5))
-            spawn_status(s, SAMPLE_PROTOCOL, "the worker sent '%s', which is no histogram of the schema", head);
+            spawn_status(s, SAMPLE_PROTOCOL, "the worker sent '%s', which is no histogram of the schema",
+                         head);
     } else if (strncmp(line, "phase ", 6) == 0) {
         spawn_phase(s, c, line);
     } else if (strncmp(line, "fail ", 5) == 0) {
@@ -106,7 +107,8 @@ static void spawn_read_say(struct spawn *s, struct spawn_child *c)
         c->line_bytes -= (size_t)(start - c->line);
         memmove(c->line, start, c->line_bytes);
         if (c->line_bytes == PROTOCOL_LINE_MAX) {
-            spawn_status(s, SAMPLE_PROTOCOL, "the worker sent a line of more than %d bytes", PROTOCOL_LINE_MAX);
+            spawn_status(s, SAMPLE_PROTOCOL, "the worker sent a line of more than %d bytes",
+                         PROTOCOL_LINE_MAX);
             c->line_bytes = 0;
         }
     }
@@ -281,8 +283,8 @@ static void spawn_reap(struct spawn *s, struct spawn_child *c)
     if (WIFSIGNALED(c->wait_status)) {
         int sig = WTERMSIG(c->wait_status);
         const char *name = sigabbrev_np(sig);
-        spawn_status(s, SAMPLE_CRASHED, "killed by SIG%s (%s) after phase %s%s%s", name ? name : "?", strsignal(sig),
-                     spawn_phase_names[c->phase], c->tail_bytes ? ": " : "", c->tail);
+        spawn_status(s, SAMPLE_CRASHED, "killed by SIG%s (%s) after phase %s%s%s", name ? name : "?",
+                     strsignal(sig), spawn_phase_names[c->phase], c->tail_bytes ? ": " : "", c->tail);
     } else if (WEXITSTATUS(c->wait_status) != 0 || c->phase != PHASE_EXIT) {
         spawn_status(s, SAMPLE_CRASHED, "the worker exited with status %d after phase %s%s%s",
                      WEXITSTATUS(c->wait_status), spawn_phase_names[c->phase], c->tail_bytes ? ": " : "",

@@ -1,5 +1,21 @@
 #!/usr/bin/env bats
-# Every key that a sample, a run or a comparison has stands in results/SCHEMA.md.
+# Every key that a sample, a run or a comparison has stands in results/SCHEMA.md, whose tables are the program's schema.
+
+@test "the tables of SCHEMA.md are those of the schema" {
+    top="$BATS_TEST_DIRNAME/../.."
+    "$top/scripts/schema" "$HEAPGAUGE_BUILD/heapgauge" "$top/results/SCHEMA.md" > "$BATS_TEST_TMPDIR/made"
+    diff "$top/results/SCHEMA.md" "$BATS_TEST_TMPDIR/made"
+    grep -q '^| `memory.peak_rss_bytes` | integer, bytes | not reached |' "$BATS_TEST_TMPDIR/made"
+    sed 's/^| `ops` .*/| `opps` | | | | |/' "$top/results/SCHEMA.md" > "$BATS_TEST_TMPDIR/changed"
+    "$top/scripts/schema" "$HEAPGAUGE_BUILD/heapgauge" "$BATS_TEST_TMPDIR/changed" | diff - "$top/results/SCHEMA.md"
+    run "$HEAPGAUGE_BUILD/heapgauge" list --schema allocs
+    [ "$status" -eq 2 ]
+    # Short names of metrics: those of the rows, in the help too.
+    "$HEAPGAUGE_BUILD/heapgauge" compare --help | tr -d ',' | tr ' ' '\n' > "$BATS_TEST_TMPDIR/help"
+    names=$(grep -o '(`--metric [^`]*' "$top/results/SCHEMA.md" | sed 's/.* //')
+    [ "$(wc -w <<< "$names")" -gt 20 ]
+    for name in $names; do grep -qx -- "$name" "$BATS_TEST_TMPDIR/help"; done
+}
 
 @test "every key is documented" {
     hg="$HEAPGAUGE_BUILD/heapgauge"
@@ -15,6 +31,21 @@ words = set()
 for code in re.findall(r"`([^`\n]+)`", text):
     words |= set(re.split(r"[\s.*\[\]]+", code))
 opened = {"params", "environment", "heap", "classes"}   # described as a whole
+# Of samples each path, word for word: patterns of families have a word in capitals, N and OP.
+rows = {}
+for row in re.findall(r"^\| `([^`]+)` \| (integer|real|bool|text|integers|JSON|object)\b", text, re.M):
+    rows[re.compile(re.sub(r"(?<=\\.)[A-Z]+(?=\\.|$)", r"\\w+", re.escape(row[0])) + "$")] = row[1]
+kinds = {"integer": (int,), "real": (float, int), "bool": (bool,), "text": (str,), "integers": (list,), "object": (dict, list)}
+def check(v, path):
+    kind = next((k for r, k in rows.items() if r.match(path)), None)
+    if kind == "JSON" or kind and v is None:
+        return
+    if kind:
+        assert isinstance(v, kinds[kind]), "%s is %r, not %s" % (path, v, kind)
+    items = v.items() if isinstance(v, dict) else enumerate(v) if isinstance(v, list) and kind != "integers" else None
+    assert kind or items, "%s is not in the tables" % path
+    for k, x in items or ():
+        check(x, "%s.%s" % (path, k) if path else k)
 def walk(v, path):
     if isinstance(v, dict):
         for k, x in v.items():
@@ -28,6 +59,8 @@ assert len(samples) == 7, len(samples)
 for s in samples:
     assert s["status"] == "ok", s["reason"]
     walk(s, [])
+    check(s, "")
+assert len(rows) > 150, len(rows)
 walk(json.load(open(sys.argv[2] + "/run.json")), [])
 walk(json.load(open(sys.argv[3] + "/compare")), [])
 P

@@ -73,9 +73,9 @@ static void test_every_rule(void **state)
         double all, without_first;
         bool known_without_first;
     } expected[] = {
-        [RULE_FRONT] = {8, 0, false},   [RULE_FIRST] = {8, 0, false},  [RULE_SUM] = {15, 7, true},
-        [RULE_MEAN] = {5, 3, true},     [RULE_LEAST] = {2, 2, true},   [RULE_MOST] = {8, 5, true},
-        [RULE_QUANTILE] = {8, 5, true}, [RULE_ALL] = {15, 0, false},   [RULE_WHOLE] = {8, 0, false},
+        [RULE_FRONT] = {8, 0, false},   [RULE_FIRST] = {8, 0, false}, [RULE_SUM] = {15, 7, true},
+        [RULE_MEAN] = {5, 3, true},     [RULE_LEAST] = {2, 2, true},  [RULE_MOST] = {8, 5, true},
+        [RULE_QUANTILE] = {8, 5, true}, [RULE_ALL] = {15, 0, false},  [RULE_WHOLE] = {8, 0, false},
     };
     bool seen[RULE_WHOLE + 1] = {false};
     for (enum schema_key key = 0; key < SCHEMA_KEYS; key++) {
@@ -137,18 +137,20 @@ static void test_made_of_others(void **state)
 {
     (void)state;
     struct combine c = {0};
-    struct sample *a = said("ops 10\nwall_ns 100\nops_per_s 1.0\nchecksum \"00000000000000ff\"\nheap.pages 3\n"
-                            "probe.start_ns 1000\nprobe.end_ns 2000\ngc.references 8\ngc.allocated 4\n"
-                            "gc.references_per_object 2.0\npauses.mmu.2ms nan"),
-                  *b[2] = {said("ops 20\nchecksum \"0000000000000001\"\nheap.pages 4\nprobe.start_ns 900\n"
-                                "probe.end_ns 1900\ngc.references 1\ngc.allocated 5\npauses.mmu.2ms 0.9"),
-                           said("ops 30\nchecksum \"ffffffffffffffff\"\nprobe.start_ns 950\nprobe.end_ns 2900\n"
-                                "gc.references 9\ngc.allocated 0")};
+    struct sample *a =
+                      said("ops 10\nwall_ns 100\nops_per_s 1.0\nchecksum \"00000000000000ff\"\nheap.pages 3\n"
+                           "probe.start_ns 1000\nprobe.end_ns 2000\ngc.references 8\ngc.allocated 4\n"
+                           "gc.references_per_object 2.0\npauses.mmu.2ms nan"),
+                  *b[2] = {
+                      said("ops 20\nchecksum \"0000000000000001\"\nheap.pages 4\nprobe.start_ns 900\n"
+                           "probe.end_ns 1900\ngc.references 1\ngc.allocated 5\npauses.mmu.2ms 0.9"),
+                      said("ops 30\nchecksum \"ffffffffffffffff\"\nprobe.start_ns 950\nprobe.end_ns 2900\n"
+                           "gc.references 9\ngc.allocated 0")};
     assert_int_equal(combine_samples(&c, a, b, 2), 0);
     assert_int_equal(a->ops, 60);
     assert_int_equal(a->wall_ns, 2000); /* 900 to 2900 */
     assert_float_equal(a->ops_per_s, 60e9 / 2000, 1e-3);
-    assert_string_equal(a->checksum, "00000000000000ff"); /* modulo 2^64 */
+    assert_string_equal(a->checksum, "00000000000000ff");       /* modulo 2^64 */
     assert_float_equal(a->gc_references_per_object, 2.0, 1e-9); /* 18 over 9 */
     assert_float_equal(a->pauses_mmu_2ms, 0.9, 1e-9);
     double pages;

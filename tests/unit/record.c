@@ -160,7 +160,8 @@ static int stop_at_b(void *arg, const char *path, size_t length, const struct re
 static void test_walk(void **state)
 {
     (void)state;
-    static const char json[] = "{\"n\":null,\"skipped\":{\"x\":1},\"a\":{\"l\":[1,{\"t\":\"u\"}],\"b\":true,\"c\":1.5}}";
+    static const char json[] =
+        "{\"n\":null,\"skipped\":{\"x\":1},\"a\":{\"l\":[1,{\"t\":\"u\"}],\"b\":true,\"c\":1.5}}";
     struct message m;
     struct record *r = record_parse(json, sizeof json - 1, "test", 1, &m);
     char last[64], *text = text_of(r);

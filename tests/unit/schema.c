@@ -201,7 +201,8 @@ static void equal(const struct sample *a, const struct sample *b, enum schema_ke
         same = *sample_int(a, key) == *sample_int(b, key);
         break;
     case TYPE_REAL:
-        same = !(*sample_real(a, key) < *sample_real(b, key)) && !(*sample_real(a, key) > *sample_real(b, key));
+        same =
+            !(*sample_real(a, key) < *sample_real(b, key)) && !(*sample_real(a, key) > *sample_real(b, key));
         break;
     case TYPE_BOOL:
         same = *(const bool *)x == *(const bool *)y;
@@ -293,18 +294,12 @@ static void test_files(void **state)
 {
     (void)state;
     static const char *const no_objects[] = {"[]", "{", "", "5", "{\"ops\":1,\"ops\":2}"};
-    static const char *const wrong_types[] = {"{\"ops\":\"5\"}",
-                                              "{\"ops\":[5]}",
-                                              "{\"ops\":{\"x\":5}}",
-                                              "{\"gc\":{\"share\":true}}",
-                                              "{\"gc\":5}",
-                                              "{\"cell\":{\"alloc\":5}}",
-                                              "{\"oracle\":1}",
-                                              "{\"timeline\":{\"t_ns\":5}}",
-                                              "{\"latency\":5}",
-                                              "{\"latency\":[5]}",
-                                              "{\"status\":5}",
-                                              "{\"status\":\"unheard of\"}"};
+    static const char *const wrong_types[] = {"{\"ops\":\"5\"}",     "{\"ops\":[5]}",
+                                              "{\"ops\":{\"x\":5}}", "{\"gc\":{\"share\":true}}",
+                                              "{\"gc\":5}",          "{\"cell\":{\"alloc\":5}}",
+                                              "{\"oracle\":1}",      "{\"timeline\":{\"t_ns\":5}}",
+                                              "{\"latency\":5}",     "{\"latency\":[5]}",
+                                              "{\"status\":5}",      "{\"status\":\"unheard of\"}"};
     for (size_t i = 0; i < sizeof no_objects / sizeof *no_objects; i++) {
         struct sample s = {0};
         struct message m;
@@ -322,9 +317,10 @@ static void test_files(void **state)
         sample_clear(&s);
     }
     /* Of another version, or from elsewhere: what is not known is left out, what is too large stays large. */
-    static const char good[] = "{\"new\":{\"ops\":5},\"status\":\"crash\",\"ops\":1.9e19,\"probe\":{\"start_ns\":4},"
-                               "\"cpu_ns\":12.6,\"gc\":{\"generations\":[],\"reclaim\":null},\"wall_ns\":null,"
-                               "\"timeline\":{\"live_bytes\":[1,-2,1.8e19]}}";
+    static const char good[] =
+        "{\"new\":{\"ops\":5},\"status\":\"crash\",\"ops\":1.9e19,\"probe\":{\"start_ns\":4},"
+        "\"cpu_ns\":12.6,\"gc\":{\"generations\":[],\"reclaim\":null},\"wall_ns\":null,"
+        "\"timeline\":{\"live_bytes\":[1,-2,1.8e19]}}";
     struct sample s = {0};
     struct message m;
     assert_int_equal(sample_read(&s, good, sizeof good - 1, false, "f", 1, &m), 0);
@@ -341,8 +337,9 @@ static void test_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),           cmocka_unit_test(test_rows),       cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_lines),         cmocka_unit_test(test_wrong_lines), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_ids),           cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_statuses),      cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_wrong_lines),   cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_nothing_known), cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests_name("schema", tests, NULL, NULL);

@@ -15,7 +15,8 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
 {
     const struct report_work *w = &d->work[work];
     const struct report_cell *cell[FIGURES_BARS];
-    size_t n = figure_pick(d, w, report_metric_of(KEY_memory_peak_rss_bytes), true, FIGURES_BARS, cell), least = 0;
+    size_t n = figure_pick(d, w, report_metric_of(KEY_memory_peak_rss_bytes), true, FIGURES_BARS, cell),
+           least = 0;
     if (n == 0)
         return 0;
     struct plot *p = plot_begin(plots, "memory", w->name, m);
@@ -65,8 +66,10 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
     plot_number(p, "XMAX", 1.35 * fmin(fmax(most, most_floor), 1.5 * most) / MIB);
     plot_number(p, "FMIN", least_ratio);
     plot_number(p, "FMAX", least_ratio + (1.05 * fmin(ratio, 10) - least_ratio) / 0.6);
-    snprintf(p->finding, sizeof p->finding, "%.100s needs least memory at its peak: %s.", cell[least]->shown,
-             report_figure(report_median(cell[least], report_metric_of(KEY_memory_peak_rss_bytes)), UNIT_BYTES).text);
+    snprintf(
+        p->finding, sizeof p->finding, "%.100s needs least memory at its peak: %s.", cell[least]->shown,
+        report_figure(report_median(cell[least], report_metric_of(KEY_memory_peak_rss_bytes)), UNIT_BYTES)
+            .text);
     snprintf(p->caption, sizeof p->caption,
              "median of %zu samples; resident memory of the whole process; JW2 = resident over live at the "
              "peak of live "
@@ -110,7 +113,8 @@ static void put_timeline(struct plot *p, const struct report_work *w, const stru
         if (i + stretch >= points)
             at = points - 1;
         double t = timeline_value(&s->timeline_t_ns, at), rss = timeline_value(&s->timeline_rss_bytes, at);
-        double live = timeline_value(&s->timeline_live_bytes, at), total = timeline_value(&s->timeline_allocated_bytes, at);
+        double live = timeline_value(&s->timeline_live_bytes, at),
+               total = timeline_value(&s->timeline_allocated_bytes, at);
         if (!isfinite(t) || !isfinite(rss))
             continue;
         if (!(live < 1e18)) /* threads publish at different moments: a sum can be below 0 for an instant */

@@ -107,12 +107,11 @@ static void put_row(FILE *f, const struct report_page *page, const struct report
             fprintf(f, "<td></td><td></td><td class=\"text\">%s</td>",
                     report_base_of(page->data, cell, page->baseline) == cell && page->found->rows ? "baseline"
                                                                                                   : "");
-        fprintf(
-            f, "<td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
-            report_figure(median_of(cell, KEY_memory_peak_rss_bytes), UNIT_BYTES).text,
-            report_ratio(median_of(cell, KEY_fragmentation_jw2)).text,
-            report_ratio(median_of(cell, KEY_fragmentation_external)).text,
-            report_figure(report_maximum(cell, report_metric_of(KEY_pauses_max_ns)), UNIT_NS).text);
+        fprintf(f, "<td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
+                report_figure(median_of(cell, KEY_memory_peak_rss_bytes), UNIT_BYTES).text,
+                report_ratio(median_of(cell, KEY_fragmentation_jw2)).text,
+                report_ratio(median_of(cell, KEY_fragmentation_external)).text,
+                report_figure(report_maximum(cell, report_metric_of(KEY_pauses_max_ns)), UNIT_NS).text);
     }
     if (cell->failed)
         put_failed_row(f, cell);

@@ -12,7 +12,7 @@ END
 }
 
 bench() { # STATUS RECORD...
-    cd "$dir"
+    cd "$dir" || return 1
     echo "$1" > status
     printf '%s\n' '{"status":"ok"}' "${@:2}" > samples.jsonl
     run "$BATS_TEST_DIRNAME/../../scripts/bench" build

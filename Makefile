@@ -6,6 +6,7 @@
 #   make perf            the speed goals, as ratios in one run
 #   make lint            clang-format, clang-tidy, cppcheck, shellcheck, direction of includes
 #   make coverage        lines that the unit and conformance tests run, by folder
+#   make docs            the options in docs/heapgauge.1, from the program's own tables
 #   make install PREFIX=/usr/local
 #
 # V=1 shows commands. WERROR=1 makes an error of every warning (.ci/run does). A new .c file in a room that is there
@@ -72,6 +73,8 @@ FRONT_C   := $(call in,bench/cmd bench/plan bench/sample bench/result bench/host
 GC_C      := $(call in,gc gc/rc gc/runtime gc/types gc/collect gc/heap)
 OBJECT_C  := $(call in,workloads/object) workloads/script/objrun.c workloads/script/objtrace.c
 LEVEL_C   := $(call in,workloads workloads/alloc workloads/trace/replay) workloads/script/objscript.c workloads/script/objmodel.c
+# What the front and the workers share beside that: a worker's arguments are rows of its table.
+SETTINGS_C := bench/plan/settings.c
 WORKER_C  := $(call in,bench/worker bench/worker/check)
 WORKER_RC := $(GC_C) $(OBJECT_C) $(WORKER_C)
 # One file, two objects: what it is, for all that link the list that names it, and what it does, for workers.
@@ -103,7 +106,7 @@ $(OUT)/heapgauge: $(call obj,$(FRONT_C) $(STAT_C) $(FORMAT_C) $(ALLOC_C))
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS)
 
 define worker_rules
-$(OUT)/heapgauge-worker-$(1): $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C)) $(call obj_rc,$(1),$(WORKER_RC))
+$(OUT)/heapgauge-worker-$(1): $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C) $(SETTINGS_C)) $(call obj_rc,$(1),$(WORKER_RC))
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(LDFLAGS) -rdynamic -o $$@ $$^ $(WORKER_LIBS)
 $(call obj_rc,$(1),$(WORKER_RC)): $(OUT)/obj-$(1)/%.o: %.c Makefile
@@ -169,6 +172,11 @@ coverage:
 format:
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
+# The part of the manual page that is made from the verbs and the tables of their options.
+docs: $(OUT)/heapgauge
+	@$(OUT)/heapgauge help --man >$(OUT)/options.man
+	@sed -i -e '/^\.\\" made by .*: begin$$/r $(OUT)/options.man' -e '/: begin$$/,/: end$$/{/^\.\\" made by /!d}' docs/heapgauge.1
+
 compile_commands.json:
 	@rm -rf $(BUILD)/bear && bear --output $@ -- $(MAKE) BUILD=$(BUILD)/bear
 
@@ -181,11 +189,14 @@ install: all
 	install -m 644 scripts/plot/*.gp $(DESTDIR)$(PREFIX)/share/heapgauge/plot/
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 docs/heapgauge.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(OUT)/heapgauge completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heapgauge
 
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/share/man/man1/heapgauge.1 $(DESTDIR)$(PREFIX)/bin/heapgauge $(DESTDIR)$(PREFIX)/libexec/heapgauge $(DESTDIR)$(PREFIX)/share/heapgauge
+	rm -rf $(DESTDIR)$(PREFIX)/share/man/man1/heapgauge.1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/heapgauge \
+	    $(DESTDIR)$(PREFIX)/bin/heapgauge $(DESTDIR)$(PREFIX)/libexec/heapgauge $(DESTDIR)$(PREFIX)/share/heapgauge
 
 clean:
 	rm -rf $(BUILD) compile_commands.json
 
-.PHONY: all deps bench perf lint coverage format install uninstall clean compile_commands.json
+.PHONY: all deps bench perf lint coverage format docs install uninstall clean compile_commands.json

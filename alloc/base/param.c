@@ -227,9 +227,9 @@ static bool param_assign(const struct param *row, const char *value, void *field
         return true;
     }
     case PARAM_TEXT:
-        if (strlen(value) >= sizeof(param_c_TEXT))
+        if (strlen(value) >= row->size)
             return false;
-        memset(field, 0, sizeof(param_c_TEXT));
+        memset(field, 0, row->size);
         strcpy(field, value);
         return true;
     }

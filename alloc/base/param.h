@@ -26,7 +26,8 @@ enum param_type {
     PARAM_REAL,
     PARAM_CHOICE,
     PARAM_FLAG,
-    PARAM_TEXT
+    PARAM_TEXT,
+    PARAM_WORDS = PARAM_TEXT /* a text that may be long */
 };
 
 struct param_range {
@@ -37,6 +38,7 @@ typedef uint64_t param_c_COUNT, param_c_BYTES, param_c_NS, param_c_CHOICE, param
 typedef struct param_range param_c_RANGE;
 typedef double param_c_REAL;
 typedef char param_c_TEXT[1024];
+typedef char param_c_WORDS[8192];
 
 struct param {
     const char *name;
@@ -46,18 +48,26 @@ struct param {
         *range; /* "1-100M", "3.9|3.10" for a CHOICE (its value is the index), "" where all is allowed */
     const char *help;
     size_t offset; /* of the field in the parameter struct */
+    size_t size;   /* of the field, in bytes */
 };
 
 #define PARAM_FIELD(S, T, name, fallback, range, help) param_c_##T name;
 #define PARAM_ROW(S, T, name, fallback, range, help) \
-    {#name, PARAM_##T, fallback, range, help, offsetof(struct S, name)},
+    {#name, PARAM_##T, fallback, range, help, offsetof(struct S, name), sizeof(param_c_##T)},
 #define PARAM_STRUCT(S, LIST) \
     struct S {                \
         LIST(PARAM_FIELD, S)  \
         char param_end_;      \
     };
-#define PARAM_TABLE(S, LIST) \
-    ((const struct param[]){LIST(PARAM_ROW, S){NULL, PARAM_FLAG, NULL, NULL, NULL, 0}})
+#define PARAM_END                                \
+    {                                            \
+        NULL, PARAM_FLAG, NULL, NULL, NULL, 0, 0 \
+    }
+#define PARAM_ROWS(S, LIST)          \
+    {                                \
+        LIST(PARAM_ROW, S) PARAM_END \
+    }
+#define PARAM_TABLE(S, LIST) ((const struct param[])PARAM_ROWS(S, LIST))
 /* Of what takes none. */
 #define PARAM_NONE(P, S)
 PARAM_STRUCT(param_none, PARAM_NONE)

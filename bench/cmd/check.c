@@ -23,6 +23,12 @@
     P(S, NS, limit, "60s", "1s-3600s", "a check that takes longer has failed")
 PARAM_STRUCT(check_options, CHECK_OPTIONS)
 
+const struct param *cmd_check_options(void)
+{
+    static const struct param table[] = PARAM_ROWS(check_options, CHECK_OPTIONS);
+    return table;
+}
+
 #define CHECK_ALLOCS_MAX 64
 
 struct checking {
@@ -122,8 +128,7 @@ int cmd_check(const struct command *self, int argc, char **argv)
     static char buffer[8192];
     const char *allocs[CHECK_ALLOCS_MAX];
     struct message m;
-    int positional, err = option_parse(self, PARAM_TABLE(check_options, CHECK_OPTIONS), &k.o, argc, argv,
-                                       &positional, &m);
+    int positional, err = option_parse(self, &k.o, argc, argv, &positional, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     if (positional || !k.o.alloc[0]) {

@@ -22,7 +22,12 @@
     P(S, TEXT, fail_above, "", "", "exit 1 when a configuration is worse by more than this, surely: 5%") \
     P(S, FLAG, json, "0", "", "the comparisons as one JSON object")
 PARAM_STRUCT(compare_options, COMPARE_OPTIONS)
-static const struct param *const compare_table = PARAM_TABLE(compare_options, COMPARE_OPTIONS);
+
+const struct param *cmd_compare_options(void)
+{
+    static const struct param table[] = PARAM_ROWS(compare_options, COMPARE_OPTIONS);
+    return table;
+}
 
 struct compare {
     struct compare_options o;
@@ -507,7 +512,7 @@ int cmd_compare(const struct command *self, int argc, char **argv)
 {
     static struct compare c;
     struct message m;
-    int dirs, err = option_parse(self, compare_table, &c.o, argc, argv, &dirs, &m);
+    int dirs, err = option_parse(self, &c.o, argc, argv, &dirs, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     int status;

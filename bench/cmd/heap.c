@@ -19,7 +19,12 @@
     P(S, COUNT, limit, "20", "1-1M", "rows, objects of a list, objects of a graph") \
     P(S, TEXT, from, "", "", "dot: the object to start from, 0xADDRESS (default: roots)")
 PARAM_STRUCT(heap_options, HEAP_OPTIONS)
-static const struct param *const heap_table = PARAM_TABLE(heap_options, HEAP_OPTIONS);
+
+const struct param *cmd_heap_options(void)
+{
+    static const struct param table[] = PARAM_ROWS(heap_options, HEAP_OPTIONS);
+    return table;
+}
 
 static int heap_read(struct heap_snapshot *out, const char *path, struct message *m)
 {
@@ -211,7 +216,7 @@ int cmd_heap(const struct command *self, int argc, char **argv)
     const char *names[sizeof topics / sizeof *topics];
     struct heap_options o;
     struct message m;
-    int positional, err = option_parse(self, heap_table, &o, argc, argv, &positional, &m);
+    int positional, err = option_parse(self, &o, argc, argv, &positional, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     size_t count = sizeof topics / sizeof *topics, i = 0;

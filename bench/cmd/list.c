@@ -18,7 +18,12 @@
     P(S, FLAG, json, "0", "", "one JSON object on standard output") \
     P(S, FLAG, schema, "0", "", "every key of a sample, as the tables of results/SCHEMA.md")
 PARAM_STRUCT(list_options, LIST_OPTIONS)
-static const struct param *const list_table = PARAM_TABLE(list_options, LIST_OPTIONS);
+
+const struct param *cmd_list_options(void)
+{
+    static const struct param table[] = PARAM_ROWS(list_options, LIST_OPTIONS);
+    return table;
+}
 
 static const char *const list_topics[] = {"allocs", "workloads", "rc", "gc", "suites", "plots"};
 #define LIST_TOPICS (sizeof list_topics / sizeof *list_topics)
@@ -161,7 +166,7 @@ int cmd_list(const struct command *self, int argc, char **argv)
                                                                  list_gc,     list_suites,    list_plots};
     struct list_options o;
     struct message m;
-    int positional, err = option_parse(self, list_table, &o, argc, argv, &positional, &m);
+    int positional, err = option_parse(self, &o, argc, argv, &positional, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     if (o.schema && (positional || o.json)) {

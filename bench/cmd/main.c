@@ -1,14 +1,16 @@
 /* main.c: the front. One verb a file (cmd_*.c), all of them in cmd.h. */
 #include "cmd.h"
+#include "manual.h"
 
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#define COMMAND_ROW(ident, name, usage, summary) {name, usage, summary, cmd_##ident},
-static const struct command commands[] = {COMMANDS(COMMAND_ROW)};
-#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+#define COMMAND_ROW(ident, name, usage, summary) \
+    {name, usage, summary, cmd_##ident##_options, cmd_##ident, commands},
+static const struct command commands[] = {COMMANDS(COMMAND_ROW){0}};
+#define COMMAND_COUNT (sizeof commands / sizeof *commands - 1)
 
 static void main_help(FILE *out)
 {
@@ -16,10 +18,11 @@ static void main_help(FILE *out)
         out,
         "heapgauge measures how memory is managed: allocators, reference counting, cycle collectors.\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  heapgauge %-9s %s\n", commands[i].name, commands[i].summary);
-    fprintf(out, "\nheapgauge VERB --help tells a verb's options. Exit status: 0 done; 1 a comparison or a "
-                 "check failed;\n"
-                 "2 usage or bad input; 3 done, but some cells failed; 130 interrupted.\n");
+        fprintf(out, "  heapgauge %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out,
+            "\nheapgauge VERB --help prints the options of a verb. Exit status: 0 done; 1 a comparison or a "
+            "check failed;\n"
+            "2 usage or bad input; 3 done, but some cells failed; 130 interrupted.\n");
 }
 
 int main(int argc, char **argv)
@@ -33,6 +36,10 @@ int main(int argc, char **argv)
     bool asks = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;
     if (asks && argc < 3) {
         main_help(stdout);
+        return EXIT_DONE;
+    }
+    if (asks && strcmp(argv[2], "--man") == 0) { /* for make docs/heapgauge.1 */
+        manual_options(commands, stdout);
         return EXIT_DONE;
     }
     if (asks) { /* help VERB is VERB --help */

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-static void option_name(const struct param *row, char *out, size_t size)
+void option_name(const struct param *row, char *out, size_t size)
 {
     snprintf(out, size, "%s", row->name);
     for (char *c = out; *c; c++)
@@ -13,22 +13,53 @@ static void option_name(const struct param *row, char *out, size_t size)
             *c = '-';
 }
 
-static void option_help(const struct command *command, const struct param *table)
+void option_describe(const struct param *row, char *out, size_t size)
 {
-    printf("heapgauge %s %s\n\n%s\n", command->name, command->usage, command->summary);
+    size_t n = (size_t)snprintf(out, size, "%s", row->help);
+    if (row->type == PARAM_CHOICE && n < size)
+        n += (size_t)snprintf(out + n, size - n, ": %s", row->range);
+    if (row->type != PARAM_FLAG && row->fallback[0] && n < size)
+        snprintf(out + n, size - n, " (default %s)", row->fallback);
+}
+
+/* Text in lines of at most OPTION_COLUMNS; the cursor stands at column indent, where every line begins. */
+#define OPTION_COLUMNS 100
+#define OPTION_INDENT  27
+
+static void option_wrap(const char *text, unsigned indent, FILE *out)
+{
+    size_t column = indent;
+    for (const char *at = text; *at;) {
+        size_t n = strcspn(at, " ");
+        if (column > indent && column + 1 + n > OPTION_COLUMNS) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (at != text) {
+            fputc(' ', out);
+            column++;
+        }
+        fprintf(out, "%.*s", (int)n, at);
+        column += n;
+        at += n + strspn(at + n, " ");
+    }
+    fputc('\n', out);
+}
+
+void option_help(const struct command *command, FILE *out)
+{
+    fprintf(out, "heapgauge %s %s\n\n", command->name, command->usage);
+    option_wrap(command->summary, 0, out);
+    const struct param *table = command->options();
     for (const struct param *row = table; row->name; row++) {
-        char name[64], left[128];
+        char name[64], left[128], text[2048];
         option_name(row, name, sizeof name);
         if (row->type == PARAM_FLAG)
             snprintf(left, sizeof left, "--%s", name);
         else
             snprintf(left, sizeof left, "--%s %s", name, param_type_name(row->type));
-        printf("%s  %-24s %s", row == table ? "\n" : "", left, row->help);
-        if (row->type == PARAM_CHOICE)
-            printf(": %s", row->range);
-        if (row->type != PARAM_FLAG && row->fallback[0])
-            printf(" (default %s)", row->fallback);
-        printf("\n");
+        option_describe(row, text, sizeof text);
+        fprintf(out, "%s  %-24s ", row == table ? "\n" : "", left);
+        option_wrap(text, OPTION_INDENT, out);
     }
 }
 
@@ -48,9 +79,10 @@ static int option_unknown(const struct command *command, const struct param *tab
                        command->name);
 }
 
-int option_parse(const struct command *command, const struct param *table, void *out, int argc, char **argv,
-                 int *positional_count, struct message *m)
+int option_parse(const struct command *command, void *out, int argc, char **argv, int *positional_count,
+                 struct message *m)
 {
+    const struct param *table = command->options();
     static char set[] = "1";
     int positional = 0;
     bool options = true;
@@ -59,7 +91,7 @@ int option_parse(const struct command *command, const struct param *table, void 
         char *word = argv[i];
         if (!options || strncmp(word, "--", 2) != 0) {
             if (options && word[0] == '-' && word[1] == 'h' && !word[2]) {
-                option_help(command, table);
+                option_help(command, stdout);
                 return 1;
             }
             if (options && word[0] == '-' && word[1])
@@ -75,7 +107,7 @@ int option_parse(const struct command *command, const struct param *table, void 
             continue;
         }
         if (strcmp(word, "--help") == 0) {
-            option_help(command, table);
+            option_help(command, stdout);
             return 1;
         }
         char name[64], owner[80];

@@ -6,10 +6,14 @@
 
 #include "alloc/base/param.h"
 
+#include <stdio.h>
+
 struct command {
     const char *name, *usage, *summary;
+    const struct param *(*options)(void);
     int (*run)(const struct command *self, int argc,
-               char **argv); /* argv[0] is the verb; returns the exit status */
+               char **argv);     /* argv[0] is the verb; returns the exit status */
+    const struct command *verbs; /* all of them, ended by one without a name */
 };
 
 enum {
@@ -20,10 +24,20 @@ enum {
     EXIT_INTERRUPTED = 130
 };
 
-/* Defaults, then argv[1..]. What is not an option is left, in order, in argv[0 .. *positional_count - 1].
+/* An option's name as it is written, without the dashes. */
+void option_name(const struct param *row, char *out, size_t size);
+
+/* What it does, its choices and its default. */
+void option_describe(const struct param *row, char *out, size_t size);
+
+/* --help: the usage of the verb and every option. */
+void option_help(const struct command *command, FILE *out);
+
+/* Defaults of the verb's options, then argv[1..]. What is not an option is left, in order, in
+ * argv[0 .. *positional_count - 1].
  * 0; -EINVAL with a message; 1 when --help was asked for and printed. */
-int option_parse(const struct command *command, const struct param *table, void *out, int argc, char **argv,
-                 int *positional_count, struct message *m);
+int option_parse(const struct command *command, void *out, int argc, char **argv, int *positional_count,
+                 struct message *m);
 
 /* Prints "heapgauge: MESSAGE" on standard error and returns EXIT_BAD_INPUT. */
 int option_refuse(const struct message *m);

@@ -28,6 +28,12 @@
     P(S, COUNT, limit, "20", "1-1M", "rows that --by prints")
 PARAM_STRUCT(preload_options, PRELOAD_OPTIONS)
 
+const struct param *cmd_preload_options(void)
+{
+    static const struct param table[] = PARAM_ROWS(preload_options, PRELOAD_OPTIONS);
+    return table;
+}
+
 struct preload {
     struct preload_options o;
     struct spec spec;
@@ -275,8 +281,7 @@ int cmd_preload(const struct command *self, int argc, char **argv)
     int positional, dashes = 1;
     while (dashes < argc && strcmp(argv[dashes], "--") != 0)
         dashes++;
-    int err = option_parse(self, PARAM_TABLE(preload_options, PRELOAD_OPTIONS), &p.o, dashes, argv,
-                           &positional, &m);
+    int err = option_parse(self, &p.o, dashes, argv, &positional, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     if (positional != 1 || dashes + 1 >= argc) {

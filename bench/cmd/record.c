@@ -28,6 +28,12 @@
     P(S, FLAG, children, "0", "", "record descendants too, each to a file F.PID.hgt")
 PARAM_STRUCT(record_options, RECORD_OPTIONS)
 
+const struct param *cmd_record_options(void)
+{
+    static const struct param table[] = PARAM_ROWS(record_options, RECORD_OPTIONS);
+    return table;
+}
+
 struct recording {
     struct record_options o;
     char **program;
@@ -323,7 +329,7 @@ int cmd_record(const struct command *self, int argc, char **argv)
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "-o") == 0)
             argv[i] = output_option;
-    int err = option_parse(self, PARAM_TABLE(record_options, RECORD_OPTIONS), &r.o, argc, argv, &words, &m);
+    int err = option_parse(self, &r.o, argc, argv, &words, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     r.program = argv;
@@ -340,7 +346,8 @@ int cmd_record(const struct command *self, int argc, char **argv)
         message_set(&m, -EINVAL, "record: --children writes a file for each process: give -o F.hgt");
         return option_refuse(&m);
     }
-    if ((err = record_room(&r, &f, &m)) || (err = record_set_base(&r, &f, &m)) || (err = record_run(&r, &m))) {
+    if ((err = record_room(&r, &f, &m)) || (err = record_set_base(&r, &f, &m)) ||
+        (err = record_run(&r, &m))) {
         file_out_drop(&f);
         return option_refuse(&m);
     }

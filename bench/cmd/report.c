@@ -13,7 +13,12 @@
       "what ratios are against: alloc=system, rc=gil, gc=none, parallel=1x1, or several") \
     P(S, FLAG, quiet, "0", "", "no table on standard output")
 PARAM_STRUCT(report_options, REPORT_OPTIONS)
-static const struct param *const report_option_table = PARAM_TABLE(report_options, REPORT_OPTIONS);
+
+const struct param *cmd_report_options(void)
+{
+    static const struct param table[] = PARAM_ROWS(report_options, REPORT_OPTIONS);
+    return table;
+}
 
 /* Everything but the table, into dir. */
 static int report_make(const struct report_page *page, struct plots *plots, const char *dir,
@@ -39,7 +44,7 @@ int cmd_report(const struct command *self, int argc, char **argv)
     struct report_comparisons found = {0};
     struct report_lbo *lbo = NULL;
     struct message m;
-    int dirs, err = option_parse(self, report_option_table, &o, argc, argv, &dirs, &m);
+    int dirs, err = option_parse(self, &o, argc, argv, &dirs, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     if (dirs != 1) {

@@ -14,6 +14,12 @@
     P(S, COUNT, limit, "20", "1-1M", "rows")
 PARAM_STRUCT(sites_options, SITES_OPTIONS)
 
+const struct param *cmd_sites_options(void)
+{
+    static const struct param table[] = PARAM_ROWS(sites_options, SITES_OPTIONS);
+    return table;
+}
+
 static int sites_read(struct trace_snapshot *out, const char *path, struct message *m)
 {
     FILE *in = fopen(path, "r");
@@ -30,8 +36,7 @@ int cmd_sites(const struct command *self, int argc, char **argv)
     struct trace_snapshot s = {0}, older = {0};
     struct trace_table table;
     struct message m;
-    int files,
-        err = option_parse(self, PARAM_TABLE(sites_options, SITES_OPTIONS), &o, argc, argv, &files, &m);
+    int files, err = option_parse(self, &o, argc, argv, &files, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     if (files < 1 || files > 2) {

@@ -13,22 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SUITE_VERB_OPTIONS(P, S)                                                                       \
-    P(S, TEXT, out, "", "", "folder for the run (default results/DATE-HOST)")                          \
-    P(S, FLAG, quick, "0", "", "two blocks: a look, no intervals")                                     \
-    P(S, COUNT, blocks, "0", "0-1000", "how often every cell is run; 0 takes the suite's own number")  \
-    P(S, TEXT, shard, "1/1", "", "i/n: the i-th of n parts of the groups, for n machines")             \
-    P(S, TEXT, resume, "", "", "a run folder of this suite that was interrupted: run what is missing") \
-    P(S, TEXT, trace, "", "", "the recorded program that the suite's trace cells replay")              \
-    P(S, COUNT, seed, "1", "0-4G", "same seed, same work in the same order")                           \
-    P(S, NS, timeout, "300s", "1ms-24000s", "limit of one sample")                                     \
-    P(S, BYTES, memory_limit, "0", "",                                                                 \
-      "resident memory of one sample; 0 takes three quarters of the machine's")                        \
-    P(S, COUNT, latency, "1009", "0-1G", "time one operation in so many; 0 times none")                \
-    P(S, FLAG, json, "0", "", "print the samples themselves, one object a line")                       \
-    P(S, FLAG, quiet, "0", "", "no progress on standard error")
-PARAM_STRUCT(suite_verb_options, SUITE_VERB_OPTIONS)
-static const struct param *const suite_verb_table = PARAM_TABLE(suite_verb_options, SUITE_VERB_OPTIONS);
+const struct param *cmd_suite_options(void)
+{
+    return settings_table(IN_SUITE_VERB);
+}
 
 static int suite_shard(const char *text, unsigned *shard, unsigned *shards, struct message *m)
 {
@@ -77,7 +65,7 @@ static int suite_path(const char *name, char *path, size_t size, struct message 
     if (paths_suite(name, path, size, m) == 0)
         return 0;
     return message_set(
-        m, -ENOENT, "no suite '%.100s' (heapgauge list suites tells them; a file is named with .ini)", name);
+        m, -ENOENT, "no suite '%.100s' (heapgauge list suites prints them; a file is named with .ini)", name);
 }
 
 /* Opens the folder to go on with, and refuses one that is of another suite, seed or number of blocks: its
@@ -113,9 +101,9 @@ static int suite_table(const char *dir, const char *baseline, struct message *m)
     return 0;
 }
 
-static int suite_prepare(struct suite *suite, struct session *s, struct run *done,
-                         const struct suite_verb_options *o, const char *name, const struct place *places,
-                         char *out, size_t out_size, struct message *m)
+static int suite_prepare(struct suite *suite, struct session *s, struct run *done, const struct settings *o,
+                         const char *name, const struct place *places, char *out, size_t out_size,
+                         struct message *m)
 {
     char path[PATH_MAX];
     unsigned shard = 0, shards = 1;
@@ -123,16 +111,16 @@ static int suite_prepare(struct suite *suite, struct session *s, struct run *don
     if (!err)
         err = suite_path(name, path, sizeof path, m);
     if (!err)
-        err = suite_read(suite, path, o->trace[0] ? o->trace : NULL, places, m);
+        err = suite_read(suite, path, o, places, m);
     if (err)
         return err;
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     snprintf(suite->plan.name, sizeof suite->plan.name, "%.*s", (int)strcspn(base, "."), base);
-    unsigned blocks = o->blocks ? (unsigned)o->blocks : o->quick ? 2 : suite->blocks;
+    unsigned blocks = o->blocks ? (unsigned)o->blocks : o->quick ? 2 : (unsigned)suite->settings.blocks;
     if (plan_order(&suite->plan, blocks, o->seed, shard, shards) != 0)
         return message_set(m, -ENOMEM, "no memory for the plan");
     s->plan = &suite->plan;
-    s->settle_ns = suite->settle_ns;
+    s->settings = &suite->settings;
     if (o->resume[0]) {
         snprintf(out, out_size, "%s", o->resume);
         return suite_resume(s, done, out, m);
@@ -141,7 +129,7 @@ static int suite_prepare(struct suite *suite, struct session *s, struct run *don
     snprintf(out, out_size, "%s", o->out);
     if (!out[0] && (err = suite_default_out(out, out_size, m)))
         return err;
-    struct record *run = session_describe(s, suite->plan.name, suite->baseline);
+    struct record *run = session_describe(s, suite->plan.name, suite->settings.baseline);
     err = run ? run_create(&s->store, out, run, m) : message_set(m, -ENOMEM, "no memory");
     record_free(run);
     return err;
@@ -149,26 +137,22 @@ static int suite_prepare(struct suite *suite, struct session *s, struct run *don
 
 int cmd_suite(const struct command *self, int argc, char **argv)
 {
-    static struct suite_verb_options o;
+    static struct settings o;
     static struct suite suite;
     struct message m;
     struct place *place = NULL;
     struct run done = {0};
     char out[PATH_MAX] = "";
-    int positional, err = option_parse(self, suite_verb_table, &o, argc, argv, &positional, &m);
+    settings_defaults(&o, IN_SUITE_VERB);
+    int positional, err = option_parse(self, &o, argc, argv, &positional, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     if (positional != 1) {
-        message_set(&m, 0, "suite takes one NAME or FILE.ini (heapgauge list suites tells the names)");
+        message_set(&m, 0, "suite takes one NAME or FILE.ini (heapgauge list suites prints the names)");
         return option_refuse(&m);
     }
-    struct session s = {
-        .limits = {.timeout_ns = o.timeout,
-                   .memory_bytes = session_memory_limit(o.memory_limit),
-                   .latency_every = (uint32_t)o.latency},
-        .json = o.json,
-        .quiet = o.quiet,
-    };
+    struct session s = {.settings = &o};
+    o.memory_limit = spawn_memory_limit(o.memory_limit);
     err = place_open(&place, &m);
     if (!err)
         err = suite_prepare(&suite, &s, &done, &o, argv[0], place, out, sizeof out, &m);
@@ -177,8 +161,7 @@ int cmd_suite(const struct command *self, int argc, char **argv)
         status = option_refuse(&m);
     } else {
         if (suite.left_out[0])
-            fprintf(stderr, "left out, for want of a recorded program (--trace FILE.hgt): %s\n",
-                    suite.left_out);
+            fprintf(stderr, "skipped (no --trace FILE.hgt): %s\n", suite.left_out);
         err = session_run(&s, &m);
         run_close(s.store);
         if (err) {
@@ -187,7 +170,7 @@ int cmd_suite(const struct command *self, int argc, char **argv)
         } else {
             status = s.interrupted ? EXIT_INTERRUPTED : s.failed ? EXIT_SOME_CELLS : EXIT_DONE;
         }
-        if (!o.json && suite_table(out, suite.baseline, &m) != 0)
+        if (!o.json && suite_table(out, suite.settings.baseline, &m) != 0)
             option_refuse(&m);
         fprintf(stderr, s.interrupted ? "interrupted: go on with --resume %s\n" : "the run is in %s\n", out);
     }

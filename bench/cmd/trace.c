@@ -12,6 +12,12 @@
     P(S, FLAG, partial, "0", "", "of a damaged trace, take the part before the damage")
 PARAM_STRUCT(trace_options, TRACE_OPTIONS)
 
+const struct param *cmd_trace_options(void)
+{
+    static const struct param table[] = PARAM_ROWS(trace_options, TRACE_OPTIONS);
+    return table;
+}
+
 static int trace_info(const char *path, const struct trace_options *o, struct message *m)
 {
     struct hgt_reader r;
@@ -84,7 +90,7 @@ int cmd_trace(const struct command *self, int argc, char **argv)
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "-o") == 0)
             argv[i] = output_option;
-    int err = option_parse(self, PARAM_TABLE(trace_options, TRACE_OPTIONS), &o, argc, argv, &words, &m);
+    int err = option_parse(self, &o, argc, argv, &words, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     const char *names[VERBS], *word = words ? argv[0] : "";

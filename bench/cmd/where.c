@@ -15,6 +15,12 @@
 
 PARAM_STRUCT(where_options, PARAM_NONE)
 
+const struct param *cmd_where_options(void)
+{
+    static const struct param table[] = PARAM_ROWS(where_options, PARAM_NONE);
+    return table;
+}
+
 static int where_open(struct symbols **out, const char *pid, struct message *m)
 {
     char path[64];
@@ -59,7 +65,7 @@ int cmd_where(const struct command *self, int argc, char **argv)
     struct where_options o;
     struct symbols *symbols;
     struct message m;
-    int words, err = option_parse(self, PARAM_TABLE(where_options, PARAM_NONE), &o, argc, argv, &words, &m);
+    int words, err = option_parse(self, &o, argc, argv, &words, &m);
     if (err)
         return err > 0 ? EXIT_DONE : option_refuse(&m);
     if (words != 1) {

@@ -106,7 +106,7 @@ static bool cell_object_only(const char *text)
     return object;
 }
 
-/* The policy comes before the workload, as it tells the level. */
+/* The policy comes before the workload, as it decides the level. */
 static int cell_set_rc(struct cell *cell, const char *text, const char *workload, struct message *m)
 {
     char name[128], owner[160];
@@ -215,7 +215,7 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
     memset(cell, 0, sizeof *cell);
     if (!words->workload || !*words->workload)
         return message_set(m, -EINVAL,
-                           "which workload? give --workload NAME (heapgauge list workloads tells them)");
+                           "which workload? give --workload NAME (heapgauge list workloads prints them)");
     cell->threads = words->threads ? words->threads : 1;
     cell->processes = words->processes ? words->processes : 1;
     if (cell->threads > CELL_THREADS_MAX || cell->processes > CELL_PROCESSES_MAX ||

@@ -29,7 +29,6 @@ struct cell {
     unsigned threads, processes;
     char place[64];
     struct place_plan plan; /* which processor each thread is bound to */
-    bool census;            /* no axis: its samples tell what lay in their heap */
 };
 
 struct cell_words { /* as a user wrote them; NULL or empty takes the default */
@@ -50,7 +49,7 @@ bool cell_is_baseline(const struct cell *cell, const char *baseline);
 /* cell_* of a sample. 0 or -ENOMEM. */
 int cell_sample(const struct cell *cell, struct sample *sample);
 
-/* "pools" or "pools, biased, stw": what tells this cell from the others on the same workload. */
+/* "pools" or "pools, biased, stw": what sets this cell apart from the others on the same workload. */
 void cell_label(const struct cell *cell, char *out, size_t size);
 
 #endif

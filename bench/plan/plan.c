@@ -2,13 +2,30 @@
 #include "plan.h"
 
 #include "alloc/base/rng.h"
+#include "alloc/base/words.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int plan_add_cell(struct plan *p, const struct cell *cell, bool baseline, const char *refused)
+/* A copy that lives as long as the plan; NULL: no memory. */
+static const struct settings *plan_keep(struct plan *p, const struct settings *settings)
+{
+    struct settings **more = realloc(p->settings, (p->additions + 1) * sizeof *more);
+    if (!more)
+        return NULL;
+    p->settings = more;
+    struct settings *s = more[p->additions] = malloc(sizeof *s);
+    if (!s)
+        return NULL;
+    p->additions++;
+    *s = *settings;
+    return s;
+}
+
+static int plan_add_cell(struct plan *p, const struct cell *cell, const struct settings *settings,
+                         const char *refused)
 {
     struct plan_cell *more = realloc(p->cell, (p->cells + 1) * sizeof *more);
     if (!more)
@@ -17,26 +34,27 @@ static int plan_add_cell(struct plan *p, const struct cell *cell, bool baseline,
     struct plan_cell *c = &p->cell[p->cells++];
     c->cell = *cell;
     c->group = p->groups;
-    c->baseline = baseline;
+    c->settings = settings;
+    c->baseline = cell_is_baseline(cell, settings->baseline);
     snprintf(c->refused, sizeof c->refused, "%s", refused ? refused : "");
     return 0;
 }
 
 /* The pairs of threads and processes, at most `room`; whether they make one group. */
-static int plan_pairs(const struct plan_axes *a, unsigned (*pair)[2], unsigned room, unsigned *count,
-                      bool *together, struct message *m)
+static int plan_pairs(const struct settings *a, const char *dashes, unsigned (*pair)[2], unsigned room,
+                      unsigned *count, bool *together, struct message *m)
 {
     static const unsigned most[2] = {CELL_THREADS_MAX, CELL_PROCESSES_MAX};
     unsigned threads[WORDS_MAX], processes[WORDS_MAX], thread_counts, process_counts;
     char name[3][32];
-    snprintf(name[0], sizeof name[0], "%sthreads", a->dashes);
-    snprintf(name[1], sizeof name[1], "%sprocesses", a->dashes);
-    snprintf(name[2], sizeof name[2], "%sparallel", a->dashes);
+    snprintf(name[0], sizeof name[0], "%sthreads", dashes);
+    snprintf(name[1], sizeof name[1], "%sprocesses", dashes);
+    snprintf(name[2], sizeof name[2], "%sparallel", dashes);
     *together = a->parallel[0] != 0;
     *count = 0;
     if (*together && (strcmp(a->threads, "1") != 0 || strcmp(a->processes, "1") != 0))
-        return message_set(m, -EINVAL, "%s says how many threads and processes: leave out %s and %s", name[2],
-                           name[0], name[1]);
+        return message_set(m, -EINVAL, "%s gives the numbers of threads and processes: leave out %s and %s",
+                           name[2], name[0], name[1]);
     if (*together)
         return words_pairs(a->parallel, name[2], most, pair, count, m);
     int err = words_numbers(a->threads, name[0], most[0], threads, &thread_counts, m);
@@ -50,21 +68,26 @@ static int plan_pairs(const struct plan_axes *a, unsigned (*pair)[2], unsigned r
     return err;
 }
 
-int plan_add(struct plan *p, const struct plan_axes *a, const struct place *places, struct message *m)
+int plan_add(struct plan *p, const struct settings *settings, bool of_suite, const struct place *places,
+             struct message *m)
 {
     static struct words alloc, rc, gc;
     static struct cell cell;
     static unsigned pair[WORDS_MAX * WORDS_MAX][2];
+    const char *dashes = of_suite ? "" : "--"; /* before a setting's name in messages */
+    const struct settings *a = plan_keep(p, settings);
+    if (!a)
+        return message_set(m, -ENOMEM, "no memory for the plan");
     const struct {
         struct words *words;
         const char *text, *name;
     } axis[] = {{&alloc, a->alloc, "alloc"}, {&rc, a->rc, "rc"}, {&gc, a->gc, "gc"}};
     unsigned pairs;
     bool together;
-    int err = plan_pairs(a, pair, WORDS_MAX * WORDS_MAX, &pairs, &together, m);
+    int err = plan_pairs(a, dashes, pair, WORDS_MAX * WORDS_MAX, &pairs, &together, m);
     for (unsigned i = 0; i < 3 && !err; i++) {
         char name[32];
-        snprintf(name, sizeof name, "%s%s", a->dashes, axis[i].name);
+        snprintf(name, sizeof name, "%s%s", dashes, axis[i].name);
         err = words_split(axis[i].words, axis[i].text, name, m);
     }
     for (unsigned k = 0; k < pairs && !err; k++) {
@@ -77,17 +100,16 @@ int plan_add(struct plan *p, const struct plan_axes *a, const struct place *plac
                                        pair[k][0],
                                        pair[k][1]};
             err = cell_make(&cell, &words, places, m);
-            if (err && (err != -ENOTSUP || !a->keep_refused))
+            if (err && (err != -ENOTSUP || !of_suite))
                 break;
-            cell.census = a->census && cell.rc;
             const char *refused = err ? m->text : NULL;
             if (together && cell.processes > 1 && cell.workload->level != LEVEL_OBJECT)
                 return message_set(
                     m, -EINVAL,
                     "%sparallel compares like with like, but several processes of workload %s do all of its "
                     "work each: only object workloads divide it",
-                    a->dashes, cell.workload->name);
-            err = plan_add_cell(p, &cell, a->baseline && cell_is_baseline(&cell, a->baseline), refused);
+                    dashes, cell.workload->name);
+            err = plan_add_cell(p, &cell, a, refused);
             if (err)
                 message_set(m, err, "no memory for the plan");
         }
@@ -117,7 +139,7 @@ static void plan_oracles(struct plan *p, unsigned shard, unsigned shards)
     unsigned position = 0;
     for (unsigned c = 0; c < p->cells; c++) {
         const struct plan_cell *cell = &p->cell[c];
-        if (!cell->cell.gc || cell->refused[0])
+        if (!cell->cell.gc || cell->refused[0] || !cell->settings->oracle)
             continue;
         if (shards <= 1 || cell->group % shards == shard)
             p->sample[p->samples++] = (struct plan_sample){.cell = c,
@@ -169,8 +191,7 @@ int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, u
                     };
         }
     }
-    if (p->oracle)
-        plan_oracles(p, shard, shards);
+    plan_oracles(p, shard, shards);
     free(groups);
     free(members);
     return 0;
@@ -178,6 +199,9 @@ int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, u
 
 void plan_free(struct plan *p)
 {
+    for (unsigned i = 0; i < p->additions; i++)
+        free(p->settings[i]);
+    free(p->settings);
     free(p->cell);
     free(p->sample);
     memset(p, 0, sizeof *p);

@@ -6,33 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITE_OPTIONS(P, S)                                                           \
-    P(S, TEXT, title, "", "", "what the suite is for")                                \
-    P(S, COUNT, blocks, "6", "1-1000", "how often every cell is run")                 \
-    P(S, TEXT, baseline, "system", "", "what the others are compared with")           \
-    P(S, NS, settle, "100ms", "0s-60s", "how long memory is watched after the drain") \
-    P(S, COUNT, oracle, "0", "0-100k",                                                \
-      "an extra sample of each object cell with so many exact counts of its garbage")
-PARAM_STRUCT(suite_options, SUITE_OPTIONS)
-static const struct param *const suite_table = PARAM_TABLE(suite_options, SUITE_OPTIONS);
-
-#define SECTION_OPTIONS(P, S)                                                                     \
-    P(S, TEXT, workload, "", "", "NAME:param=value,...")                                          \
-    P(S, TEXT, alloc, "system", "", "a list of allocators")                                       \
-    P(S, TEXT, rc, "", "", "a list of refcount policies")                                         \
-    P(S, TEXT, gc, "", "", "a list of collectors")                                                \
-    P(S, TEXT, threads, "1", "", "a list of numbers")                                             \
-    P(S, TEXT, processes, "1", "", "a list of numbers")                                           \
-    P(S, TEXT, parallel, "", "", "1x1, 2x1, 1x2: threads x processes, compared with one another") \
-    P(S, FLAG, census, "0", "", "what lay in the heap")                                           \
-    P(S, TEXT, place, "none", "", "binding")                                                      \
-    P(S, TEXT, baseline, "", "", "what the others are compared with")
-PARAM_STRUCT(section_options, SECTION_OPTIONS)
-static const struct param *const section_table = PARAM_TABLE(section_options, SECTION_OPTIONS);
-
 struct suite_reader {
     struct suite *suite;
-    const char *path, *trace;
+    const char *path;
     const struct place *places;
     struct message *m;
     char section[128];
@@ -40,8 +16,7 @@ struct suite_reader {
     bool too_long;
     char last_name[64];
     bool in_suite;
-    struct suite_options options;
-    struct section_options words;
+    struct settings words; /* of the section */
     int err;
 };
 
@@ -64,11 +39,12 @@ static int suite_put_trace(struct suite_reader *r)
     char *at = strstr(r->words.workload, "@trace@"), text[sizeof r->words.workload];
     if (!at)
         return 0;
-    if (!r->trace)
+    const char *trace = r->suite->settings.trace;
+    if (!trace[0])
         return 1;
-    if (snprintf(text, sizeof text, "%.*s%s%s", (int)(at - r->words.workload), r->words.workload, r->trace,
+    if (snprintf(text, sizeof text, "%.*s%s%s", (int)(at - r->words.workload), r->words.workload, trace,
                  at + 7) >= (int)sizeof text)
-        return message_set(r->m, -EINVAL, "section [%s]: the trace's path is too long", r->section);
+        return message_set(r->m, -EINVAL, "section [%s]: the path of the trace is too long", r->section);
     memcpy(r->words.workload, text, sizeof text);
     return 0;
 }
@@ -76,28 +52,13 @@ static int suite_put_trace(struct suite_reader *r)
 /* Every cell of the section that has just ended. */
 static int suite_section_cells(struct suite_reader *r)
 {
-    struct section_options *w = &r->words;
     int err = suite_put_trace(r);
     if (err > 0) {
         size_t n = strlen(r->suite->left_out), room = sizeof r->suite->left_out - n;
         snprintf(r->suite->left_out + n, room, "%s[%s]", n ? " " : "", r->section);
         return 0;
     }
-    if (err)
-        return err;
-    struct plan_axes axes = {.workload = w->workload,
-                             .alloc = w->alloc,
-                             .rc = w->rc,
-                             .gc = w->gc,
-                             .threads = w->threads,
-                             .processes = w->processes,
-                             .parallel = w->parallel,
-                             .place = w->place,
-                             .baseline = w->baseline[0] ? w->baseline : r->options.baseline,
-                             .census = w->census,
-                             .dashes = "",
-                             .keep_refused = true};
-    return plan_add(&r->suite->plan, &axes, r->places, r->m);
+    return err ? err : plan_add(&r->suite->plan, &r->words, true, r->places, r->m);
 }
 
 static int suite_end_section(struct suite_reader *r)
@@ -108,14 +69,20 @@ static int suite_end_section(struct suite_reader *r)
     return err ? suite_wrong(r, r->section_line, err) : 1;
 }
 
+static struct settings *suite_target(struct suite_reader *r, const struct param **table)
+{
+    *table = settings_table(r->in_suite ? IN_SUITE : IN_SECTION);
+    return r->in_suite ? &r->suite->settings : &r->words;
+}
+
 /* A line that goes on from the one before it ("alloc = a, b" and below it "  c, d") comes as the same name
  * again: it is added behind a comma. */
 static int suite_continue(struct suite_reader *r, const char *name, const char *value, char *joined,
                           size_t size)
 {
-    const struct param *table = r->in_suite ? suite_table : section_table;
-    const void *values = r->in_suite ? (const void *)&r->options : (const void *)&r->words;
-    char before[sizeof(param_c_TEXT) + 1];
+    const struct param *table;
+    const struct settings *values = suite_target(r, &table);
+    char before[sizeof(param_c_WORDS)];
     for (; table->name; table++)
         if (strcmp(table->name, name) == 0) {
             param_print(table, values, before, sizeof before);
@@ -130,8 +97,8 @@ static int suite_on_value(void *arg, const char *section, const char *name, cons
 {
     struct suite_reader *r = arg;
     int line = r->line;
-    char joined[sizeof(param_c_TEXT)];
-    if (r->err) /* inih goes on after the first wrong line; the first is the one to tell */
+    char joined[sizeof(param_c_WORDS)];
+    if (r->err) /* inih goes on after the first wrong line; the first is the one to report */
         return 0;
     if (strcmp(section, r->section) != 0) {
         if (!suite_end_section(r))
@@ -140,7 +107,8 @@ static int suite_on_value(void *arg, const char *section, const char *name, cons
         r->section_line = line;
         r->last_name[0] = '\0';
         r->in_suite = strcmp(section, "suite") == 0;
-        param_defaults(section_table, &r->words);
+        settings_defaults(&r->words, IN_SECTION);
+        settings_copy(&r->words, &r->suite->settings, IN_SUITE, 0);
         if (!section[0]) {
             message_set(r->m, 0, "'%.60s' stands before the first [section]", name);
             return suite_wrong(r, line, -EINVAL);
@@ -151,12 +119,15 @@ static int suite_on_value(void *arg, const char *section, const char *name, cons
     if (strcmp(name, r->last_name) == 0 && suite_continue(r, name, value, joined, sizeof joined))
         value = joined;
     snprintf(r->last_name, sizeof r->last_name, "%s", name);
-    int err = r->in_suite ? param_set(suite_table, &r->options, owner, name, value, r->m)
-                          : param_set(section_table, &r->words, owner, name, value, r->m);
+    const struct param *table;
+    struct settings *values = suite_target(r, &table);
+    int err = param_set(table, values, owner, name, value, r->m);
+    if (!err && r->in_suite && !values->blocks)
+        err = message_set(r->m, -EINVAL, "%s: blocks takes a number from 1: 0 would run nothing", owner);
     return err ? suite_wrong(r, line, err) : 1;
 }
 
-/* Reads a line for inih, and counts it: the library as it is packaged tells no line numbers. */
+/* Reads a line for inih, and counts it: the library as it is packaged gives no line numbers. */
 static char *suite_read_line(char *buf, int size, void *arg)
 {
     struct suite_file *file = arg;
@@ -172,8 +143,8 @@ static char *suite_read_line(char *buf, int size, void *arg)
     return line;
 }
 
-int suite_read(struct suite *suite, const char *path, const char *trace, const struct place *places,
-               struct message *m)
+int suite_read(struct suite *suite, const char *path, const struct settings *given,
+               const struct place *places, struct message *m)
 {
     static struct suite_reader reader;
     memset(suite, 0, sizeof *suite);
@@ -181,10 +152,10 @@ int suite_read(struct suite *suite, const char *path, const char *trace, const s
     struct suite_reader *r = &reader;
     r->suite = suite;
     r->path = path;
-    r->trace = trace;
     r->places = places;
     r->m = m;
-    param_defaults(suite_table, &r->options);
+    settings_defaults(&suite->settings, IN_SUITE);
+    settings_copy(&suite->settings, given, IN_SUITE_VERB, IN_SUITE);
     struct suite_file file = {r, fopen(path, "re")};
     if (!file.stream)
         return message_set(m, -errno, "cannot read %s: %s", path, strerror(errno));
@@ -202,10 +173,8 @@ int suite_read(struct suite *suite, const char *path, const char *trace, const s
         return r->err;
     if (!suite->plan.cells)
         return message_set(m, -EINVAL, "%s has no cells: it needs a [section] with workload = ...", path);
-    snprintf(suite->title, sizeof suite->title, "%.500s", r->options.title);
-    snprintf(suite->baseline, sizeof suite->baseline, "%.250s", r->options.baseline);
-    suite->blocks = (unsigned)r->options.blocks;
-    suite->settle_ns = r->options.settle;
-    suite->plan.oracle = r->options.oracle;
+    /* A [suite] below its sections sets what is the whole run's all the same. */
+    for (unsigned i = 0; i < suite->plan.additions; i++)
+        settings_copy(suite->plan.settings[i], &suite->settings, IN_SUITE | IN_SUITE_VERB, IN_SECTION);
     return 0;
 }

@@ -1,8 +1,9 @@
-/* suite.h: reads a suite file (.ini) into a plan. Keys are those of the command line:
+/* suite.h: reads a suite file (.ini) into a plan. Keys are those of the command line
+ * (settings.h has them all). For example:
  *
  *   [suite]
  *   title    = what it is for
- *   blocks   = 6                       how often every cell is run
+ *   blocks   = 6                       how many times every cell is run
  *   baseline = system                  the allocator that the others are compared with (runs twice a block)
  *   settle   = 100ms                   how long memory is watched after the drain, in block 0
  *
@@ -22,16 +23,15 @@
 #include "plan.h"
 
 struct suite {
-    char title[512], baseline[256];
-    char left_out[512]; /* sections that replay a recorded program when none was given */
-    unsigned blocks;
-    uint64_t settle_ns;
+    struct settings settings; /* [suite], and what was given on the command line */
+    char left_out[512];       /* sections that replay a recorded program when none was given */
     struct plan plan;
 };
 
-/* trace replaces "@trace@" in workload lines (the recorded program of `make bench`); NULL where none is
- * given: sections that need it are left out. */
-int suite_read(struct suite *suite, const char *path, const char *trace, const struct place *places,
-               struct message *m);
+/* given: the options of heapgauge suite. Its trace replaces "@trace@" in workload lines (the recorded
+ * program of `make bench`); where it is empty, sections that need one are left out. 0, or -errno with a
+ * message. */
+int suite_read(struct suite *suite, const char *path, const struct settings *given,
+               const struct place *places, struct message *m);
 
 #endif

@@ -35,7 +35,7 @@ struct spawn_child {
 
 struct spawn {
     const struct cell *cell;
-    const struct spawn_limits *limits;
+    const struct settings *settings;
     struct sample *sample;
     struct spawn_child child[CELL_PROCESSES_MAX];
     unsigned children;
@@ -43,8 +43,8 @@ struct spawn {
     struct measure measure;
     enum spawn_phase phase;
     uint64_t started_ns, drained_ns;
-    struct env_state before; /* of the machine, when the measured phase began */
-    bool settling;           /* watching memory go back after the drain */
+    struct env_state before;   /* of the machine, when the measured phase began */
+    bool settling;             /* watching memory go back after the drain */
     enum sample_status status; /* SAMPLE_UNKNOWN: nothing is wrong yet */
     char reason[4096];
     char library[PATH_MAX];

@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "bench/host/env.h"
+#include "bench/plan/echo.h"
 
 #include "alloc/base/os.h"
 
@@ -31,11 +32,6 @@ void session_new_id(char *out, size_t size)
              t.tm_hour, t.tm_min, t.tm_sec, random & 0xffffff);
 }
 
-uint64_t session_memory_limit(uint64_t asked)
-{
-    return asked ? asked : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4 * 3;
-}
-
 struct record *session_describe(const struct session *s, const char *suite, const char *baseline)
 {
     struct record *r = record_new();
@@ -58,6 +54,7 @@ struct record *session_describe(const struct session *s, const char *suite, cons
     record_set_integer(r, "blocks", s->plan->blocks);
     record_set_integer(r, "cells", s->plan->cells);
     record_set_integer(r, "samples_planned", (int64_t)s->plan->samples);
+    echo_settings(s->settings, r);
     record_set_text(r, "version", HG_VERSION);
     env_record(r, "environment");
     return r;
@@ -80,7 +77,7 @@ static bool session_is_done(const struct session *s, const struct plan_sample *p
 static void session_progress(const struct session *s, size_t index, const struct plan_sample *p,
                              uint64_t started_ns, size_t run)
 {
-    if (s->quiet)
+    if (s->settings->quiet)
         return;
     char label[256];
     const struct cell *cell = &s->plan->cell[p->cell].cell;
@@ -148,12 +145,12 @@ static int session_keep(struct session *s, struct sample *sample, struct message
     s->sample[s->samples++] = sample;
     if (sample->status != SAMPLE_OK && sample->status != SAMPLE_NOT_APPLICABLE)
         s->failed++;
-    if (!s->json && !s->store)
+    if (!s->settings->json && !s->store)
         return 0;
     size_t size = 0;
     char *line = sample_format(sample, &size);
     int err = line ? 0 : message_set(m, -ENOMEM, "no memory for a sample");
-    if (!err && s->json && (fwrite(line, 1, size, stdout) != size || fflush(stdout) != 0))
+    if (!err && s->settings->json && (fwrite(line, 1, size, stdout) != size || fflush(stdout) != 0))
         err = message_set(m, errno ? -errno : -EIO, "cannot write to standard output: %s", strerror(errno));
     if (!err && s->store)
         err = run_append(s->store, line, size, m);
@@ -165,10 +162,14 @@ static int session_sample(struct session *s, size_t index, struct message *m)
 {
     const struct plan_sample *p = &s->plan->sample[index];
     const struct plan_cell *cell = &s->plan->cell[p->cell];
-    struct spawn_limits limits = s->limits;
-    limits.settle_ns = (p->block == 0 || s->settle_always) && !p->oracle ? s->settle_ns : 0;
-    limits.oracle = p->oracle ? s->plan->oracle : 0;
-    limits.pauses = p->oracle ? NULL : s->limits.pauses;
+    static struct settings settings;
+    settings = *cell->settings;
+    if (p->oracle || (p->block > 0 && !s->settle_always))
+        settings.settle = 0;
+    if (p->oracle)
+        settings.pauses[0] = '\0';
+    else
+        settings.oracle = 0;
     struct sample *sample = calloc(1, sizeof *sample);
     if (!sample)
         return message_set(m, -ENOMEM, "no memory for a sample");
@@ -177,7 +178,7 @@ static int session_sample(struct session *s, size_t index, struct message *m)
         sample_set(sample, status, SAMPLE_NOT_APPLICABLE);
         full = sample_set_text(sample, reason, cell->refused);
     } else if (!full) {
-        err = spawn_sample(&cell->cell, p->seed, &limits, sample, m);
+        err = spawn_sample(&cell->cell, p->seed, &settings, sample, m);
         full = session_check(s, sample);
     }
     if (full)
@@ -211,7 +212,7 @@ int session_run(struct session *s, struct message *m)
         err = session_sample(s, i, m);
         run++;
     }
-    if (!s->quiet && isatty(2))
+    if (!s->settings->quiet && isatty(2))
         fprintf(stderr, "\r\033[K");
     s->interrupted = spawn_interrupted != 0;
     sigaction(SIGINT, &old_int, NULL);

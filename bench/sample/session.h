@@ -1,4 +1,4 @@
-/* session.h: carries out a plan: sample after sample, stored as it comes, progress told on standard error.
+/* session.h: carries out a plan: sample after sample, stored as it comes, progress printed on standard error.
  * Ctrl-C ends the sample under way and leaves a folder that --resume goes on with. */
 #ifndef HG_BENCH_SAMPLE_SESSION_H
 #define HG_BENCH_SAMPLE_SESSION_H
@@ -9,12 +9,9 @@
 
 struct session {
     struct plan *plan;
-    struct spawn_limits limits;
-    uint64_t settle_ns; /* of the samples of block 0; later blocks do not wait (the figure hardly varies) */
-    bool settle_always;
+    const struct settings *settings; /* of the whole run; those of each cell are in the plan */
+    bool settle_always;     /* else memory is watched after the drain in block 0 alone: it hardly varies */
     struct run_file *store; /* NULL: nothing is kept */
-    bool json;              /* samples on standard output as they come */
-    bool quiet;             /* no progress */
     struct run *done;       /* samples of an earlier session that are not run again; or NULL */
     char run_id[64];
     /* results */
@@ -32,8 +29,5 @@ void session_free(struct session *s);
 struct record *session_describe(const struct session *s, const char *suite, const char *baseline);
 /* "20261121-031500-1a2b3c": time and a random part. */
 void session_new_id(char *out, size_t size);
-
-/* What was asked for, or three quarters of the machine's memory when it is 0. */
-uint64_t session_memory_limit(uint64_t asked);
 
 #endif

@@ -174,9 +174,9 @@ static void spawn_observe(struct spawn *s, bool always)
     if (spawn_walks(s)) /* it began meanwhile */
         return;
     watch_add(&s->measure.timeline, rss, live, allocated, always);
-    if (s->limits->memory_bytes && rss > s->limits->memory_bytes)
+    if (s->settings->memory_limit && rss > s->settings->memory_limit)
         spawn_status(s, SAMPLE_OOM, "more than its limit of %llu MiB resident (--memory-limit)",
-                     (unsigned long long)(s->limits->memory_bytes >> 20));
+                     (unsigned long long)(s->settings->memory_limit >> 20));
 }
 
 static void spawn_answer(struct spawn *s)
@@ -220,18 +220,19 @@ static void spawn_reach(struct spawn *s)
         }
         spawn_observe(s, true);
         env_state_read(&after, "");
-        if (!s->limits->oracle)
+        if (!s->settings->oracle)
             env_state_sample(&s->before, &after, s->sample);
         break;
     case PHASE_DRAINED:
         for (unsigned i = 0; i < s->children; i++) {
             uint64_t hwm;
             /* The kernel's mark has the walks of a census in it. */
-            if (!s->cell->census && !s->limits->heap_snapshot && watch_high_water(s->child[i].pid, &hwm))
+            if (!(s->settings->census && s->cell->rc) && !s->settings->heap_snapshot[0] &&
+                watch_high_water(s->child[i].pid, &hwm))
                 s->measure.vm_hwm_bytes += hwm;
         }
         s->drained_ns = os_now_ns();
-        s->settling = s->limits->settle_ns != 0;
+        s->settling = s->settings->settle != 0;
         if (s->settling)
             return; /* answered when memory has been watched long enough */
         break;
@@ -248,9 +249,9 @@ static void spawn_settle(struct spawn *s)
     uint64_t since = os_now_ns() - s->drained_ns;
     if (since >= 100000000u && s->measure.rss_100ms_bytes == MEASURE_UNKNOWN)
         s->measure.rss_100ms_bytes = spawn_rss(s, true);
-    if (since < s->limits->settle_ns)
+    if (since < s->settings->settle)
         return;
-    if (s->limits->settle_ns >= 1000000000u)
+    if (s->settings->settle >= 1000000000u)
         s->measure.rss_1s_bytes = spawn_rss(s, true);
     s->settling = false;
     spawn_answer(s);
@@ -262,7 +263,7 @@ static int spawn_wait_ms(const struct spawn *s)
 {
     if (s->settling) {
         uint64_t since = os_now_ns() - s->drained_ns;
-        uint64_t until = since < 100000000u ? 100000000u : s->limits->settle_ns;
+        uint64_t until = since < 100000000u ? 100000000u : s->settings->settle;
         return until > since ? (int)((until - since + 999999) / 1000000) : 0;
     }
     if (s->phase >= PHASE_BASELINE && s->phase < PHASE_PEAK) {
@@ -348,9 +349,9 @@ static void spawn_loop(struct spawn *s)
         if (hung_up && !spawn_all_ended(s))
             poll(NULL, 0, 1); /* its pipe is closed but it is not reaped yet */
         uint64_t run_ns = os_now_ns() - s->started_ns;
-        if (s->limits->timeout_ns && run_ns > s->limits->timeout_ns)
+        if (s->settings->timeout && run_ns > s->settings->timeout)
             spawn_status(s, SAMPLE_TIMEOUT, "not done after %.0f s, in phase %s (--timeout)",
-                         (double)s->limits->timeout_ns / 1e9, spawn_phase_names[s->phase]);
+                         (double)s->settings->timeout / 1e9, spawn_phase_names[s->phase]);
     }
     spawn_kill(s);
 }
@@ -381,7 +382,7 @@ static int spawn_finish(struct spawn *s)
     char digest[SHA256_HEX];
     struct sample *sample = s->sample;
     int err = spawn_combine(s);
-    if (!err && !s->limits->oracle)
+    if (!err && !s->settings->oracle)
         err = measure_sample(&s->measure, sample);
     if (!err && sample_has(sample, library_path) && sha256_file(sample->library_path, digest) == 0)
         err = sample_set_text(sample, library_sha256, digest);
@@ -408,14 +409,20 @@ static void spawn_end(struct spawn *s)
     }
 }
 
-int spawn_sample(const struct cell *cell, uint64_t seed, const struct spawn_limits *limits,
+uint64_t spawn_memory_limit(uint64_t asked_bytes)
+{
+    return asked_bytes ? asked_bytes
+                       : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4 * 3;
+}
+
+int spawn_sample(const struct cell *cell, uint64_t seed, const struct settings *settings,
                  struct sample *sample, struct message *m)
 {
     static struct spawn spawn; /* large, and one sample runs at a time */
     struct spawn *s = &spawn;
     memset(s, 0, sizeof *s);
     s->cell = cell;
-    s->limits = limits;
+    s->settings = settings;
     s->sample = sample;
     s->measure.rss_100ms_bytes = s->measure.rss_1s_bytes = MEASURE_UNKNOWN;
     char worker[PATH_MAX], name[64];

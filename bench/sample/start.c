@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,64 +40,34 @@ static char **spawn_environment(const struct spawn *s, uint64_t seed)
     return env;
 }
 
-struct spawn_words {
-    char text[20][8192];
-    char *argv[22];
-    unsigned n;
-};
-
-static __attribute__((format(printf, 2, 3))) void spawn_word(struct spawn_words *w, const char *format, ...)
+/* The words of worker `index`: the settings of the sample, with the one value of its cell on every axis. */
+static int spawn_arguments(const struct spawn *s, struct settings_arguments *out, unsigned index,
+                           uint64_t seed, struct message *m)
 {
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(w->text[w->n], sizeof w->text[w->n], format, ap);
-    va_end(ap);
-    w->argv[w->n] = w->text[w->n];
-    w->argv[++w->n] = NULL;
-}
-
-static char **spawn_arguments(const struct spawn *s, const char *worker, unsigned index, uint64_t seed)
-{
-    static struct spawn_words words;
-    struct spawn_words *w = &words;
+    static struct settings w;
     const struct cell *c = s->cell;
-    const struct spawn_limits *l = s->limits;
     struct place_plan plan = c->plan;
-    char cpus[sizeof w->text[0] - 8];
+    w = *s->settings;
     if (plan.count) { /* this process's share of the plan */
         memmove(plan.cpu, plan.cpu + (size_t)index * c->threads, c->threads * sizeof *plan.cpu);
         plan.count = c->threads;
     }
-    w->n = 0;
-    spawn_word(w, "%s", worker);
-    spawn_word(w, "workload=%s", c->workload_text);
-    spawn_word(w, "level=%s", c->workload->level == LEVEL_OBJECT ? "object" : "alloc");
-    spawn_word(w, "alloc=%s", c->alloc.text);
-    spawn_word(w, "threads=%u", c->threads);
-    spawn_word(w, "process=%u/%u", index, c->processes);
-    spawn_word(w, "seed=%llu", (unsigned long long)seed);
-    spawn_word(w, "latency=%u", l->latency_every);
-    if (c->gc) {
-        spawn_word(w, "gc=%s", c->gc_text);
-        spawn_word(w, "rc=%s", c->rc_text);
-    }
-    if (plan.count && place_format(&plan, cpus, sizeof cpus) == 0)
-        spawn_word(w, "cpus=%s", cpus);
+    snprintf(w.workload, sizeof w.workload, "%s", c->workload_text);
+    snprintf(w.alloc, sizeof w.alloc, "%s", c->alloc.text);
+    snprintf(w.rc, sizeof w.rc, "%s", c->rc_text);
+    snprintf(w.gc, sizeof w.gc, "%s", c->gc_text);
+    snprintf(w.threads, sizeof w.threads, "%u", c->threads);
+    snprintf(w.processes, sizeof w.processes, "%u", c->processes);
+    snprintf(w.library, sizeof w.library, "%s", s->library);
+    w.level = c->workload->level == LEVEL_OBJECT;
+    w.process = index;
+    w.work_seed = seed;
+    w.cpus[0] = w.node[0] = '\0';
+    if (plan.count && place_format(&plan, w.cpus, sizeof w.cpus) != 0)
+        return message_set(m, -E2BIG, "the placement %s names too many processors", c->place);
     if (plan.memory_node >= 0)
-        spawn_word(w, "node=%d", plan.memory_node);
-    if (s->library[0])
-        spawn_word(w, "library=%s", s->library);
-    if (l->heapmap)
-        spawn_word(w, "heapmap=%s", l->heapmap);
-    if (l->pauses)
-        spawn_word(w, "pauses=%s", l->pauses);
-    if (l->oracle)
-        spawn_word(w, "oracle=%llu", (unsigned long long)l->oracle);
-    if (l->heap_snapshot)
-        spawn_word(w, "heap_snapshot=%s", l->heap_snapshot);
-    if (c->census)
-        spawn_word(w, "census=1");
-    return w->argv;
+        snprintf(w.node, sizeof w.node, "%d", plan.memory_node);
+    return settings_write_arguments(out, &w, m);
 }
 
 /* In the child of fork: moves the descriptors to their places and becomes the worker. */
@@ -127,13 +96,19 @@ int spawn_start(struct spawn *s, unsigned index, const char *worker, uint64_t se
         pipe2(go, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0 ||
         !(c->gauge = os_map_file(c->page, sizeof(struct gauge), true)))
         return message_set(m, -errno, "cannot make a worker's pipes: %s", strerror(errno));
+    static struct settings_arguments arguments;
+    char program[PATH_MAX];
+    int wrong = spawn_arguments(s, &arguments, index, seed, m);
+    if (wrong)
+        return wrong;
+    snprintf(program, sizeof program, "%s", worker);
+    arguments.argv[0] = program;
     char **env = spawn_environment(s, seed);
-    char **argv = spawn_arguments(s, worker, index, seed);
     if (!env)
         return message_set(m, -ENOMEM, "no memory for a worker's environment");
     c->pid = fork();
     if (c->pid == 0)
-        spawn_become(argv, env, say[1], go[0], c->page, errors[1]);
+        spawn_become(arguments.argv, env, say[1], go[0], c->page, errors[1]);
     int err = errno;
     free(env);
     close(say[1]);

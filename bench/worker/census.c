@@ -43,13 +43,13 @@ static void census_wrong(void *arg, struct object *o, int64_t counted, uint64_t 
 }
 
 /* A reference that nobody holds, for the test that the checker finds it. */
-static void census_fault(const struct child_cell *cell, const char *phase)
+static void census_fault(const struct worker_cell *cell, const char *phase)
 {
-    struct object *lost = strcmp(cell->fault, phase) == 0 ? list_new(0) : NULL;
+    struct object *lost = strcmp(cell->settings.fault, phase) == 0 ? list_new(0) : NULL;
     (void)lost;
 }
 
-static void census_check(struct runtime *r, const struct child_cell *cell, const char *phase)
+static void census_check(struct runtime *r, const struct worker_cell *cell, const char *phase)
 {
     struct census_wrong w = {.told = 0};
     char reason[640];
@@ -63,7 +63,7 @@ static void census_check(struct runtime *r, const struct child_cell *cell, const
                          phase, (long long)wrong, w.text));
 }
 #else
-static void census_check(struct runtime *r, const struct child_cell *cell, const char *phase)
+static void census_check(struct runtime *r, const struct worker_cell *cell, const char *phase)
 {
     (void)r;
     (void)cell;
@@ -79,12 +79,13 @@ static void census_put(void *arg, const char *line, size_t bytes)
 }
 
 /* A device or a pipe has nothing beside it: it is opened once and takes all of them. */
-static void census_snapshot(const struct heap_graph *g, const struct child_cell *cell, const char *when)
+static void census_snapshot(const struct heap_graph *g, const struct worker_cell *cell, const char *when)
 {
     static struct child_file *all;
-    char path[sizeof cell->heap_snapshot + 16];
-    bool beside = !file_out_in_place(cell->heap_snapshot);
-    snprintf(path, sizeof path, "%s%s%s", cell->heap_snapshot, beside ? "." : "", beside ? when : "");
+    char path[sizeof cell->settings.heap_snapshot + 16];
+    bool beside = !file_out_in_place(cell->settings.heap_snapshot);
+    snprintf(path, sizeof path, "%s%s%s", cell->settings.heap_snapshot, beside ? "." : "",
+             beside ? when : "");
     struct child_file *f = all ? all : child_file_open(path, &heap_snapshot_kind);
     heap_snapshot_write(g, census.id, census_put, f);
     if (beside || strcmp(when, "drained") == 0) {
@@ -109,7 +110,7 @@ static void census_take(const struct heap_graph *g, const char *when)
     }
 }
 
-void census_at(struct runtime *r, const struct child_cell *cell, struct gauge *gauge, const char *when)
+void census_at(struct runtime *r, const struct worker_cell *cell, struct gauge *gauge, const char *when)
 {
     static const char *const after[][2] = {{"begin", "prepare"}, {"peak", "run"}, {"drained", "drain"}};
     struct heap_graph g;
@@ -121,13 +122,13 @@ void census_at(struct runtime *r, const struct child_cell *cell, struct gauge *g
     for (size_t i = 0; i < sizeof after / sizeof *after; i++)
         if (strcmp(after[i][0], when) == 0)
             census_check(r, cell, after[i][1]);
-    if (cell->census || cell->heap_snapshot[0]) {
+    if (cell->settings.census || cell->settings.heap_snapshot[0]) {
         if (heap_graph_make(&g, r) != 0)
             say_fail("oom", "no memory to look into the heap");
         census.id = census.id ? census.id : os_now_ns();
-        if (cell->census)
+        if (cell->settings.census)
             census_take(&g, when);
-        if (cell->heap_snapshot[0])
+        if (cell->settings.heap_snapshot[0])
             census_snapshot(&g, cell, when);
         heap_graph_free(&g);
     }
@@ -160,9 +161,9 @@ static void census_say_rows(const char *list, const struct heap_census *c)
         census_say_row(list, rows, &rest);
 }
 
-void census_report(const struct child_cell *cell)
+void census_report(const struct worker_cell *cell)
 {
-    if (!cell->census || !census.have_peak)
+    if (!cell->settings.census || !census.have_peak)
         return;
     say_integer("census.objects", census.peak.count);
     say_integer("census.bytes", census.peak.bytes);

@@ -80,17 +80,17 @@ static int heapmap_stop(void *arg, const struct alloc_piece *p)
     return 1;
 }
 
-void heapmap_open(const struct child_cell *cell, const struct alloc *a)
+void heapmap_open(const struct worker_cell *cell, const struct alloc *a)
 {
     static const char head[] =
         "phase,t_ns,arena,pool,address,bytes,class_bytes,used,capacity,lost_bytes,blocks\n";
-    if (!cell->heapmap[0])
+    if (!cell->settings.heapmap[0])
         return;
     /* A wrapper has a walk, but may have nothing to walk in. */
     if (!a->backend->walk || a->backend->walk(a->ctx, heapmap_stop, NULL, false) < 0)
         say_fail("not-applicable", "this allocator's heap cannot be walked: --heapmap takes pymalloc or "
                                    "pools, alone or in a wrapper");
-    heapmap.file = child_file_open(cell->heapmap, &heapmap_kind);
+    heapmap.file = child_file_open(cell->settings.heapmap, &heapmap_kind);
     child_file_put(heapmap.file, head, sizeof head - 1);
 }
 

@@ -1,7 +1,6 @@
-/* main.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started by
- * the front alone (spawn.c); its arguments are NAME=VALUE words:
- *   workload=SPEC level=alloc|object alloc=SPEC rc=SPEC gc=SPEC threads=N process=I/N seed=S cpus=0,1 node=N
- *   latency=N library=PATH heapmap=FILE pauses=FILE oracle=N census=1 heap_snapshot=FILE
+/* main.c: a worker's main: reads its cell, runs the phases of one sample, says the figures, exits. Started
+ * by the front alone (spawn.c); its arguments are the rows of IN_WORKER in bench/plan/settings.h,
+ * NAME=VALUE each.
  *
  * With one thread the main thread does the work and no other exists: a second thread would take the C
  * library's malloc off its single-thread path. */
@@ -23,7 +22,7 @@
 #include "workloads/registry.h"
 
 static struct {
-    struct child_cell cell;
+    struct worker_cell cell;
     struct alloc_stack stack;
     struct workload_sample sample;
     struct workload_thread *thread;
@@ -32,137 +31,6 @@ static struct {
     uint64_t *start_ns, *end_ns;
     struct message message;
 } child;
-
-/* --- the cell ------------------------------------------------------------------------------------------ */
-
-static _Noreturn void child_bad(const char *text)
-{
-    say_fail("not-applicable", text);
-}
-
-static void child_set_workload(const char *text, const char *level)
-{
-    char name[128], owner[160];
-    size_t n = strcspn(text, ":");
-    snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), text);
-    enum workload_level wanted = strcmp(level, "object") == 0 ? LEVEL_OBJECT : LEVEL_ALLOC;
-    for (size_t i = 0; workload_list[i]; i++)
-        if (strcmp(workload_list[i]->name, name) == 0 && workload_list[i]->level == wanted) {
-            child.cell.workload = workload_list[i];
-            child.cell.workload_index = i;
-        }
-    if (!child.cell.workload)
-        child_bad("no such workload in this worker");
-    snprintf(owner, sizeof owner, "workload %s", name);
-    if (param_parse(child.cell.workload->params, child.cell.workload_params, owner,
-                    text[n] ? text + n + 1 : "", &child.message))
-        child_bad(child.message.text);
-}
-
-static void child_set_gc(const char *text)
-{
-    char owner[160];
-    size_t n = strcspn(text, ":");
-    for (const struct collector_info *c = collector_list; c->name; c++)
-        if (strlen(c->name) == n && strncmp(c->name, text, n) == 0)
-            child.cell.gc = c;
-    if (!child.cell.gc)
-        child_bad("no such collector in this worker");
-    snprintf(owner, sizeof owner, "collector %s", child.cell.gc->name);
-    if (param_parse(child.cell.gc->params, child.cell.gc_params, owner, text[n] ? text + n + 1 : "",
-                    &child.message))
-        child_bad(child.message.text);
-}
-
-static void child_set_rc(const char *text)
-{
-    size_t n = strcspn(text, ":");
-    for (const struct policy_info *p = policy_list; p->name; p++)
-        if (strlen(p->name) == n && strncmp(p->name, text, n) == 0)
-            child.cell.rc = p;
-    if (!child.cell.rc)
-        child_bad("no such refcount policy");
-    if (param_parse(child.cell.rc->params, child.cell.rc_params, "refcount policy " HG_RC_NAME,
-                    text[n] ? text + n + 1 : "", &child.message))
-        child_bad(child.message.text);
-    if (strcmp(policy_worker(child.cell.rc, child.cell.rc_params), HG_RC_NAME) != 0)
-        child_bad("this worker is of another refcount policy");
-}
-
-static void child_set_cpus(const char *text)
-{
-    for (const char *at = text; *at && child.cell.cpus < CHILD_CPUS_MAX;) {
-        char *end;
-        child.cell.cpu[child.cell.cpus++] = (int)strtol(at, &end, 10);
-        at = *end == ',' ? end + 1 : end + strlen(end);
-    }
-}
-
-static void child_read_cell(int argc, char **argv)
-{
-    const char *workload = "", *level = "alloc";
-    child.cell.threads = child.cell.processes = 1;
-    child.cell.node = -1;
-    child.cell.latency_every = UINT32_MAX;
-    for (int i = 1; i < argc; i++) {
-        char *value = strchr(argv[i], '=');
-        if (!value)
-            child_bad("a worker's argument is not NAME=VALUE");
-        *value++ = '\0';
-        const char *name = argv[i];
-        if (strcmp(name, "workload") == 0)
-            workload = value;
-        else if (strcmp(name, "level") == 0)
-            level = value;
-        else if (strcmp(name, "alloc") == 0) {
-            if (spec_parse(&child.cell.alloc, value, &child.message))
-                child_bad(child.message.text);
-        } else if (strcmp(name, "gc") == 0)
-            child_set_gc(value);
-        else if (strcmp(name, "rc") == 0)
-            child_set_rc(value);
-        else if (strcmp(name, "threads") == 0)
-            child.cell.threads = (unsigned)strtoul(value, NULL, 10);
-        else if (strcmp(name, "process") == 0) {
-            char *of;
-            child.cell.process = (unsigned)strtoul(value, &of, 10);
-            child.cell.processes = *of == '/' ? (unsigned)strtoul(of + 1, NULL, 10) : 0;
-        } else if (strcmp(name, "seed") == 0)
-            child.cell.seed = strtoull(value, NULL, 10);
-        else if (strcmp(name, "cpus") == 0)
-            child_set_cpus(value);
-        else if (strcmp(name, "node") == 0)
-            child.cell.node = (int)strtol(value, NULL, 10);
-        else if (strcmp(name, "latency") == 0)
-            child.cell.latency_every = (uint32_t)strtoul(value, NULL, 10);
-        else if (strcmp(name, "library") == 0)
-            snprintf(child.cell.library, sizeof child.cell.library, "%s", value);
-        else if (strcmp(name, "heapmap") == 0)
-            snprintf(child.cell.heapmap, sizeof child.cell.heapmap, "%s", value);
-        else if (strcmp(name, "pauses") == 0)
-            snprintf(child.cell.pauses, sizeof child.cell.pauses, "%s", value);
-        else if (strcmp(name, "oracle") == 0)
-            child.cell.oracle = strtoull(value, NULL, 10);
-        else if (strcmp(name, "heap_snapshot") == 0)
-            snprintf(child.cell.heap_snapshot, sizeof child.cell.heap_snapshot, "%s", value);
-        else if (strcmp(name, "census") == 0)
-            child.cell.census = true;
-#ifdef HG_DEBUG
-        else if (strcmp(name, "fault") == 0)
-            snprintf(child.cell.fault, sizeof child.cell.fault, "%s", value);
-#endif
-        else
-            child_bad("a worker's argument is not known");
-    }
-    if (child.cell.threads < 1 || child.cell.threads > CHILD_THREADS_MAX || !child.cell.alloc.depth ||
-        child.cell.process >= child.cell.processes)
-        child_bad("a worker's threads, processes or allocator are missing");
-    if (child.cell.processes > 1)
-        say_whole_distributions();
-    child_set_workload(workload, level);
-    if (child.cell.latency_every == 0)
-        child.cell.latency_every = UINT32_MAX;
-}
 
 /* --- phases -------------------------------------------------------------------------------------------- */
 
@@ -184,15 +52,15 @@ static void child_bind(unsigned index)
  * and all memory is there. */
 static void child_bind_memory(void)
 {
-    unsigned long mask[CHILD_NODES_MAX / (8 * sizeof(unsigned long))] = {0};
+    unsigned long mask[WORKER_NODES_MAX / (8 * sizeof(unsigned long))] = {0};
     unsigned bits = 8 * sizeof *mask;
     int node = child.cell.node;
     if (node < 0)
         return;
-    if (node >= CHILD_NODES_MAX)
+    if (node >= WORKER_NODES_MAX)
         say_fail("not-applicable", "the NUMA node of its placement has too high a number");
     mask[(unsigned)node / bits] = 1ul << (unsigned)node % bits;
-    if (syscall(SYS_set_mempolicy, MPOL_BIND, mask, CHILD_NODES_MAX + 1) != 0 &&
+    if (syscall(SYS_set_mempolicy, MPOL_BIND, mask, WORKER_NODES_MAX + 1) != 0 &&
         !(errno == ENOSYS && node == 0))
         say_fail("not-applicable",
                  "the kernel does not let this process bind its memory to the NUMA node of its placement");
@@ -339,17 +207,9 @@ static void child_note_text(struct workload_sample *s, const char *key, const ch
     say_text(key, value);
 }
 
-uint64_t child_planned_ops(const struct child_cell *cell, const struct workload_sample *s)
-{
-    for (const struct param *row = cell->workload->params; row->name && !s->planned_ops; row++)
-        if (strcmp(row->name, "ops") == 0)
-            return *(const uint64_t *)(const void *)(cell->workload_params + row->offset);
-    return s->planned_ops;
-}
-
 static void child_setup(void)
 {
-    struct child_cell *cell = &child.cell;
+    struct worker_cell *cell = &child.cell;
     int err = alloc_open(&child.stack, &cell->alloc, &child.message);
     if (err)
         say_fail(err == -ENOMEM ? "oom" : "not-applicable", child.message.text);
@@ -369,7 +229,7 @@ static void child_setup(void)
         .threads = cell->threads,
         .first_worker = cell->process * cell->threads,
         .workers = cell->processes * cell->threads,
-        .seed = cell->seed,
+        .seed = cell->settings.work_seed,
         .thread = child.thread,
         .note = child_note,
         .note_text = child_note_text,
@@ -387,7 +247,7 @@ static void child_setup(void)
             .gauge = &child.gauge->thread[i],
             .index = i,
             .until_latency = s->latency_every == UINT32_MAX ? UINT32_MAX : 1 + s->latency_every / 2,
-            .seed = cell->seed * 0x9e3779b97f4a7c15u + ((uint64_t)(s->first_worker + i) << 40),
+            .seed = cell->settings.work_seed * 0x9e3779b97f4a7c15u + ((uint64_t)(s->first_worker + i) << 40),
         };
     object_thread_begin(s->runtime, 0);
     err = s->workload->setup(s);
@@ -427,7 +287,7 @@ static void child_verify(void)
     uint64_t wall = run.end_ns > run.start_ns ? run.end_ns - run.start_ns : 1;
     say_integer("ops", ops);
     say_text("checksum", SAY_KEY(text, "%016llx", (unsigned long long)checksum));
-    if (!child.cell.oracle) {
+    if (!child.cell.settings.oracle) {
         say_integer("wall_ns", wall);
         say_integer("probe.start_ns", run.start_ns);
         say_integer("probe.end_ns", run.end_ns);
@@ -454,7 +314,9 @@ int main(int argc, char **argv)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_TIMERSLACK, 1);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    child_read_cell(argc, argv);
+    worker_cell_read(&child.cell, argv);
+    if (child.cell.processes > 1)
+        say_whole_distributions();
     proof_of_library(&child.cell);
     child_bind(0);
     child_bind_memory();

@@ -30,9 +30,10 @@ static void metered_simple(struct workload_thread *t, uint64_t begin_ns, uint64_
     t->sample->latency(t, OP_REQUEST, end_ns - begin_ns);
 }
 
-void metered_open(const struct child_cell *cell, struct workload_sample *s)
+void metered_open(const struct worker_cell *cell, struct workload_sample *s)
 {
-    uint64_t planned = s->workload->tells_requests && !cell->oracle ? child_planned_ops(cell, s) : 0;
+    uint64_t planned =
+        s->workload->tells_requests && !cell->settings.oracle ? worker_planned_ops(cell, s) : 0;
     s->request = metered_simple;
     if (!planned || planned > METERED_MAX)
         return;
@@ -46,7 +47,7 @@ void metered_open(const struct child_cell *cell, struct workload_sample *s)
     s->request = metered_note;
 }
 
-void metered_report(const struct child_cell *cell)
+void metered_report(const struct worker_cell *cell)
 {
     static struct hist window, full;
     if (!metered.thread || !metered.thread[0].count) /* an open loop tells none */

@@ -23,11 +23,11 @@ static struct {
     uint64_t containers;
 } object;
 
-struct runtime *object_open(const struct child_cell *cell, const struct alloc *alloc)
+struct runtime *object_open(const struct worker_cell *cell, const struct alloc *alloc)
 {
     struct runtime *r;
     struct message m;
-    object.oracle = cell->oracle != 0;
+    object.oracle = cell->settings.oracle != 0;
     struct runtime_config config = {
         .alloc = alloc,
         .collector = cell->gc,
@@ -100,7 +100,7 @@ static void object_ignore_text(void *arg, const char *key, const char *value)
     (void)arg, (void)key, (void)value;
 }
 
-void object_begin_measured(const struct child_cell *cell, struct workload_sample *s)
+void object_begin_measured(const struct worker_cell *cell, struct workload_sample *s)
 {
     const struct alloc_sink keep = {.integer = object_keep, .text = object_ignore_text};
     runtime_report(s->runtime, &keep);
@@ -151,7 +151,7 @@ void object_end_measured(const struct workload_sample *s)
     object_say_reclaim(s);
 }
 
-void object_close(struct runtime *r, const struct child_cell *cell, struct workload_sample *s)
+void object_close(struct runtime *r, const struct worker_cell *cell, struct workload_sample *s)
 {
     char reason[160];
     bool collects = strcmp(cell->gc->name, "none") != 0;

@@ -56,11 +56,11 @@ void oracle_watch(void *arg)
         oracle_walk(oracle.sample->runtime);
 }
 
-void oracle_begin(const struct child_cell *cell, struct workload_sample *s)
+void oracle_begin(const struct worker_cell *cell, struct workload_sample *s)
 {
     oracle.sample = s;
-    oracle.walks = cell->oracle;
-    oracle.ops = child_planned_ops(cell, s);
+    oracle.walks = cell->settings.oracle;
+    oracle.ops = worker_planned_ops(cell, s);
     oracle.on = true;
 }
 

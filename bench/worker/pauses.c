@@ -35,15 +35,15 @@ static void pauses_note(void *arg, const struct pause *p)
         pause_log_note(&pauses.log[p->thread < pauses.threads ? p->thread : 0], p);
 }
 
-pause_sink *pauses_open(const struct child_cell *cell)
+pause_sink *pauses_open(const struct worker_cell *cell)
 {
     pauses.threads = cell->threads;
     pauses.log = workload_scratch(cell->threads * sizeof *pauses.log);
     if (!pauses.log)
         say_fail("oom", "no memory for the log of pauses");
-    if (!cell->pauses[0])
+    if (!cell->settings.pauses[0])
         return pauses_note;
-    pauses.file = child_file_open(cell->pauses, &pauses_kind);
+    pauses.file = child_file_open(cell->settings.pauses, &pauses_kind);
     for (unsigned i = 0; i < cell->threads; i++)
         if (!(pauses.log[i].whole = workload_scratch(PAUSE_LOG_MAX * sizeof *pauses.log[i].whole)))
             say_fail("oom", "no memory for the log of pauses");

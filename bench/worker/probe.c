@@ -61,14 +61,14 @@ static int probe_counter_open(unsigned i)
     return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-void probe_open(const struct child_cell *cell, struct workload_sample *s)
+void probe_open(const struct worker_cell *cell, struct workload_sample *s)
 {
     probe.threads = cell->threads;
     probe.latency = workload_scratch((size_t)cell->threads * OP_KINDS * sizeof *probe.latency);
     if (!probe.latency)
         say_fail("oom", "no memory for the latency histograms");
     s->latency = probe_latency;
-    s->latency_every = cell->latency_every;
+    s->latency_every = cell->settings.latency ? (uint32_t)cell->settings.latency : UINT32_MAX;
     /* The control: what timing nothing costs, recorded as the same histogram would. */
     struct hist *control = &probe.latency[0];
     for (unsigned i = 0; i < PROBE_CONTROL_ROUNDS; i++) {
@@ -126,7 +126,7 @@ static void probe_report_latency(enum op_kind op)
     say_latency(op_names[op], all);
 }
 
-uint64_t probe_report(const struct child_cell *cell)
+uint64_t probe_report(const struct worker_cell *cell)
 {
     (void)cell;
     say_integer("cpu_ns", probe.cpu_ns);

@@ -94,16 +94,16 @@ int proof_serves(const char *library, struct message *m)
                        library);
 }
 
-void proof_of_library(const struct child_cell *cell)
+void proof_of_library(const struct worker_cell *cell)
 {
     static char served[PATH_MAX], freed[PATH_MAX], wanted[PATH_MAX], version[128], reason[3 * PATH_MAX];
     proof_path("malloc", served);
     proof_path("free", freed);
     if (strcmp(served, freed) != 0)
         say_fail("wrong-library", SAY_KEY(reason, "malloc comes from %s but free from %s", served, freed));
-    if (cell->library[0]) {
-        if (!realpath(cell->library, wanted))
-            say_fail("wrong-library", SAY_KEY(reason, "%s is not there", cell->library));
+    if (cell->settings.library[0]) {
+        if (!realpath(cell->settings.library, wanted))
+            say_fail("wrong-library", SAY_KEY(reason, "%s is not there", cell->settings.library));
         if (strcmp(served, wanted) != 0)
             say_fail("wrong-library", SAY_KEY(reason, "malloc is served by %s, not by %s", served, wanted));
         proof_version(version, sizeof version);

@@ -6,6 +6,8 @@
 #ifndef HG_BENCH_WORKER_WORKER_H
 #define HG_BENCH_WORKER_WORKER_H
 
+#include "cell.h"
+
 #include "alloc/alloc.h"
 #include "alloc/base/file_out.h"
 #include "alloc/spec.h"
@@ -13,36 +15,6 @@
 #include "gc/runtime.h"
 #include "workloads/about.h"
 #include "workloads/workload.h"
-
-#define CHILD_THREADS_MAX GAUGE_THREADS_MAX
-#define CHILD_CPUS_MAX    1024
-#define CHILD_NODES_MAX   1024
-
-struct child_cell {
-    const struct workload_info *workload;
-    size_t workload_index;
-    _Alignas(16) unsigned char workload_params[32768];
-    struct spec alloc;
-    const struct policy_info *rc;    /* of this worker; NULL at allocator level */
-    const struct collector_info *gc; /* NULL at allocator level */
-    _Alignas(16) unsigned char rc_params[PARAM_STRUCT_MAX];
-    _Alignas(16) unsigned char gc_params[PARAM_STRUCT_MAX];
-    unsigned threads, process, processes; /* process: which of those that make the sample together, from 0 */
-    uint64_t seed;
-    uint32_t latency_every;
-    unsigned cpus;
-    int node; /* NUMA node that memory comes from, or -1 */
-    int cpu[CHILD_CPUS_MAX];
-    char library[1024];       /* what must serve malloc; empty: the C library */
-    char heapmap[1024];       /* file for the heap map; empty: none */
-    char pauses[1024];        /* file for all pauses; empty: none */
-    uint64_t oracle;          /* walks of an oracle sample, which tells no times; 0: another sample */
-    char heap_snapshot[1024]; /* what its files' names begin with; empty: none */
-    bool census;
-#ifdef HG_DEBUG
-    char fault[16]; /* the phase after which a reference is lost, for the checker's own test; empty: none */
-#endif
-};
 
 /* say.c. Each line goes out by one write; a front that is gone ends the worker. */
 void say_integer(const char *key, uint64_t value);
@@ -62,22 +34,19 @@ extern const struct alloc_sink say_sink;
 
 /* proof.c: says library{}; fails the sample as wrong-library when malloc is not served by what was asked
  * for. */
-void proof_of_library(const struct child_cell *cell);
+void proof_of_library(const struct worker_cell *cell);
 
 /* probe.c: clocks, latency, pauses, rusage. */
-void probe_open(const struct child_cell *cell, struct workload_sample *s);
+void probe_open(const struct worker_cell *cell, struct workload_sample *s);
 void probe_begin(void); /* main thread, all others waiting */
 void probe_end(void);
-uint64_t probe_report(const struct child_cell *cell); /* returns cpu_ns */
+uint64_t probe_report(const struct worker_cell *cell); /* returns cpu_ns */
 
 void say_latency(const char *op, const struct hist *h);
 
 /* metered.c: gives the sample its request(). */
-void metered_open(const struct child_cell *cell, struct workload_sample *s);
-void metered_report(const struct child_cell *cell);
-
-/* Operations that run will do: the workload says it, or its parameter ops; 0: not known. */
-uint64_t child_planned_ops(const struct child_cell *cell, const struct workload_sample *s);
+void metered_open(const struct worker_cell *cell, struct workload_sample *s);
+void metered_report(const struct worker_cell *cell);
 
 /* file.c. A file that cannot be opened or written ends the sample. */
 struct child_file;
@@ -88,28 +57,28 @@ void child_file_close(struct child_file *f);
 void child_files_drop(void); /* before the end of a sample that failed: what is not whole goes */
 
 /* heapmap.c; nothing is done when the cell asks for no map. */
-void heapmap_open(const struct child_cell *cell, const struct alloc *a);
+void heapmap_open(const struct worker_cell *cell, const struct alloc *a);
 void heapmap_write(const struct alloc *a, const char *phase, uint64_t t_ns);
 
 /* census.c. At the barrier before the phase `when` (begin, peak, drained) is announced; without a runtime
  * nothing. */
 #define CENSUS_ROWS 32 /* of each list in a record: the rows of more types are summed up in the last */
-void census_at(struct runtime *r, const struct child_cell *cell, struct gauge *gauge, const char *when);
-void census_report(const struct child_cell *cell); /* census{} */
+void census_at(struct runtime *r, const struct worker_cell *cell, struct gauge *gauge, const char *when);
+void census_report(const struct worker_cell *cell); /* census{} */
 
 /* object.c */
-struct runtime *object_open(const struct child_cell *cell, const struct alloc *alloc);
+struct runtime *object_open(const struct worker_cell *cell, const struct alloc *alloc);
 void object_thread_begin(struct runtime *r,
                          unsigned index); /* attaches before a thread's phase; main is thread 0 */
 void object_thread_end(struct runtime *r, unsigned index);
 /* Main thread, all others waiting. The end says the runtime's counters of the measured phase. */
-void object_begin_measured(const struct child_cell *cell, struct workload_sample *s);
+void object_begin_measured(const struct worker_cell *cell, struct workload_sample *s);
 void object_end_measured(const struct workload_sample *s);
 /* Compares the objects alive with what the workload means to keep, and closes the runtime. */
-void object_close(struct runtime *r, const struct child_cell *cell, struct workload_sample *s);
+void object_close(struct runtime *r, const struct worker_cell *cell, struct workload_sample *s);
 
 /* pauses.c: the log, on between begin and end; report comes last. */
-pause_sink *pauses_open(const struct child_cell *cell);
+pause_sink *pauses_open(const struct worker_cell *cell);
 void pauses_begin(void);
 void pauses_end(void);
 struct pauses_run {
@@ -120,7 +89,7 @@ struct pauses_run {
 void pauses_report(const struct pauses_run *run);
 
 /* oracle.c: walks between begin and end. */
-void oracle_begin(const struct child_cell *cell, struct workload_sample *s);
+void oracle_begin(const struct worker_cell *cell, struct workload_sample *s);
 void oracle_watch(void *arg);
 void oracle_end(void);
 void oracle_report(void);

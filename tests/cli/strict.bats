@@ -103,7 +103,7 @@ PY
     for fault in none prepare run drain; do
         for rc in gil objlock biased; do
             drive "$HEAPGAUGE_BUILD/heapgauge-worker-$rc" workload=leak:every=10,ops=1000 level=object alloc=system rc=$rc gc=none \
-                threads=1 seed=1 fault=$fault >said
+                threads=1 work_seed=1 fault=$fault >said
             if [ $fault = none ]; then
                 grep -q '^phase exit' said
             else

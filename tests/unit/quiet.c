@@ -51,7 +51,7 @@ static void quiet_become(int say, int go, int page, const char *workload, const 
     setenv("LD_PRELOAD", library, 1);
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
     raise(SIGSTOP);
-    execl(worker, worker, workload_arg, "level=alloc", alloc_arg, threads_arg, "seed=1", "latency=1009",
+    execl(worker, worker, workload_arg, "level=alloc", alloc_arg, threads_arg, "work_seed=1", "latency=1009",
           library_arg, NULL);
     _exit(127);
 }

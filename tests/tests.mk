@@ -121,9 +121,10 @@ fuzz: $(CONFORM)
 check-unit: units
 	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES)
 
-# Of MODE=strict (gc/runtime/strict.h): what runs on objects.
-STRICT_UNITS := $(filter $(foreach u,strict heap objects threads stw generational,$(OUT)/tests/unit/$(u) $(OUT)/tests/unit/$(u)-%),$(UNITS))
+# Of MODE=strict (gc/runtime/strict.h, alloc/base/assert.h): what runs on objects, and what has validity functions.
+STRICT_UNITS := $(filter $(foreach u,strict heap objects threads stw generational \
+    pools pools_threads pools_second pools_drain pools_failure pymalloc debug replay ptrmap reuse,$(OUT)/tests/unit/$(u) $(OUT)/tests/unit/$(u)-%),$(UNITS))
 check-strict: all $(STRICT_UNITS)
-	@$(PROVE) --exec tests/run-one $(STRICT_UNITS) tests/cli/strict.bats
+	@$(PROVE) --exec tests/run-one $(STRICT_UNITS) tests/cli/strict.bats tests/cli/faults_alloc.bats
 
 .PHONY: test check check-unit check-strict units perf-programs fuzz

@@ -80,7 +80,7 @@ static void *ptrmap_take(struct ptrmap *t, uint64_t key)
     void *entry = ptrmap_slot(t, key);
     *(uint64_t *)entry = key;
     t->used++;
-    hg_seed(ptrmap_used, t->used--);
+    hg_seed(ptrmap_used, t->used -= (key & 0x3f0) == 0);
     return entry;
 }
 

@@ -4,6 +4,7 @@
  * cached = out - live. Others' pushes are counted in `returned` and settled when the thread comes by. The
  * figures steer policy alone; a race that books a batch to the wrong heap is harmless. */
 #include "pools.h"
+#include "alloc/base/assert.h"
 #include "alloc/base/compiler.h"
 
 #include <string.h>
@@ -137,6 +138,7 @@ static inline void heap_remote_add(struct pools_heap *h, struct pools_page *page
     if (o->page == page) {
         *(void **)p = o->head;
         o->head = p;
+        hg_seed(pools_remote_tail, o->tail = p);
         if (--o->left == 0)
             heap_remote_send(h, o);
     } else {
@@ -221,8 +223,61 @@ static void heap_set_slack(struct pools_heap *h, int64_t slack)
     h->slack = slack;
 }
 
+/* --- what holds ----------------------------------------------------------------------------------------- */
+
+/* The blocks of a list of h's are of class c, and so many at most. */
+static bool heap_list_is_valid(const void *list, unsigned c, uint64_t most)
+{
+    for (const void *p = list; p; p = *(void *const *)p)
+        if (pools_map_class(pools_map_of(p)) != c || most-- == 0)
+            return false;
+    return true;
+}
+
+/* Of others' blocks: as many as are counted, and no more than may be. */
+static bool heap_adopted_is_valid(const struct pools_adopted *a, unsigned c)
+{
+    uint32_t n = 0;
+    for (const void *p = a->head; p && n <= a->count; p = *(void *const *)p)
+        n++;
+    size_t most = pools_class_bytes(c) < POOLS_ADOPT_MIN ? 0 : POOLS_ADOPT_BYTES / pools_class_bytes(c);
+    return n == a->count && a->count + a->room <= most && heap_list_is_valid(a->head, c, n);
+}
+
+/* The last block of the chain is its tail, and all are of the page. */
+static bool heap_remote_is_valid(const struct pools_remote *o)
+{
+    const void *p = o->head, *last = NULL;
+    if (!o->page)
+        return true;
+    if (!o->left || o->left >= o->count)
+        return false;
+    for (uint32_t n = o->count - o->left; n; n--, last = p, p = *(void *const *)p)
+        if (pools_page_of(p, pools_map_of(p)) != o->page)
+            return false;
+        else if (n == 1)
+            return p == o->tail;
+    return last == o->tail;
+}
+
+bool pools_heap_is_valid(const struct pools_heap *h)
+{
+    uint64_t most = atomic_load_explicit(&h->in->account.mapped_bytes, memory_order_relaxed) / 16;
+    for (unsigned c = 0; c < POOLS_CLASSES; c++)
+        if (!heap_list_is_valid(h->local[c].head, c, most) || !heap_adopted_is_valid(&h->adopted[c], c) ||
+            h->local[c].weight != pools_weight(c) || (h->fresh[c] && h->fresh[c]->class_ != c))
+            return false;
+    for (unsigned i = 0; i < POOLS_REMOTE_PAGES; i++)
+        if (!heap_remote_is_valid(&h->remote[i]))
+            return false;
+    return true;
+}
+
+/* In strict builds the heap is looked through where its caches go home anyway: what that costs is then of the
+ * order of the work itself. A refill, one for each 4 KiB, would look through all caches each time. */
 void pools_heap_drain(struct pools_heap *h)
 {
+    hg_assert_whole(pools_heap_is_valid(h));
     heap_settle(h);
     if (atomic_load_explicit(&h->held, memory_order_relaxed) <= 2 * POOLS_KEEP) {
         heap_set_slack(h, heap_live(h) + POOLS_KEEP); /* not again before the next refill looks */
@@ -343,6 +398,7 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
 {
     struct pools_page *page;
     void *p;
+    hg_assert(!h->local[c].head);
     if (heap_adopted_use(h, c)) {
         struct pools_local *local = &h->local[c];
         p = local->head;
@@ -392,7 +448,7 @@ static struct pools_heap *heap_acquire(struct pools *in)
         atomic_store_explicit(&h->state, POOLS_HEAP_LIVE, memory_order_relaxed);
     } else {
         if (in->heaps.chunk_left < sizeof *h) {
-            size_t bytes = sizeof *h * 12;
+            size_t bytes = sizeof *h * POOLS_HEAPS_AT_ONCE;
             char *chunk = os_map(&in->account, bytes, 0, 0);
             if (!chunk) {
                 pthread_mutex_unlock(&in->heaps.lock);
@@ -427,6 +483,7 @@ static void heap_abandon(struct pools_heap *h)
 
 static void heap_release(struct pools_heap *h)
 {
+    hg_assert_whole(pools_heap_is_valid(h));
     pthread_mutex_lock(&h->in->heaps.walk_lock);
     heap_flush(h);
     for (unsigned c = 0; c < POOLS_CLASSES; c++) {
@@ -482,6 +539,7 @@ static void heap_fork_child(void)
 {
     for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
         struct pools *in = &pools_instances[i];
+        in->forked = true;
         for (struct pools_heap *h = atomic_load_explicit(&in->heaps.all, memory_order_relaxed); h;
              h = h->all_next) {
             if (h == pools_tls[i] ||
@@ -561,6 +619,7 @@ void pools_free_remote(struct pools *in, void *p, uint32_t m)
         s->head = p;
         s->count++;
         s->room--;
+        hg_seed(pools_adopted_count, s->count++);
     } else if (h != &pools_heap_none) {
         heap_remote_add(h, pools_page_of(p, m), p);
     } else {

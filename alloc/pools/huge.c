@@ -14,6 +14,8 @@
  * time: a sixth of the time of mstress.) */
 #include "pools.h"
 
+#include "alloc/base/assert.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +33,7 @@ static void huge_link(struct pools *in, struct pools_segment *s)
         in->huge.blocks->huge_prev = s;
     in->huge.blocks = s;
     in->huge.bytes += s->huge_bytes;
+    hg_seed(pools_huge_bytes, in->huge.bytes += 4096);
     in->huge.spare_bytes += s->huge_spare;
     in->huge.count++;
 }
@@ -158,6 +161,28 @@ static struct pools_segment *huge_fit(struct pools *in, struct pools_segment *s,
     return fit;
 }
 
+bool pools_huge_is_valid(const struct pools *in)
+{
+    uint64_t bytes = 0, count = 0, spare = 0, cached = 0;
+    for (const struct pools_segment *s = in->huge.blocks, *prev = NULL; s; prev = s, s = s->huge_next) {
+        if (s->huge_prev != prev || s->huge_spare >= s->huge_bytes || s->huge_offset >= s->huge_bytes)
+            return false;
+        bytes += s->huge_bytes;
+        spare += s->huge_spare;
+        count++;
+    }
+    for (const struct pools_aligned *a = in->huge.aligned; a; a = a->next) {
+        if ((uintptr_t)a->block & (POOLS_SEGMENT - 1))
+            return false;
+        bytes += a->bytes;
+        count++;
+    }
+    for (size_t i = 0; i < POOLS_HUGE_KEPT; i++)
+        cached += in->huge.cache[i].bytes;
+    return bytes == in->huge.bytes && count == in->huge.count && spare == in->huge.spare_bytes &&
+           cached == in->huge.cached_bytes && reuse_is_valid(&in->huge.reuse);
+}
+
 void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
 {
     if (align >= POOLS_SEGMENT)
@@ -198,6 +223,7 @@ void pools_huge_free(struct pools *in, void *p)
     } gone[POOLS_HUGE_KEPT + 1];
     size_t n = 0, bytes = s->huge_bytes;
     pthread_mutex_lock(&in->huge.lock);
+    hg_assert_whole(pools_huge_is_valid(in));
     huge_unlink(in, s);
     uint64_t budget = huge_budget(in); /* of what is still live */
     size_t place = POOLS_HUGE_KEPT;
@@ -222,6 +248,7 @@ void pools_huge_free(struct pools *in, void *p)
     for (size_t i = 0; i < n; i++)
         reuse_give_back(&in->huge.reuse, gone[i].bytes);
     pthread_mutex_unlock(&in->huge.lock);
+    hg_seed(pools_leak_mapping, n = 0);
     while (n-- > 0)
         os_unmap(&in->account, gone[n].s, gone[n].bytes);
 }

@@ -17,7 +17,7 @@ bool pools_page_is_valid(struct pools_page *page)
 {
     uint64_t w = atomic_load_explicit(&page->word, memory_order_acquire); /* pairs with pushes */
     unsigned home = pools_word_home(w), carved = pools_word_carved(w), head = pools_word_head(w);
-    if (home > carved || carved > page->capacity || (home == 0) != (head == 0))
+    if (home > carved || carved > page->capacity || pools_word_remote(w) > home || (home == 0) != (head == 0))
         return false;
     if (w & POOLS_PURGING)
         return carved == 0;
@@ -143,6 +143,7 @@ struct pools_push pools_page_push(struct pools_heap *self, struct pools_page *pa
         *page_next(tail) = page_block(page, pools_word_head(w));
         remote = pools_word_remote(w) + (push.owner != self ? count : 0);
         to = pools_word(first, home, push.carved, POOLS_LISTED | (uint64_t)remote << 50);
+        hg_seed(pools_home_count, to -= pools_word(0, home > 1, 0, 0));
         if (all_home && !(w & POOLS_LISTED))
             to = 0;
         else if (all_home && push.owner != self && page_owner_is_idle(push.owner))
@@ -173,6 +174,7 @@ struct pools_chain pools_page_take(struct pools_page *page, bool keep_listed)
 {
     uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed), to;
     bool listed;
+    hg_assert(pools_page_is_valid(page));
     do {
         listed = keep_listed || pools_word_carved(w) < page->capacity;
         to = w & POOLS_PURGING ? w & ~POOLS_LISTED
@@ -194,6 +196,7 @@ struct pools_chain pools_page_carve(struct pools_page *page, bool keep_listed)
     uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed), to;
     unsigned carved, n;
     bool listed;
+    hg_assert(pools_page_is_valid(page));
     do {
         carved = pools_word_carved(w);
         n = 4096 / page->block_bytes ? 4096 / page->block_bytes : 1;

@@ -78,6 +78,10 @@ bool pools_run_extend(struct pools *in, void *run, unsigned slices, unsigned wan
 /* Fills the map for a run: id 0 for one without an owner. */
 void pools_run_map(void *run, unsigned slices, uint32_t id, unsigned class_);
 void pools_spans_close(struct pools *in);
+/* The law of types.h, with spans.lock. */
+bool pools_segment_is_valid(const struct pools_segment *s);
+/* All segments, and the sums. With spans.lock. */
+bool pools_spans_are_valid(const struct pools *in);
 
 /* --- page.c: the word of a page -------------------------------------------------------------------------- */
 
@@ -137,6 +141,8 @@ void pools_heap_drain(struct pools_heap *h);
 void pools_free_remote(struct pools *in, void *p, uint32_t m);
 /* Empties every heap without looking at its pages: the instance is being closed. */
 void pools_heaps_close(struct pools *in);
+/* The thread and remote caches: counts, classes, room. By its thread, or at quiescence. */
+bool pools_heap_is_valid(const struct pools_heap *h);
 
 /* --- huge.c: mapped blocks. Any thread; takes huge.lock -------------------------------------------------- */
 
@@ -149,11 +155,16 @@ size_t pools_huge_usable(const void *p);
 size_t pools_aligned_usable(struct pools *in, const void *p);
 void pools_aligned_free(struct pools *in, void *p);
 void pools_huge_close(struct pools *in);
+/* The sums of types.h. With huge.lock. */
+bool pools_huge_is_valid(const struct pools *in);
 
 /* --- walk.c ---------------------------------------------------------------------------------------------- */
 
 void pools_stats(void *ctx, struct alloc_stats *out);
 void pools_report(void *ctx, const struct alloc_sink *sink);
 int pools_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg, bool blocks);
+/* The whole instance: spans, huge blocks, every page and heap, and the law carved = live + cached + home. At
+ * quiescence, with heaps.walk_lock. */
+bool pools_is_valid(struct pools *in);
 
 #endif

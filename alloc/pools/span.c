@@ -79,8 +79,8 @@ static void span_unlist(struct pools_segment *s)
     }
 }
 
-/* Puts the segment into the bucket that its free slices ask for. */
-static void span_relist(struct pools *in, struct pools_segment *s)
+/* The longest run of free slices. */
+static unsigned span_largest(const struct pools_segment *s)
 {
     unsigned largest = 0;
     for (unsigned i = span_next(s->free, 0, true); i < POOLS_SLICES;) {
@@ -89,6 +89,13 @@ static void span_relist(struct pools *in, struct pools_segment *s)
             largest = end - i;
         i = span_next(s->free, end, true);
     }
+    return largest;
+}
+
+/* Puts the segment into the bucket that its free slices ask for. */
+static void span_relist(struct pools *in, struct pools_segment *s)
+{
+    unsigned largest = span_largest(s);
     if (s->link && s->largest && largest && span_log2(largest) == span_log2(s->largest)) {
         s->largest = largest;
         return;
@@ -193,6 +200,7 @@ static void span_use(struct pools *in, struct pools_segment *s, unsigned first, 
     span_set(s->free, first, n, false);
     span_set(s->dirty, first, n, false);
     s->free_count -= n;
+    hg_seed(pools_free_count, s->free_count--);
     in->spans.active_slices += n;
     if (dirty)
         span_dirty_update(in, s, -(int)dirty);
@@ -206,6 +214,7 @@ static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first
     span_set(s->free, first, n, true);
     s->free_count += n;
     in->spans.active_slices -= n;
+    hg_seed(pools_active_slices, in->spans.active_slices++);
     if (dirty) {
         span_set(s->dirty, first, dirty, true);
         span_dirty_update(in, s, (int)dirty);
@@ -213,6 +222,36 @@ static void span_unuse(struct pools *in, struct pools_segment *s, unsigned first
     if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES)
         in->spans.empty_segments++;
     span_relist(in, s);
+}
+
+/* --- what holds ----------------------------------------------------------------------------------------- */
+
+bool pools_segment_is_valid(const struct pools_segment *s)
+{
+    unsigned free = span_count(s->free, 0, POOLS_SLICES), dirty = span_count(s->dirty, 0, POOLS_SLICES);
+    for (unsigned i = 0; i < POOLS_SLICES / 64; i++)
+        if (s->dirty[i] & ~s->free[i])
+            return false;
+    return span_next(s->free, 0, true) >= POOLS_HEADER_SLICES && free == s->free_count &&
+           dirty == s->dirty_count && span_largest(s) == s->largest && !s->dirty_link == !dirty &&
+           !s->link == !s->largest;
+}
+
+bool pools_spans_are_valid(const struct pools *in)
+{
+    uint64_t segments = 0, empty = 0, dirty = 0, free = 0;
+    for (const struct pools_segment *s = in->spans.all; s; s = s->all_next) {
+        if (!pools_segment_is_valid(s) || s->in != in)
+            return false;
+        segments++;
+        empty += s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES;
+        free += s->free_count;
+        dirty += s->dirty_count;
+    }
+    return segments == in->spans.segments && empty == in->spans.empty_segments &&
+           dirty == in->spans.dirty_slices &&
+           free + in->spans.active_slices == segments * (POOLS_SLICES - POOLS_HEADER_SLICES) &&
+           reuse_is_valid(&in->spans.reuse);
 }
 
 /* --- giving memory back --------------------------------------------------------------------------------- */
@@ -274,6 +313,7 @@ static void span_purge_some(struct pools *in, uint64_t need)
 /* With spans.lock, as above. */
 static void span_trim(struct pools *in)
 {
+    hg_assert_whole(pools_spans_are_valid(in));
     if (reuse_decay(&in->spans.reuse, os_now_ns()))
         in->spans.peak_slices = in->spans.active_slices;
     for (uint64_t keep; in->spans.dirty && in->spans.dirty_slices > (keep = span_budget(in) - SPAN_STEP);)

@@ -29,6 +29,7 @@
 #define POOLS_ADOPT_MIN     ((size_t)64)       /* a cache line: smaller blocks of others always go home */
 #define POOLS_ADOPT_BYTES   ((size_t)64 << 10) /* of others' blocks of a class: a page of the small ones */
 #define POOLS_HUGE_KEPT     16u                /* freed huge mappings that are kept */
+#define POOLS_HEAPS_AT_ONCE 12u                /* heap records to a mapping */
 /* bytes that a heap, and the instance, hold without a reason */
 #define POOLS_KEEP ((int64_t)1 << 20)
 /* and so much if it was given back too soon, however little is live */
@@ -221,6 +222,8 @@ struct pools_huge {
 struct pools {
     unsigned slot;
     bool open;
+    bool
+        forked; /* in a child of fork(): what other threads were about to do is lost, and sums need not add up */
     struct pools *second, *first; /* the second heap opened of this one; the one that this is the second of */
     struct os_account account;
     struct pools_heaps heaps;

@@ -56,6 +56,68 @@ static unsigned walk_live(struct pools_page *page)
     return pools_word_carved(w) - pools_word_home(w) - page->cached;
 }
 
+/* Every slice is free or of exactly one run, and each page keeps its law. After walk_mark. */
+static bool walk_segment_is_valid(struct pools_segment *s)
+{
+    unsigned used = 0;
+    for (unsigned i = POOLS_HEADER_SLICES; i < POOLS_SLICES;) {
+        struct pools_page *page = &s->page[i];
+        if (!page->live) {
+            if (!(s->free[i / 64] >> (i % 64) & 1))
+                return false;
+            i++;
+            continue;
+        }
+        for (unsigned end = i + page->slices; i < end; i++, used++)
+            if (i >= POOLS_SLICES || s->free[i / 64] >> (i % 64) & 1)
+                return false;
+        if (page->class_ == POOLS_CLASS_LARGE)
+            continue;
+        uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
+        if (!pools_page_list_is_valid(page) || pools_word_home(w) + page->cached > pools_word_carved(w))
+            return false;
+    }
+    return used == POOLS_SLICES - POOLS_HEADER_SLICES - s->free_count;
+}
+
+/* What is mapped: segments, huge mappings live and kept, and heap records, so many to a mapping. */
+static bool walk_mapped_adds_up(struct pools *in, uint64_t heaps)
+{
+    size_t page = os_page_bytes();
+    uint64_t chunks = (heaps + POOLS_HEAPS_AT_ONCE - 1) / POOLS_HEAPS_AT_ONCE;
+    uint64_t chunk = (sizeof(struct pools_heap) * POOLS_HEAPS_AT_ONCE + page - 1) / page * page;
+    uint64_t bytes = in->spans.segments * POOLS_SEGMENT + in->huge.cached_bytes + chunks * chunk;
+    for (const struct pools_segment *s = in->huge.blocks; s; s = s->huge_next)
+        bytes += s->huge_bytes;
+    for (const struct pools_aligned *a = in->huge.aligned; a; a = a->next)
+        bytes += (a->bytes + page - 1) / page * page;
+    return bytes == atomic_load_explicit(&in->account.mapped_bytes, memory_order_relaxed);
+}
+
+bool pools_is_valid(struct pools *in)
+{
+    uint64_t heaps = 0, abandoned = 0;
+    if (!pools_spans_are_valid(in) || !pools_huge_is_valid(in))
+        return false;
+    if (in->forked)
+        return true;
+    for (struct pools_heap *h = atomic_load_explicit(&in->heaps.all, memory_order_acquire); h;
+         h = h->all_next) {
+        heaps++;
+        if (!pools_heap_is_valid(h) || h->in != in)
+            return false;
+    }
+    for (struct pools_heap *h = in->heaps.abandoned; h && abandoned <= heaps; h = h->abandoned_next)
+        abandoned++;
+    if (abandoned != atomic_load_explicit(&in->heaps.abandoned_count, memory_order_relaxed))
+        return false;
+    walk_mark(in);
+    for (struct pools_segment *s = in->spans.all; s; s = s->all_next)
+        if (!walk_segment_is_valid(s))
+            return false;
+    return walk_mapped_adds_up(in, heaps);
+}
+
 struct walk_totals {
     uint64_t active_bytes, live_bytes, live_blocks, free_run_bytes, largest_run_bytes;
     uint64_t pages, pages_with_live, blocks_home, blocks_cached, large, mapped_bytes;
@@ -64,6 +126,7 @@ struct walk_totals {
 static void walk_add_totals(struct pools *in, struct walk_totals *t)
 {
     pthread_mutex_lock(&in->heaps.walk_lock);
+    hg_assert_whole(pools_is_valid(in));
     walk_mark(in);
     for (struct pools_segment *s = in->spans.all; s; s = s->all_next) {
         t->free_run_bytes += s->free_count * POOLS_SLICE;
@@ -271,6 +334,7 @@ int pools_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piec
         uint64_t *bits = NULL;
         size_t bytes = 0;
         pthread_mutex_lock(&in->heaps.walk_lock);
+        hg_assert_whole(pools_is_valid(in));
         walk_mark(in);
         stop = blocks ? walk_bits_open(in, &bits, &bytes) : 0;
         stop = stop ? stop : walk_segments(in, visit, arg, blocks);

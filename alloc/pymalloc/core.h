@@ -7,6 +7,7 @@
  *   CORE_MAP_FLAGS    for os_map
  * Invariants and departures from CPython: heap.h. */
 #include "heap.h"
+#include "alloc/base/assert.h"
 #include "alloc/base/compiler.h"
 
 #include <errno.h>
@@ -182,6 +183,8 @@ static cold void arena_populate(struct pymalloc_heap *h, struct arena *a)
 /* A new arena, on no list; NULL when there is no memory for it. */
 static cold struct arena *arena_new(struct pymalloc_heap *h)
 {
+    /* Strict: once for each arena, not for each pool, which would make a heap of n pools cost n * n. */
+    hg_assert_whole(pymalloc_is_valid(h));
     if (!h->unused && !arenas_grow(h))
         return NULL;
     char *base = h->source.map(h->source.arg, ARENA_BYTES);
@@ -232,6 +235,7 @@ static inline void list_remove(struct pool *pool)
 static void pool_to_arena(struct pymalloc_heap *h, struct pool *pool)
 {
     struct arena *a = &h->arenas[pool->arena];
+    hg_assert(pool->until == 0 && a->base && a->free_pools < a->pools);
     pool->next = a->freed;
     a->freed = pool;
     uint32_t n = a->free_pools;
@@ -241,14 +245,17 @@ static void pool_to_arena(struct pymalloc_heap *h, struct pool *pool)
     a->free_pools = ++n;
     if (n == a->pools && a->next) {
         arena_give_back(h, a);
+        hg_assert_whole(pymalloc_is_valid(h));
         return;
     }
     if (n == 1)
         usable_insert(h, a, NULL);
     if (!h->last_with[n])
         h->last_with[n] = a;
+    hg_seed(pymalloc_last_with, h->last_with[n] = NULL);
     if (n == 1 || a == last)
         return;
+    hg_seed(pymalloc_unsorted, return );
     usable_remove(h, a);
     usable_insert(h, a, last);
 }
@@ -319,11 +326,13 @@ static struct pool *pool_from_arena(struct pymalloc_heap *h)
         h->last_with[a->free_pools] = a;
     }
     uint32_t n = a->free_pools;
+    hg_assert(n >= 1 && n <= a->pools && !a->prev);
     if (h->last_with[n] == a)
         h->last_with[n] = NULL;
     if (n > 1)
         h->last_with[n - 1] = a;
     a->free_pools = n - 1;
+    hg_seed(pymalloc_free_pools, a->free_pools -= n == a->pools);
     struct pool *pool = a->freed;
     if (pool) {
         a->freed = pool->next;
@@ -350,6 +359,7 @@ static inline void pool_link_virgin(struct pool *pool, uint32_t bytes)
     pool->free = block;
     pool->virgin = block + bytes;
     pool->virgins--;
+    hg_seed(pymalloc_lost_block, pool->virgins -= pool->virgins > 0);
 }
 
 /* A block from a new pool; the class list is empty. NULL when there is no memory for an arena. */
@@ -369,6 +379,7 @@ static inline void *malloc_new_pool(struct pymalloc_heap *h, uint32_t class)
     pool->next = pool->prev = head;
     head->next = head->prev = pool;
     pool->until = 1;
+    hg_seed(pymalloc_live_count, pool->until++);
     if (pool->class == class) {
         void *block = pool->free;
         pool->free = *(void **)block; /* there are two: the first use linked a second */

@@ -1,6 +1,7 @@
-/* look.c: what can be told of a pymalloc heap: figures, heap{} of a sample (the same figures as CPython's
+/* look.c: what is reported of a pymalloc heap: figures, heap{} of a sample (the same figures as CPython's
  * sys._debugmallocstats), and the walk by arena, pool and block. All at quiescence. */
 #include "heap.h"
+#include "alloc/base/assert.h"
 #include "alloc/base/compiler.h"
 
 #include <stdio.h>
@@ -51,6 +52,7 @@ struct look_sums {
 static void look_sum(struct pymalloc_heap *h, struct look_sums *s)
 {
     h->layout->settle(h);
+    hg_assert_whole(pymalloc_is_valid(h));
     memset(s, 0, sizeof *s);
     for (uint32_t i = 0; i < h->arenas_max; i++) {
         const struct arena *a = &h->arenas[i];
@@ -171,6 +173,7 @@ int pymalloc_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *p
 {
     struct pymalloc_heap *h = ctx;
     h->layout->settle(h);
+    hg_assert_whole(pymalloc_is_valid(h));
     uint32_t pool_bytes = h->layout->pool_bytes;
     for (uint32_t i = 0; i < h->arenas_max; i++) {
         const struct arena *a = &h->arenas[i];

@@ -1,5 +1,5 @@
-/* pymalloc.c: the backend "pymalloc": opens a heap of one layout and closes it. The calls are core.h's, what
- * is told of a heap is look.c's. */
+/* pymalloc.c: the backend "pymalloc": opens a heap of one layout and closes it. The calls are core.h's,
+ * figures and walks look.c's, what holds of it valid.c's. */
 #include "heap.h"
 
 #include "alloc/backend/libc.h"
@@ -90,6 +90,11 @@ void pymalloc_set_arena_source(struct alloc *a, const struct pymalloc_arena_sour
 void pymalloc_set_raw(struct alloc *a, const struct pymalloc_raw *raw)
 {
     ((struct pymalloc_heap *)a->ctx)->raw = *raw;
+}
+
+bool pymalloc_heap_is_valid(const struct alloc *a)
+{
+    return pymalloc_is_valid(a->ctx);
 }
 
 bool pymalloc_owns(const struct alloc *a, const void *p)

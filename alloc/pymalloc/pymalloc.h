@@ -31,4 +31,7 @@ void pymalloc_set_raw(struct alloc *a, const struct pymalloc_raw *raw);
  * 3.9 reads the start of p's page. */
 bool pymalloc_owns(const struct alloc *a, const void *p);
 
+/* For tests: do the conservation laws hold (valid.c)? */
+bool pymalloc_heap_is_valid(const struct alloc *a);
+
 #endif

@@ -4,7 +4,7 @@
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_check.c workloads/trace/format/hgt_read.c
 // links: workloads/trace/format/hgt_write.c workloads/trace/replay/replay.c workloads/trace/replay/load.c
 // links: workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c alloc/base/param.c
-// links: alloc/base/os.c
+// links: alloc/base/os.c alloc/base/assert.c
 
 #include "workloads/about.h"
 #include "alloc/base/rng.h"

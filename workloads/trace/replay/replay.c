@@ -30,6 +30,7 @@ const struct workload_info workload_info_alloc_trace = {
 
 #else
 
+#include "alloc/base/assert.h"
 #include "alloc/base/rng.h"
 #include "workloads/alloc/touch.h"
 #include "alloc/base/compiler.h"
@@ -276,6 +277,7 @@ static void replay_left(struct replay_state *s, unsigned contents)
     const struct replay_other *left = s->w->left.at;
     for (uint64_t i = 0; i < s->w->left.count; i++)
         replay_other(s, &left[i], contents, false);
+    hg_seed(replay_freed_slot, s->w->slot[left[0].slot] = s);
 }
 
 static struct replay_state replay_begin(struct workload_thread *t)
@@ -295,6 +297,7 @@ static struct replay_state replay_begin(struct workload_thread *t)
 static void replay_end(struct replay_state *s)
 {
     s->w->live_bytes = s->live;
+    hg_seed(replay_live_bytes, s->w->live_bytes += 16);
     s->w->allocated_bytes = s->allocated;
     s->t->checksum += s->sum;
     gauge_publish(s->t->gauge, s->live, s->allocated, s->t->ops);
@@ -367,15 +370,39 @@ static int replay_setup(struct workload_sample *s)
     return 0;
 }
 
+static void *replay_place_of(const struct replay *r, const struct replay_worker *w,
+                             const struct replay_other *o)
+{
+    return o->shared != REPLAY_NOT_SHARED ? r->shared[o->shared].block : w->slot[o->slot];
+}
+
+bool replay_is_valid(const struct replay *r)
+{
+    uint64_t bytes = 0, left_bytes = 0, present = 0;
+    for (unsigned i = 0; i < r->workers; i++) {
+        const struct replay_worker *w = &r->worker[i];
+        const struct replay_other *left = w->left.at;
+        bytes += w->live_bytes;
+        for (uint64_t j = 0; j < w->left.count; j++) {
+            if (left[j].shared == REPLAY_NOT_SHARED ? left[j].slot >= w->slots
+                                                    : left[j].shared >= r->shared_list.count)
+                return false;
+            left_bytes += left[j].size_then;
+            present += replay_place_of(r, w, &left[j]) != NULL;
+        }
+    }
+    return bytes == left_bytes || (!bytes && !present);
+}
+
 /* Live at a barrier: nothing before the run, what the trace never frees after it. */
 static void replay_live(struct workload_sample *s, workload_visit *visit, void *arg)
 {
     struct replay *r = s->state;
+    hg_assert_whole(replay_is_valid(r));
     for (unsigned i = 0; i < r->workers; i++) {
         const struct replay_other *left = r->worker[i].left.at;
         for (uint64_t j = 0; j < r->worker[i].left.count; j++) {
-            void *block = left[j].shared != REPLAY_NOT_SHARED ? r->shared[left[j].shared].block
-                                                              : r->worker[i].slot[left[j].slot];
+            void *block = replay_place_of(r, &r->worker[i], &left[j]);
             if (block)
                 visit(arg, block, left[j].size_then);
         }
@@ -385,6 +412,7 @@ static void replay_live(struct workload_sample *s, workload_visit *visit, void *
 static void replay_finish(struct workload_sample *s)
 {
     struct replay *r = s->state;
+    hg_assert_whole(replay_is_valid(r));
     for (unsigned i = 0; i < r->workers; i++) {
         struct replay_worker *w = &r->worker[i];
         replay_list_free(&w->words);

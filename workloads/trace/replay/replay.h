@@ -73,7 +73,7 @@ struct replay {
     unsigned workers;
     struct replay_shared *shared;
     struct replay_list shared_list; /* what `shared` is, as it grows */
-    bool check_contents, drained;
+    bool check_contents;
     uint64_t repeat;
     uint32_t trace_threads;
     uint64_t peak_live_bytes; /* of the trace, in its own order */
@@ -81,6 +81,11 @@ struct replay {
 
 int replay_list_add(struct replay_list *list, const void *item); /* 0 or -ENOMEM */
 void replay_list_free(struct replay_list *list);
+
+/* Conservation, at a barrier: what is live is what the trace never frees, in bytes, each in a place of its own
+ * worker's or a shared one; or nothing is, before the run and after the drain, and those places are empty. (A
+ * call that failed leaves its place empty, but counts its bytes.) */
+bool replay_is_valid(const struct replay *r);
 
 /* load.c: 0 or -errno with a message. */
 int replay_load(struct replay *r, const struct replay_params *p, struct message *m);

@@ -27,7 +27,7 @@ fires() {
     local fault=$1 assertion=$2
     shift 2
     sample ok "" "$@"
-    HEAPGAUGE_FAULT=$fault sample crash "does not hold: $assertion" "$@"
+    HEAPGAUGE_FAULT=$fault sample crashed "does not hold: $assertion" "$@"
 }
 
 @test "pools, segment: a free slice is not counted" {

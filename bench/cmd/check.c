@@ -1,5 +1,5 @@
 /* check.c: heapgauge check --alloc A[,A...]: is this allocator correct? The checks (check/checks.c) run in a
- * worker, with the library before it where one is named, and say their lines on its standard output; we pass
+ * worker, with the library before it where one is named, and print their lines on its standard output; we pass
  * them on and count. */
 #include "cmd.h"
 #include "bench/host/library.h"
@@ -16,11 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK_OPTIONS(P, S)                                                        \
-    P(S, TEXT, alloc, "", "", "the allocators to check, separated by commas")      \
-    P(S, TEXT, only, "", "", "names of checks, separated by commas; default: all") \
-    P(S, COUNT, seed, "1", "0-1000000M", "of the random sizes and orders")         \
-    P(S, NS, limit, "60s", "1s-3600s", "a check that takes longer has failed")
+#define CHECK_OPTIONS(P, S)                                                                \
+    P(S, TEXT, alloc, "", "",                                                              \
+      "the allocators to check, separated by commas, for example pools,preload:jemalloc")  \
+    P(S, TEXT, only, "", "", "run only these checks, separated by commas; by default all") \
+    P(S, COUNT, seed, "1", "0-1000000M", "the start of the random sizes and orders")       \
+    P(S, NS, limit, "60s", "1s-3600s", "a check that takes longer than this has failed, for example 10s")
 PARAM_STRUCT(check_options, CHECK_OPTIONS)
 
 const struct param *cmd_check_options(void)

@@ -1,6 +1,6 @@
 /* compare.c: heapgauge compare: one metric of every configuration against a baseline, paired over blocks,
- * with the noise that says how far to believe it; or the cells of one run against the same cells of an
- * earlier one. The metric "lbo" is not against a baseline: it says of every configuration how far it is from
+ * with the noise that limits how far to believe it; or the cells of one run against the same cells of an
+ * earlier one. The metric "lbo" is not against a baseline: it gives for every configuration how far it is from
  * the least time that any took without its collector. */
 #include "cmd.h"
 #include "bench/report/collectors.h"
@@ -12,15 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMPARE_OPTIONS(P, S)                                                                            \
-    P(S, TEXT, baseline, "", "",                                                                         \
-      "what ratios are against: alloc=system, rc=gil, gc=none, parallel=1x1, or several")                \
-    P(S, TEXT, metric, "throughput", "",                                                                 \
-      "throughput wall cpu peak-rss held fragmentation external max-pause p99-pause p99.9-pause "        \
-      "total-pause mmu-10ms gc-share uncollected uncollected-bytes references reclaim max-reclaim "      \
-      "malloc-p99 free-p99 faults instructions, a sample's key, or lbo: lower-bound overhead")           \
-    P(S, TEXT, fail_above, "", "", "exit 1 when a configuration is worse by more than this, surely: 5%") \
-    P(S, FLAG, json, "0", "", "the comparisons as one JSON object")
+#define COMPARE_OPTIONS(P, S)                                                                                \
+    P(S, TEXT, baseline, "", "",                                                                             \
+      "the configuration that ratios are against, for example alloc=system, rc=gil, gc=none, parallel=1x1, " \
+      "or several of them; by default that of the run")                                                      \
+    P(S, TEXT, metric, "throughput", "",                                                                     \
+      "what is compared: throughput wall cpu peak-rss held fragmentation external max-pause p99-pause "      \
+      "p99.9-pause "                                                                                         \
+      "total-pause mmu-10ms gc-share uncollected uncollected-bytes references reclaim max-reclaim "          \
+      "malloc-p99 free-p99 faults instructions, a sample's key, or lbo: lower-bound overhead")               \
+    P(S, TEXT, fail_above, "", "",                                                                           \
+      "exit 1 if the whole confidence interval is worse than this, for example 5%")                          \
+    P(S, FLAG, json, "0", "", "print the comparisons as one JSON object")
 PARAM_STRUCT(compare_options, COMPARE_OPTIONS)
 
 const struct param *cmd_compare_options(void)

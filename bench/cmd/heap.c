@@ -15,9 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAP_OPTIONS(P, S)                                                          \
-    P(S, COUNT, limit, "20", "1-1M", "rows, objects of a list, objects of a graph") \
-    P(S, TEXT, from, "", "", "dot: the object to start from, 0xADDRESS (default: roots)")
+#define HEAP_OPTIONS(P, S)                                                     \
+    P(S, COUNT, limit, "20", "1-1M",                                           \
+      "print at most this many rows, objects of a list or objects of a graph") \
+    P(S, TEXT, from, "", "", "with dot: the object to start from, for example 0x7f12a0; by default the roots")
 PARAM_STRUCT(heap_options, HEAP_OPTIONS)
 
 const struct param *cmd_heap_options(void)
@@ -46,7 +47,7 @@ static int heap_object_of(const struct heap_snapshot *s, const char *path, const
     if (strncmp(word, "0x", 2) != 0 || end == word + 2 || *end || errno)
         return message_set(m, -EINVAL,
                            "heap: '%.80s' is not an address: 0x and hexadecimal digits (heapgauge "
-                           "heap census %.200s tells some)",
+                           "heap census %.200s prints some)",
                            word, path);
     *n = heap_graph_find(&s->graph, (struct object *)(uintptr_t)address);
     return *n != HEAP_NONE ? 0 : message_set(m, -EINVAL, "heap: no object at %.80s in %.200s", word, path);

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_OPTIONS(P, S)                                          \
-    P(S, FLAG, json, "0", "", "one JSON object on standard output") \
+#define LIST_OPTIONS(P, S)                             \
+    P(S, FLAG, json, "0", "", "print one JSON object") \
     P(S, FLAG, schema, "0", "", "every key of a sample, as the tables of results/SCHEMA.md")
 PARAM_STRUCT(list_options, LIST_OPTIONS)
 

@@ -25,7 +25,7 @@
       "with --snapshot: at this signal (USR2, 12) a further snapshot is written to FILE.1, ...") \
     P(S, CHOICE, by, "none", "none|line|file|traceback",                                         \
       "with trace(): print who held memory at exit, on standard error")                          \
-    P(S, COUNT, limit, "20", "1-1M", "rows that --by prints")
+    P(S, COUNT, limit, "20", "1-1M", "print at most this many rows with --by")
 PARAM_STRUCT(preload_options, PRELOAD_OPTIONS)
 
 const struct param *cmd_preload_options(void)
@@ -182,7 +182,7 @@ static void preload_forward(int sig)
         kill((pid_t)preload_child, sig);
 }
 
-/* Ctrl-C reaches the program from the terminal; we stay to tell what it held. */
+/* Ctrl-C reaches the program from the terminal; we stay to report what it held. */
 static int preload_wait(struct preload *p)
 {
     static const int forwarded[] = {SIGTERM, SIGHUP};
@@ -223,7 +223,7 @@ static int preload_place_snapshot(struct preload *p, struct message *m)
     if (!p->o.snapshot[0] && !p->o.by)
         return p->o.signal[0] ? message_set(m, -EINVAL, "--signal needs --snapshot FILE") : 0;
     if (!p->shim || !preload_traces(p))
-        return message_set(m, -EINVAL, "%s tells who allocated only through trace(): write %s",
+        return message_set(m, -EINVAL, "%s reports who allocated only through trace(): write %s",
                            p->o.snapshot[0] ? "--snapshot" : "--by",
                            p->shim ? "trace(...) around the allocator" : "trace(pools)");
     if (p->o.signal[0] && preload_signal(p->o.signal) < 0)

@@ -23,9 +23,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RECORD_OPTIONS(P, S)                                           \
-    P(S, TEXT, output, "", "", "the trace to write (also written -o)") \
-    P(S, FLAG, children, "0", "", "record descendants too, each to a file F.PID.hgt")
+#define RECORD_OPTIONS(P, S)                                                               \
+    P(S, TEXT, output, "", "",                                                             \
+      "the file to write the recording to, for example server.hgt (short: -o server.hgt)") \
+    P(S, FLAG, children, "0", "",                                                          \
+      "record the processes that the program starts too, each to a file F.PID.hgt")
 PARAM_STRUCT(record_options, RECORD_OPTIONS)
 
 const struct param *cmd_record_options(void)
@@ -311,7 +313,7 @@ static char output_option[] = "--output"; /* what -o stands for */
 
 #define RECORD_ROOM (1 << 20) /* bytes: a header, two segments and a small trace */
 
-/* A disk that is full already is told before the program starts. */
+/* A disk that is full already is reported before the program starts. */
 static int record_room(const struct recording *r, const struct file_out *f, struct message *m)
 {
     int err = f->in_place ? 0 : posix_fallocate(f->fd, 0, RECORD_ROOM);
@@ -336,7 +338,7 @@ int cmd_record(const struct command *self, int argc, char **argv)
     if (!words || !r.o.output[0]) {
         message_set(&m, -EINVAL,
                     !words ? "record: which program? record -o F.hgt -- PROGRAM ARGS..."
-                           : "record: say where to write: -o F.hgt");
+                           : "record: where to write? -o F.hgt");
         return option_refuse(&m);
     }
     if ((err = record_find_library(&r, &m)) || (err = file_out_open(&f, r.o.output, &tool_trace_kind, &m)))

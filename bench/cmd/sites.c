@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SITES_OPTIONS(P, S)                                                                                \
-    P(S, CHOICE, by, "line", "line|file|traceback", "what blocks are grouped by")                          \
-    P(S, FLAG, cumulative, "0", "", "count a block for every frame on its stack, not the innermost alone") \
-    P(S, COUNT, limit, "20", "1-1M", "rows")
+#define SITES_OPTIONS(P, S)                                                     \
+    P(S, CHOICE, by, "line", "line|file|traceback", "group blocks by this")     \
+    P(S, FLAG, cumulative, "0", "",                                             \
+      "count a block for every frame on its stack, not only for the innermost") \
+    P(S, COUNT, limit, "20", "1-1M", "print at most this many rows")
 PARAM_STRUCT(sites_options, SITES_OPTIONS)
 
 const struct param *cmd_sites_options(void)

@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define TRACE_OPTIONS(P, S)                                        \
-    P(S, TEXT, output, "", "", "where to write (also written -o)") \
-    P(S, FLAG, json, "0", "", "info for programs")                 \
-    P(S, FLAG, partial, "0", "", "of a damaged trace, take the part before the damage")
+#define TRACE_OPTIONS(P, S)                                                                        \
+    P(S, TEXT, output, "", "", "the file to write, for example server.hgt (short: -o server.hgt)") \
+    P(S, FLAG, json, "0", "", "print what info prints as one JSON object")                         \
+    P(S, FLAG, partial, "0", "", "take the part before the damage of a recording that is damaged")
 PARAM_STRUCT(trace_options, TRACE_OPTIONS)
 
 const struct param *cmd_trace_options(void)
@@ -61,7 +61,7 @@ static int trace_import(const char *path, const struct trace_options *o, struct 
     struct file_out f;
     struct tool_spool spool;
     if (!o->output[0])
-        return message_set(m, -EINVAL, "trace import: say where to write: -o F.hgt");
+        return message_set(m, -EINVAL, "trace import: where to write? -o F.hgt");
     int err = file_out_open(&f, o->output, &tool_trace_kind, m);
     if (err)
         return err;

@@ -17,7 +17,7 @@
 
 enum spawn_phase { PHASE_START, PHASE_BASELINE, PHASE_BEGIN, PHASE_PEAK, PHASE_DRAINED, PHASE_EXIT, PHASES };
 
-struct spawn_child {
+struct spawn_worker {
     pid_t pid;
     int say, go, errors, statm, page;
     struct gauge *gauge;
@@ -37,8 +37,8 @@ struct spawn {
     const struct cell *cell;
     const struct settings *settings;
     struct sample *sample;
-    struct spawn_child child[CELL_PROCESSES_MAX];
-    unsigned children;
+    struct spawn_worker worker[CELL_PROCESSES_MAX];
+    unsigned workers;
     struct combine combine; /* distributions, when there are several processes */
     struct measure measure;
     enum spawn_phase phase;

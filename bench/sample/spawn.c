@@ -41,7 +41,7 @@ __attribute__((format(printf, 3, 4))) static void spawn_status(struct spawn *s, 
 /* --- what a worker says --------------------------------------------------------------------------------- */
 
 /* "phase NAME LIVE_REQUESTED LIVE_USABLE" */
-static void spawn_phase(struct spawn *s, struct spawn_child *c, const char *line)
+static void spawn_phase(struct spawn *s, struct spawn_worker *c, const char *line)
 {
     char name[16];
     unsigned long long requested, usable;
@@ -68,7 +68,7 @@ static void spawn_fail(struct spawn *s, char *line)
         spawn_status(s, status, "%s", reason ? reason : "");
 }
 
-static void spawn_line(struct spawn *s, struct spawn_child *c, char *line)
+static void spawn_line(struct spawn *s, struct spawn_worker *c, char *line)
 {
     struct message why;
     char head[64];
@@ -91,7 +91,7 @@ static void spawn_line(struct spawn *s, struct spawn_child *c, char *line)
     }
 }
 
-static void spawn_read_say(struct spawn *s, struct spawn_child *c)
+static void spawn_read_say(struct spawn *s, struct spawn_worker *c)
 {
     for (;;) {
         ssize_t n = read(c->say, c->line + c->line_bytes, PROTOCOL_LINE_MAX - c->line_bytes);
@@ -114,7 +114,7 @@ static void spawn_read_say(struct spawn *s, struct spawn_child *c)
     }
 }
 
-static void spawn_read_errors(struct spawn_child *c)
+static void spawn_read_errors(struct spawn_worker *c)
 {
     char chunk[4096];
     ssize_t n;
@@ -136,9 +136,9 @@ static void spawn_read_errors(struct spawn_child *c)
 static void spawn_sum_gauges(const struct spawn *s, uint64_t *live, uint64_t *allocated)
 {
     *live = *allocated = 0;
-    for (unsigned i = 0; i < s->children; i++)
+    for (unsigned i = 0; i < s->workers; i++)
         for (unsigned t = 0; t < s->cell->threads; t++) {
-            struct gauge_thread *g = &s->child[i].gauge->thread[t];
+            struct gauge_thread *g = &s->worker[i].gauge->thread[t];
             *live += atomic_load_explicit(&g->live_bytes, memory_order_relaxed);
             *allocated += atomic_load_explicit(&g->allocated_bytes, memory_order_relaxed);
         }
@@ -147,8 +147,8 @@ static void spawn_sum_gauges(const struct spawn *s, uint64_t *live, uint64_t *al
 static uint64_t spawn_rss(const struct spawn *s, bool exact)
 {
     uint64_t sum = 0, one;
-    for (unsigned i = 0; i < s->children; i++)
-        if (exact ? watch_exact(s->child[i].pid, &one) : watch_statm(s->child[i].statm, &one))
+    for (unsigned i = 0; i < s->workers; i++)
+        if (exact ? watch_exact(s->worker[i].pid, &one) : watch_statm(s->worker[i].statm, &one))
             sum += one;
     return sum;
 }
@@ -157,8 +157,8 @@ static uint64_t spawn_rss(const struct spawn *s, bool exact)
  * workload's. */
 static bool spawn_walks(const struct spawn *s)
 {
-    for (unsigned i = 0; i < s->children; i++)
-        if (atomic_load_explicit(&s->child[i].gauge->walking, memory_order_seq_cst))
+    for (unsigned i = 0; i < s->workers; i++)
+        if (atomic_load_explicit(&s->worker[i].gauge->walking, memory_order_seq_cst))
             return true;
     return false;
 }
@@ -181,26 +181,26 @@ static void spawn_observe(struct spawn *s, bool always)
 
 static void spawn_answer(struct spawn *s)
 {
-    for (unsigned i = 0; i < s->children; i++)
-        if (write(s->child[i].go, "g", 1) != 1)
+    for (unsigned i = 0; i < s->workers; i++)
+        if (write(s->worker[i].go, "g", 1) != 1)
             spawn_status(s, SAMPLE_CRASHED, "the worker went away");
 }
 
 static struct measure_phase spawn_read_phase(const struct spawn *s)
 {
     struct measure_phase p = {.seen = true, .rss_bytes = spawn_rss(s, true)};
-    for (unsigned i = 0; i < s->children; i++) {
-        p.live_requested += s->child[i].live_requested;
-        p.live_usable += s->child[i].live_usable;
+    for (unsigned i = 0; i < s->workers; i++) {
+        p.live_requested += s->worker[i].live_requested;
+        p.live_usable += s->worker[i].live_usable;
     }
     return p;
 }
 
-/* All children stand at the next phase: read what belongs to it, then let them go. */
+/* All workers stand at the next phase: read what belongs to it, then let them go. */
 static void spawn_reach(struct spawn *s)
 {
     struct env_state after;
-    s->phase = s->child[0].phase;
+    s->phase = s->worker[0].phase;
     switch (s->phase) {
     case PHASE_BASELINE:
         s->measure.baseline = spawn_read_phase(s);
@@ -213,9 +213,9 @@ static void spawn_reach(struct spawn *s)
         break;
     case PHASE_PEAK:
         s->measure.peak = spawn_read_phase(s);
-        for (unsigned i = 0; i < s->children; i++) {
+        for (unsigned i = 0; i < s->workers; i++) {
             uint64_t pss;
-            if (watch_proportional(s->child[i].pid, &pss))
+            if (watch_proportional(s->worker[i].pid, &pss))
                 s->measure.pss_bytes += pss;
         }
         spawn_observe(s, true);
@@ -224,11 +224,11 @@ static void spawn_reach(struct spawn *s)
             env_state_sample(&s->before, &after, s->sample);
         break;
     case PHASE_DRAINED:
-        for (unsigned i = 0; i < s->children; i++) {
+        for (unsigned i = 0; i < s->workers; i++) {
             uint64_t hwm;
             /* The kernel's mark has the walks of a census in it. */
             if (!(s->settings->census && s->cell->rc) && !s->settings->heap_snapshot[0] &&
-                watch_high_water(s->child[i].pid, &hwm))
+                watch_high_water(s->worker[i].pid, &hwm))
                 s->measure.vm_hwm_bytes += hwm;
         }
         s->drained_ns = os_now_ns();
@@ -274,7 +274,7 @@ static int spawn_wait_ms(const struct spawn *s)
     return 100;
 }
 
-static void spawn_reap(struct spawn *s, struct spawn_child *c)
+static void spawn_reap(struct spawn *s, struct spawn_worker *c)
 {
     if (c->ended || waitpid(c->pid, &c->wait_status, WNOHANG) != c->pid)
         return;
@@ -295,24 +295,24 @@ static void spawn_reap(struct spawn *s, struct spawn_child *c)
 
 static bool spawn_all(const struct spawn *s, enum spawn_phase phase)
 {
-    for (unsigned i = 0; i < s->children; i++)
-        if (s->child[i].phase != phase)
+    for (unsigned i = 0; i < s->workers; i++)
+        if (s->worker[i].phase != phase)
             return false;
     return true;
 }
 
 static bool spawn_all_ended(const struct spawn *s)
 {
-    for (unsigned i = 0; i < s->children; i++)
-        if (!s->child[i].ended)
+    for (unsigned i = 0; i < s->workers; i++)
+        if (!s->worker[i].ended)
             return false;
     return true;
 }
 
 static void spawn_kill(struct spawn *s)
 {
-    for (unsigned i = 0; i < s->children; i++) {
-        struct spawn_child *c = &s->child[i];
+    for (unsigned i = 0; i < s->workers; i++) {
+        struct spawn_worker *c = &s->worker[i];
         if (!c->ended && c->pid > 0) {
             kill(c->pid, SIGKILL);
             waitpid(c->pid, &c->wait_status, 0);
@@ -325,17 +325,17 @@ static void spawn_loop(struct spawn *s)
 {
     while (!spawn_all_ended(s) && s->status == SAMPLE_UNKNOWN && !spawn_interrupted) {
         struct pollfd fds[2 * CELL_PROCESSES_MAX];
-        for (unsigned i = 0; i < s->children; i++) {
-            fds[2 * i] = (struct pollfd){s->child[i].ended ? -1 : s->child[i].say, POLLIN, 0};
-            fds[2 * i + 1] = (struct pollfd){s->child[i].ended ? -1 : s->child[i].errors, POLLIN, 0};
+        for (unsigned i = 0; i < s->workers; i++) {
+            fds[2 * i] = (struct pollfd){s->worker[i].ended ? -1 : s->worker[i].say, POLLIN, 0};
+            fds[2 * i + 1] = (struct pollfd){s->worker[i].ended ? -1 : s->worker[i].errors, POLLIN, 0};
         }
-        poll(fds, 2 * s->children, spawn_wait_ms(s));
+        poll(fds, 2 * s->workers, spawn_wait_ms(s));
         bool hung_up = false;
-        for (unsigned i = 0; i < s->children; i++) {
+        for (unsigned i = 0; i < s->workers; i++) {
             if (fds[2 * i].revents & POLLIN)
-                spawn_read_say(s, &s->child[i]);
+                spawn_read_say(s, &s->worker[i]);
             if (fds[2 * i + 1].revents & POLLIN)
-                spawn_read_errors(&s->child[i]);
+                spawn_read_errors(&s->worker[i]);
             hung_up |= (fds[2 * i].revents & POLLHUP) != 0;
         }
         if (s->phase + 1 < PHASES && spawn_all(s, s->phase + 1))
@@ -344,8 +344,8 @@ static void spawn_loop(struct spawn *s)
             spawn_observe(s, false);
         if (s->settling)
             spawn_settle(s);
-        for (unsigned i = 0; i < s->children; i++)
-            spawn_reap(s, &s->child[i]);
+        for (unsigned i = 0; i < s->workers; i++)
+            spawn_reap(s, &s->worker[i]);
         if (hung_up && !spawn_all_ended(s))
             poll(NULL, 0, 1); /* its pipe is closed but it is not reaped yet */
         uint64_t run_ns = os_now_ns() - s->started_ns;
@@ -361,9 +361,9 @@ static void spawn_loop(struct spawn *s)
 static int spawn_combine(struct spawn *s)
 {
     struct sample *said[CELL_PROCESSES_MAX];
-    for (unsigned i = 1; i < s->children; i++)
-        said[i - 1] = s->child[i].said;
-    int err = s->children > 1 ? combine_samples(&s->combine, s->sample, said, s->children - 1) : 0;
+    for (unsigned i = 1; i < s->workers; i++)
+        said[i - 1] = s->worker[i].said;
+    int err = s->workers > 1 ? combine_samples(&s->combine, s->sample, said, s->workers - 1) : 0;
     combine_free(&s->combine);
     return err;
 }
@@ -395,8 +395,8 @@ static int spawn_finish(struct spawn *s)
 
 static void spawn_end(struct spawn *s)
 {
-    for (unsigned i = 0; i < s->children; i++) {
-        struct spawn_child *c = &s->child[i];
+    for (unsigned i = 0; i < s->workers; i++) {
+        struct spawn_worker *c = &s->worker[i];
         int fds[] = {c->say, c->go, c->errors, c->statm, c->page};
         for (unsigned j = 0; j < sizeof fds / sizeof *fds; j++)
             if (fds[j] > 0)
@@ -438,9 +438,9 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct settings *
     }
     if (s->status == SAMPLE_UNKNOWN) {
         s->started_ns = os_now_ns();
-        for (; s->children < cell->processes && !err; s->children++) {
-            err = spawn_start(s, s->children, worker, seed, m);
-            if (s->children && !err && !(s->child[s->children].said = calloc(1, sizeof(struct sample))))
+        for (; s->workers < cell->processes && !err; s->workers++) {
+            err = spawn_start(s, s->workers, worker, seed, m);
+            if (s->workers && !err && !(s->worker[s->workers].said = calloc(1, sizeof(struct sample))))
                 err = message_set(m, -ENOMEM, "no memory");
         }
         if (!err)

@@ -88,7 +88,7 @@ static _Noreturn void spawn_become(char **argv, char **env, int say, int go, int
 
 int spawn_start(struct spawn *s, unsigned index, const char *worker, uint64_t seed, struct message *m)
 {
-    struct spawn_child *c = &s->child[index];
+    struct spawn_worker *c = &s->worker[index];
     int say[2] = {-1, -1}, go[2] = {-1, -1}, errors[2] = {-1, -1};
     memset(c, 0, sizeof *c);
     c->page = memfd_create("heapgauge", MFD_CLOEXEC);

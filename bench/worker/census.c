@@ -9,7 +9,7 @@
  *   --heap-snapshot     FILE.begin, FILE.peak and FILE.drained, for `heapgauge heap` (gc/heap/snapshot.h)
  *
  * All of it is outside the measured phase. The walk maps memory of its own and gives it back before the front
- * goes on; while it does, the gauge says so and the front reads no memory. */
+ * goes on; while it does, the gauge shows it and the front reads no memory. */
 #include "worker.h"
 #include "file_kinds.h"
 
@@ -30,14 +30,14 @@ static struct {
 #ifdef HG_DEBUG
 struct census_wrong {
     char text[512]; /* the first few */
-    unsigned told;
+    unsigned reported;
 };
 
 static void census_wrong(void *arg, struct object *o, int64_t counted, uint64_t found)
 {
     struct census_wrong *w = arg;
     size_t n = strlen(w->text);
-    if (w->told++ < 4)
+    if (w->reported++ < 4)
         snprintf(w->text + n, sizeof w->text - n, "%s%s: counted %lld, found %llu", n ? "; " : "",
                  o->type->name, (long long)counted, (unsigned long long)found);
 }
@@ -51,7 +51,7 @@ static void census_fault(const struct worker_cell *cell, const char *phase)
 
 static void census_check(struct runtime *r, const struct worker_cell *cell, const char *phase)
 {
-    struct census_wrong w = {.told = 0};
+    struct census_wrong w = {.reported = 0};
     char reason[640];
     census_fault(cell, phase);
     int64_t wrong = heap_check(r, census_wrong, &w);
@@ -75,24 +75,24 @@ static void census_check(struct runtime *r, const struct worker_cell *cell, cons
 
 static void census_put(void *arg, const char *line, size_t bytes)
 {
-    child_file_put(arg, line, bytes);
+    worker_file_put(arg, line, bytes);
 }
 
 /* A device or a pipe has nothing beside it: it is opened once and takes all of them. */
 static void census_snapshot(const struct heap_graph *g, const struct worker_cell *cell, const char *when)
 {
-    static struct child_file *all;
+    static struct worker_file *all;
     char path[sizeof cell->settings.heap_snapshot + 16];
     bool beside = !file_out_in_place(cell->settings.heap_snapshot);
     snprintf(path, sizeof path, "%s%s%s", cell->settings.heap_snapshot, beside ? "." : "",
              beside ? when : "");
-    struct child_file *f = all ? all : child_file_open(path, &heap_snapshot_kind);
+    struct worker_file *f = all ? all : worker_file_open(path, &heap_snapshot_kind);
     heap_snapshot_write(g, census.id, census_put, f);
     if (beside || strcmp(when, "drained") == 0) {
-        child_file_close(f);
+        worker_file_close(f);
         all = NULL;
     } else {
-        child_file_flush(f);
+        worker_file_flush(f);
         all = f;
     }
 }
@@ -136,7 +136,7 @@ void census_at(struct runtime *r, const struct worker_cell *cell, struct gauge *
     atomic_store_explicit(&gauge->walking, 0, memory_order_seq_cst);
 }
 
-/* --- what is said --------------------------------------------------------------------------------------- */
+/* --- the report ----------------------------------------------------------------------------------------- */
 
 static void census_say_row(const char *list, size_t i, const struct heap_row *row)
 {

@@ -4,33 +4,33 @@
 
 #include <string.h>
 
-#define CHILD_FILE_BUFFER 65536
+#define WORKER_FILE_BUFFER 65536
 
-struct child_file {
-    struct child_file *next;
+struct worker_file {
+    struct worker_file *next;
     struct file_out out;
     size_t used;
     char path[FILE_OUT_PATH];
-    char buffer[CHILD_FILE_BUFFER];
+    char buffer[WORKER_FILE_BUFFER];
 };
 
-static struct child_file *child_files; /* open ones */
+static struct worker_file *worker_files; /* open ones */
 
-struct child_file *child_file_open(const char *path, const struct file_kind *kind)
+struct worker_file *worker_file_open(const char *path, const struct file_kind *kind)
 {
     struct message m;
-    struct child_file *f = workload_scratch(sizeof *f);
+    struct worker_file *f = workload_scratch(sizeof *f);
     if (!f)
         say_fail("oom", "no memory for the worker's own tables");
     snprintf(f->path, sizeof f->path, "%s", path);
     if (file_out_open(&f->out, f->path, kind, &m) != 0)
         say_fail("check-failed", m.text);
-    f->next = child_files;
-    child_files = f;
+    f->next = worker_files;
+    worker_files = f;
     return f;
 }
 
-void child_file_flush(struct child_file *f)
+void worker_file_flush(struct worker_file *f)
 {
     char reason[1200];
     int err = file_out_write(&f->out, f->buffer, f->used);
@@ -39,19 +39,19 @@ void child_file_flush(struct child_file *f)
     f->used = 0;
 }
 
-void child_file_put(struct child_file *f, const char *text, size_t n)
+void worker_file_put(struct worker_file *f, const char *text, size_t n)
 {
-    if (f->used + n > CHILD_FILE_BUFFER)
-        child_file_flush(f);
+    if (f->used + n > WORKER_FILE_BUFFER)
+        worker_file_flush(f);
     memcpy(f->buffer + f->used, text, n);
     f->used += n;
 }
 
-void child_file_close(struct child_file *f)
+void worker_file_close(struct worker_file *f)
 {
     struct message m;
-    child_file_flush(f);
-    struct child_file **at = &child_files;
+    worker_file_flush(f);
+    struct worker_file **at = &worker_files;
     while (*at != f)
         at = &(*at)->next;
     *at = f->next;
@@ -60,8 +60,13 @@ void child_file_close(struct child_file *f)
     os_unmap(&os_harness, f, sizeof *f);
 }
 
-void child_files_drop(void)
+static void worker_files_drop(void)
 {
-    for (struct child_file *f = child_files; f; f = f->next)
+    for (struct worker_file *f = worker_files; f; f = f->next)
         file_out_drop(&f->out);
+}
+
+void worker_files_open(void)
+{
+    say_before_fail(worker_files_drop);
 }

@@ -1,4 +1,5 @@
-/* file_kinds.h: what a worker's files begin with. The front checks what is there before any work, the worker when it writes. */
+/* file_kinds.h: what a worker's files begin with. The front checks what is there before any work, the
+ * worker when it writes. */
 #ifndef HG_BENCH_WORKER_FILE_KINDS_H
 #define HG_BENCH_WORKER_FILE_KINDS_H
 

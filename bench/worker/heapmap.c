@@ -13,7 +13,7 @@
 #define HEAPMAP_BLOCKS_MAX 65536 /* of one pool: more are not drawn one by one */
 
 static struct {
-    struct child_file *file;
+    struct worker_file *file;
     const char *phase;
     uint64_t t_ns;
     unsigned arena, pool;
@@ -27,8 +27,9 @@ static void heapmap_end_line(void)
     if (!heapmap.open_line)
         return;
     if (heapmap.blocks % 4)
-        child_file_put(heapmap.file, &"0123456789abcdef"[heapmap.nibble << (4 - heapmap.blocks % 4) & 15], 1);
-    child_file_put(heapmap.file, "\n", 1);
+        worker_file_put(heapmap.file, &"0123456789abcdef"[heapmap.nibble << (4 - heapmap.blocks % 4) & 15],
+                        1);
+    worker_file_put(heapmap.file, "\n", 1);
     heapmap.open_line = false;
 }
 
@@ -41,7 +42,7 @@ static void heapmap_line(const struct alloc_piece *p, int pool)
     int n = snprintf(line, sizeof line, "%s,%llu,%u,%s,%p,%zu,%zu,%u,%u,%u,", heapmap.phase,
                      (unsigned long long)heapmap.t_ns, heapmap.arena, number, p->address, p->bytes,
                      p->block_bytes, p->used, p->capacity, p->lost_bytes);
-    child_file_put(heapmap.file, line, (size_t)n);
+    worker_file_put(heapmap.file, line, (size_t)n);
     heapmap.open_line = true;
     heapmap.blocks = 0;
     heapmap.nibble = 0;
@@ -57,7 +58,7 @@ static int heapmap_visit(void *arg, const struct alloc_piece *p)
         heapmap.pool = 0;
         break;
     case ALLOC_POOL:
-        heapmap.arena--; /* a pool belongs to the arena that was told last */
+        heapmap.arena--; /* a pool belongs to the arena that was visited last */
         heapmap_line(p, (int)heapmap.pool++);
         heapmap.arena++;
         break;
@@ -66,7 +67,7 @@ static int heapmap_visit(void *arg, const struct alloc_piece *p)
             break;
         heapmap.nibble = (unsigned char)(heapmap.nibble << 1 | (p->used != 0));
         if (++heapmap.blocks % 4 == 0) {
-            child_file_put(heapmap.file, &"0123456789abcdef"[heapmap.nibble & 15], 1);
+            worker_file_put(heapmap.file, &"0123456789abcdef"[heapmap.nibble & 15], 1);
             heapmap.nibble = 0;
         }
     }
@@ -90,8 +91,8 @@ void heapmap_open(const struct worker_cell *cell, const struct alloc *a)
     if (!a->backend->walk || a->backend->walk(a->ctx, heapmap_stop, NULL, false) < 0)
         say_fail("not-applicable", "this allocator's heap cannot be walked: --heapmap takes pymalloc or "
                                    "pools, alone or in a wrapper");
-    heapmap.file = child_file_open(cell->settings.heapmap, &heapmap_kind);
-    child_file_put(heapmap.file, head, sizeof head - 1);
+    heapmap.file = worker_file_open(cell->settings.heapmap, &heapmap_kind);
+    worker_file_put(heapmap.file, head, sizeof head - 1);
 }
 
 void heapmap_write(const struct alloc *a, const char *phase, uint64_t t_ns)
@@ -103,9 +104,9 @@ void heapmap_write(const struct alloc *a, const char *phase, uint64_t t_ns)
     heapmap.arena = 0;
     a->backend->walk(a->ctx, heapmap_visit, NULL, true);
     heapmap_end_line();
-    child_file_flush(heapmap.file);
+    worker_file_flush(heapmap.file);
     if (strcmp(phase, "drained") == 0) { /* the last */
-        child_file_close(heapmap.file);
+        worker_file_close(heapmap.file);
         heapmap.file = NULL;
     }
 }

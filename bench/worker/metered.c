@@ -50,7 +50,7 @@ void metered_open(const struct worker_cell *cell, struct workload_sample *s)
 void metered_report(const struct worker_cell *cell)
 {
     static struct hist window, full;
-    if (!metered.thread || !metered.thread[0].count) /* an open loop tells none */
+    if (!metered.thread || !metered.thread[0].count) /* an open loop has none */
         return;
     for (unsigned i = 0; i < cell->threads; i++) {
         metered_add(metered.thread[i].request, metered.thread[i].count, METERED_WINDOW, &window);

@@ -1,4 +1,4 @@
-/* object.c: object-level workloads: opens the runtime of this worker's policy, attaches threads to it, says
+/* object.c: object-level workloads: opens the runtime of this worker's policy, attaches threads to it, reports
  * gc{}, gil{}, lock{} and stop{} of the measured phase, and looks after it at the end. Pauses: pauses.c;
  * garbage: oracle.c. */
 #include "worker.h"
@@ -14,7 +14,7 @@
 
 static struct {
     bool oracle; /* an oracle sample */
-    /* The runtime counts from its opening: what its counters said when the measured phase began. */
+    /* The runtime counts from its opening: what its counters were when the measured phase began. */
     struct {
         char key[64];
         uint64_t value;
@@ -111,7 +111,7 @@ void object_begin_measured(const struct worker_cell *cell, struct workload_sampl
         pauses_begin();
 }
 
-/* How long dead cycles waited, those that are free by now; the others are told by their number. */
+/* How long dead cycles waited, those that are free by now; of the others the number is reported. */
 static void object_say_reclaim(const struct workload_sample *s)
 {
     static struct hist ns, objects;
@@ -138,7 +138,7 @@ static void object_say_reclaim(const struct workload_sample *s)
 void object_end_measured(const struct workload_sample *s)
 {
     struct runtime *r = s->runtime;
-    const struct alloc_sink say = {.integer = object_say, .text = object_say_text};
+    const struct alloc_sink sink = {.integer = object_say, .text = object_say_text};
     if (object.oracle) {
         oracle_end();
         oracle_report();
@@ -147,7 +147,7 @@ void object_end_measured(const struct workload_sample *s)
     pauses_end();
     object.containers = runtime_containers_made(r) - object.containers;
     say_integer("gc.allocated", object.containers);
-    runtime_report(r, &say);
+    runtime_report(r, &sink);
     object_say_reclaim(s);
 }
 

@@ -1,6 +1,6 @@
 /* oracle.c: an oracle sample: how much garbage waits, found exactly (heap_garbage, gc/heap/heap.h) at so many
  * points of the measured phase, evenly spaced by operations: gc.uncollected_*. A walk costs as much as a full
- * collection, so that such a sample tells no times and no memory.
+ * collection, so that such a sample has no times and no memory.
  *
  * The walk is made at a safepoint of whichever thread finds that it is due, the world stopped; before a
  * collection that is due at the same safepoint. It reads only: counts, lists and the collector's trigger stay
@@ -48,7 +48,7 @@ void oracle_watch(void *arg)
         return;
     for (unsigned i = 0; i < oracle.sample->threads; i++)
         done += atomic_load_explicit(&oracle.sample->thread[i].gauge->ops, memory_order_relaxed);
-    while (past < oracle.walks && oracle_due(past) <= done) /* operations are told in batches */
+    while (past < oracle.walks && oracle_due(past) <= done) /* operations are counted in batches */
         past++;
     /* Relaxed: it only chooses who walks; stopping the world orders the walks. */
     if (past > next && atomic_compare_exchange_strong_explicit(&oracle.next, &next, past,

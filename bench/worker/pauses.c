@@ -1,10 +1,10 @@
-/* pauses.c: the log of a worker's pauses, and what is told of it: pauses{}, gc.cost_*, gc.share,
+/* pauses.c: the log of a worker's pauses, and what is reported of it: pauses{}, gc.cost_*, gc.share,
  * timeline.gc_*. A pause goes to a table of the thread that paused, mapped beforehand: counts, times and
  * percentiles cover all of them; MMU, BMU, the timeline and the file of --pauses the first PAUSE_LOG_MAX of
- * each thread (pauses.dropped says how many more there were).
+ * each thread (pauses.dropped: how many more there were).
  *
  * Waits for the GIL, for locks and for the end of a stopped world are pauses of their thread; utilisation is
- * computed for each thread and the least of them and their mean are told (Cheng & Blelloch, PLDI'01).
+ * computed for each thread and the least of them and their mean are reported (Cheng & Blelloch, PLDI'01).
  *
  * The explicit cost of a collector is what lower-bound overhead subtracts (Cai et al., ISPASS'22). In wall
  * time: pauses in which the whole program stands still, whole; those of one thread beside others that run,
@@ -25,7 +25,7 @@ static struct {
     struct pause_log *log; /* [threads] */
     unsigned threads;
     bool on; /* in the measured phase; changes while the threads wait at a barrier */
-    struct child_file *file;
+    struct worker_file *file;
 } pauses;
 
 static void pauses_note(void *arg, const struct pause *p)
@@ -43,7 +43,7 @@ pause_sink *pauses_open(const struct worker_cell *cell)
         say_fail("oom", "no memory for the log of pauses");
     if (!cell->settings.pauses[0])
         return pauses_note;
-    pauses.file = child_file_open(cell->settings.pauses, &pauses_kind);
+    pauses.file = worker_file_open(cell->settings.pauses, &pauses_kind);
     for (unsigned i = 0; i < cell->threads; i++)
         if (!(pauses.log[i].whole = workload_scratch(PAUSE_LOG_MAX * sizeof *pauses.log[i].whole)))
             say_fail("oom", "no memory for the log of pauses");
@@ -60,7 +60,7 @@ void pauses_end(void)
     pauses.on = false;
 }
 
-/* --- what is told --------------------------------------------------------------------------------------- */
+/* --- the report ----------------------------------------------------------------------------------------- */
 
 /* All threads' into the first one's: histograms and sums. */
 static void pauses_merge(void)
@@ -198,7 +198,7 @@ static void pauses_write(uint64_t start_ns)
 {
     static const char head[] = "thread,cause,start_ns,end_ns,examined,freed,freed_bytes\n";
     char line[256];
-    child_file_put(pauses.file, head, sizeof head - 1);
+    worker_file_put(pauses.file, head, sizeof head - 1);
     for (unsigned i = 0; i < pauses.threads; i++)
         for (size_t k = 0; k < pauses.log[i].count; k++) {
             const struct pause *p = &pauses.log[i].whole[k];
@@ -206,9 +206,9 @@ static void pauses_write(uint64_t start_ns)
                              pause_cause_names[p->cause], (long long)(p->start_ns - start_ns),
                              (long long)(p->end_ns - start_ns), (unsigned long long)p->examined,
                              (unsigned long long)p->freed, (unsigned long long)p->freed_bytes);
-            child_file_put(pauses.file, line, (size_t)n);
+            worker_file_put(pauses.file, line, (size_t)n);
         }
-    child_file_close(pauses.file);
+    worker_file_close(pauses.file);
     pauses.file = NULL;
 }
 

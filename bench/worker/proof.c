@@ -25,8 +25,8 @@ static void proof_path(const char *symbol, char out[PATH_MAX])
     snprintf(out, PATH_MAX, "%s", realpath(info.dli_fname, resolved) ? resolved : info.dli_fname);
 }
 
-/* mi_version() was major, minor and patch of one digit each (209 is 2.0.9), and is now of two digits (30600 is
- * 3.6.0). A number that is neither is no version that we know how to read. */
+/* mi_version() was major, minor and patch of one digit each (209 is 2.0.9), and is now of two digits
+ * (30600 is 3.6.0). A number that is neither is no version that we know how to read. */
 static void proof_mimalloc(int version, char *out, size_t size)
 {
     if (version >= 10000 && version < 1000000)
@@ -35,8 +35,8 @@ static void proof_mimalloc(int version, char *out, size_t size)
         snprintf(out, size, "%d.%d.%d", version / 100, version / 10 % 10, version % 10);
 }
 
-/* oneTBB's allocator has no call for its version, only a text that it prints where TBB_VERSION=1 is set. It is read
- * from the file: a look at the mapped one would count as memory of the allocator. */
+/* oneTBB's allocator has no call for its version, only a text that it prints where TBB_VERSION=1 is set.
+ * It is read from the file: a look at the mapped one would count as memory of the allocator. */
 static void proof_tbbmalloc(void *function, char *out, size_t size)
 {
     static const char mark[] = "TBBmalloc: VERSION\t\t";
@@ -59,7 +59,7 @@ static void proof_tbbmalloc(void *function, char *out, size_t size)
         close(fd);
 }
 
-/* What the library says of its own version, by what the known ones offer; empty where it says nothing (rpmalloc,
+/* The library's own version, by what the known ones offer; empty where it has none (rpmalloc,
  * snmalloc: the number in a file's name is of its interface). */
 static void proof_version(char *out, size_t size)
 {

@@ -1,4 +1,4 @@
-/* protocol.h: what the front and a worker say to each other.
+/* protocol.h: what a worker and the front write to each other.
  *
  * The front starts the worker with its cell on the command line (worker options: see main.c) and three
  * descriptors:

@@ -92,10 +92,18 @@ void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable)
         _exit(EXIT_FAILURE_TO_SAY);
 }
 
+static void (*say_first)(void);
+
+void say_before_fail(void (*call)(void))
+{
+    say_first = call;
+}
+
 void say_fail(const char *status, const char *reason)
 {
     char line[PROTOCOL_LINE_MAX];
-    child_files_drop();
+    if (say_first)
+        say_first();
     say_line(line, snprintf(line, sizeof line, "fail %s %.3000s\n", status, reason));
     _exit(0);
 }

@@ -1,8 +1,8 @@
-/* worker.h: the parts of a worker. A worker runs one sample and exits: main.c reads its cell and walks
- * through the phases, say.c speaks to the front, probe.c measures, metered.c asks what requests would have
- * waited, proof.c proves which library serves malloc, object.c opens the runtime for object-level workloads,
- * pauses.c logs its pauses, oracle.c finds its garbage, census.c looks into its heap. None of them calls
- * malloc: the heap is the sample's own. */
+/* worker.h: the parts of a worker. A worker runs one sample and exits: main.c sets it up, cell.c reads its
+ * cell, phases.c has its threads and their phases, say.c writes to the front, probe.c measures, metered.c
+ * asks what requests would have waited, proof.c proves which library serves malloc, object.c opens the
+ * runtime for object-level workloads, pauses.c logs its pauses, oracle.c finds its garbage, census.c looks
+ * into its heap. None of them calls malloc: the heap is the sample's own. */
 #ifndef HG_BENCH_WORKER_WORKER_H
 #define HG_BENCH_WORKER_WORKER_H
 
@@ -27,12 +27,14 @@ void say_distribution(const char *prefix, const char *unit, const struct hist *h
 void say_whole_distributions(void); /* from here on: there are several processes */
 /* Announces a phase and waits for the front's answer. */
 void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable);
+/* What say_fail calls before it reports. */
+void say_before_fail(void (*call)(void));
 /* Reports why the sample is not ok and exits. status is one of the sample's. */
 _Noreturn void say_fail(const char *status, const char *reason);
 extern const struct alloc_sink say_sink;
 #define SAY_KEY(buf, ...) (snprintf(buf, sizeof buf, __VA_ARGS__), buf)
 
-/* proof.c: says library{}; fails the sample as wrong-library when malloc is not served by what was asked
+/* proof.c: writes library{}; fails the sample as wrong-library when malloc is not served by what was asked
  * for. */
 void proof_of_library(const struct worker_cell *cell);
 
@@ -49,12 +51,12 @@ void metered_open(const struct worker_cell *cell, struct workload_sample *s);
 void metered_report(const struct worker_cell *cell);
 
 /* file.c. A file that cannot be opened or written ends the sample. */
-struct child_file;
-struct child_file *child_file_open(const char *path, const struct file_kind *kind);
-void child_file_put(struct child_file *f, const char *text, size_t n);
-void child_file_flush(struct child_file *f);
-void child_file_close(struct child_file *f);
-void child_files_drop(void); /* before the end of a sample that failed: what is not whole goes */
+struct worker_file;
+struct worker_file *worker_file_open(const char *path, const struct file_kind *kind);
+void worker_file_put(struct worker_file *f, const char *text, size_t n);
+void worker_file_flush(struct worker_file *f);
+void worker_file_close(struct worker_file *f);
+void worker_files_open(void); /* from here on, a sample that fails removes what is not whole */
 
 /* heapmap.c; nothing is done when the cell asks for no map. */
 void heapmap_open(const struct worker_cell *cell, const struct alloc *a);
@@ -71,7 +73,7 @@ struct runtime *object_open(const struct worker_cell *cell, const struct alloc *
 void object_thread_begin(struct runtime *r,
                          unsigned index); /* attaches before a thread's phase; main is thread 0 */
 void object_thread_end(struct runtime *r, unsigned index);
-/* Main thread, all others waiting. The end says the runtime's counters of the measured phase. */
+/* Main thread, all others waiting. The end reports the runtime's counters of the measured phase. */
 void object_begin_measured(const struct worker_cell *cell, struct workload_sample *s);
 void object_end_measured(const struct workload_sample *s);
 /* Compares the objects alive with what the workload means to keep, and closes the runtime. */
@@ -87,6 +89,18 @@ struct pauses_run {
     uint64_t cpu_ns;
 };
 void pauses_report(const struct pauses_run *run);
+
+/* bind.c: this thread to the processor that the cell has for thread `index`; all memory of this thread and
+ * those that it starts to one NUMA node, before anything of the sample is touched. What cannot be bound
+ * ends the sample. */
+void worker_bind(const struct worker_cell *cell, unsigned index);
+void worker_bind_memory(const struct worker_cell *cell);
+
+/* phases.c, in this order, by the main thread. */
+void phases_open(const struct worker_cell *cell, struct workload_sample *s, struct gauge *gauge);
+void phases_start_threads(void);
+void phases_run(void);
+struct pauses_run phases_end(void); /* waits for the threads; the times of the measured phase, cpu_ns is 0 */
 
 /* oracle.c: walks between begin and end. */
 void oracle_begin(const struct worker_cell *cell, struct workload_sample *s);

@@ -397,7 +397,7 @@ EOF
     refuse 'notes is there, and not an .hgt trace' "$hg" record -o notes -- touch ran
     refuse 'cannot write nodir/x.hgt' "$hg" record -o nodir/x.hgt -- touch ran
     refuse 'cannot write .: it is there, and not a file' "$hg" record -o . -- touch ran
-    refuse 'say where to write' "$hg" record -- touch ran
+    refuse 'where to write' "$hg" record -- touch ran
     refuse 'which program' "$hg" record -o x.hgt
     refuse 'cannot run ./nothere: No such file' "$hg" record -o x.hgt -- ./nothere
     refuse 'cannot run ./notes: Permission denied' "$hg" record -o x.hgt -- ./notes

@@ -142,7 +142,7 @@ EOF
     [ "$(cat notes)" = precious ]
     "$hg" trace import small.txt -o small.hgt
     refused 'cannot write nodir/x.hgt: No such file' "$hg" trace import small.txt -o nodir/x.hgt
-    refused 'say where to write' "$hg" trace import small.txt
+    refused 'where to write' "$hg" trace import small.txt
 }
 
 @test "a damaged, cut off or foreign trace: error with its offset, exit 2" {

@@ -323,7 +323,7 @@ static const char *verdict(enum fault f, const char *only, unsigned limit_s)
     broken_home = getpid();
     int shown = dup(2), quiet = open("/dev/null", O_WRONLY); /* what dies on purpose need not tell */
     dup2(quiet, 2);
-    int failed = child_check(&stack, ALLOC_THREADS, only, 1, limit_s, out);
+    int failed = worker_check(&stack, ALLOC_THREADS, only, 1, limit_s, out);
     dup2(shown, 2);
     close(shown);
     close(quiet);
@@ -381,7 +381,7 @@ static void each_check_catches_what_it_is_for(void **state)
         {LOSING_HALF, "realloc", "did not keep"},
         {USABLE_TOO_LARGE, "usable",
          ""}, /* it tramples on the C library's heap: a signal, or a changed block */
-        {USABLE_TOO_SMALL, "usable", "is said to have"},
+        {USABLE_TOO_SMALL, "usable", "is reported to have"},
         {WITHOUT_ERRNO, "errno", "errno 0"},
         {LOSING_ON_FAILURE, "errno", "by a call that failed"},
         {WITHOUT_ERRNO, "overflow", "errno 0"},

@@ -34,7 +34,7 @@ static void check_fork_child(void)
         alloc_fork(check_stack, ALLOC_FORK_CHILD);
 }
 
-/* What the child says: one byte (o, f or s) and the reason. */
+/* In the process of one check, which reports one byte (o, f or s) and the reason. */
 static _Noreturn void check_run(const struct check_case *k, struct check *c, int fd)
 {
     char verdict = k->run(c) ? 'o' : 'f';
@@ -115,8 +115,8 @@ static bool check_named(const char *only, const char *name)
     return !only || !*only;
 }
 
-int child_check(struct alloc_stack *stack, unsigned flags, const char *only, uint64_t seed, unsigned limit_s,
-                FILE *out)
+int worker_check(struct alloc_stack *stack, unsigned flags, const char *only, uint64_t seed, unsigned limit_s,
+                 FILE *out)
 {
     static bool registered;
     int failed = 0;
@@ -144,7 +144,7 @@ static int check_say(const struct message *m)
 }
 
 /* Arguments: --check alloc=SPEC only=NAMES seed=N limit=SECONDS library=PATH */
-int child_check_main(int argc, char **argv)
+int worker_check_main(int argc, char **argv)
 {
     static struct spec spec;
     static struct alloc_stack stack;
@@ -174,7 +174,7 @@ int child_check_main(int argc, char **argv)
     }
     if (err)
         return check_say(&m);
-    int failed = child_check(&stack, spec.flags, only, seed, limit_s, stdout);
+    int failed = worker_check(&stack, spec.flags, only, seed, limit_s, stdout);
     alloc_close(&stack);
     return failed ? 1 : 0;
 }

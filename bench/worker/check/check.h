@@ -30,11 +30,11 @@ extern const struct check_case check_cases[]; /* ended by a NULL name */
  *   ok NAME: SUMMARY | FAIL NAME: REASON | skip NAME: REASON
  * Returns how many failed. Any thread of the caller's must be quiet: it forks. limit_s: a check that takes
  * longer hangs. */
-int child_check(struct alloc_stack *stack, unsigned flags, const char *only, uint64_t seed, unsigned limit_s,
-                FILE *out);
+int worker_check(struct alloc_stack *stack, unsigned flags, const char *only, uint64_t seed, unsigned limit_s,
+                 FILE *out);
 
 /* A worker that was started with --check: opens the backend and runs the checks, lines on standard output. */
-int child_check_main(int argc, char **argv);
+int worker_check_main(int argc, char **argv);
 
 /* worker/proof.c: 0 when malloc is served by this file (empty: by any), else -EINVAL with a message. */
 int proof_serves(const char *library, struct message *m);

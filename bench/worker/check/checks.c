@@ -1,5 +1,5 @@
-/* checks.c: the checks, those of one thread. Each names what the contract (alloc/alloc.h) says, does what
- * breaks it in allocators that are wrong, and tells the first thing it sees. Sizes and counts keep each under
+/* checks.c: the checks, those of one thread. Each names what the contract (alloc/alloc.h) promises, does what
+ * breaks it in allocators that are wrong, and reports the first thing it sees. Sizes and counts keep each under
  * a second on a sound allocator, and memory under 200 MiB also where nothing is ever used again (bump).
  *
  * tests/unit/broken.c holds an allocator that is wrong in one way for each. */
@@ -196,10 +196,10 @@ static bool check_usable(struct check *c)
             return fails(c, "malloc(%zu) gave NULL", asked);
         b[i].size = c->a->usable(c->a->ctx, b[i].p);
         if (!b[i].size && !known)
-            return skips(c, "this allocator does not tell a block's size");
+            return skips(c, "this allocator does not report a block's size");
         known = true;
         if (b[i].size < asked)
-            return fails(c, "a block of %zu bytes is said to have %zu usable", asked, b[i].size);
+            return fails(c, "a block of %zu bytes is reported to have %zu usable", asked, b[i].size);
         b[i].fill = (unsigned char)(1 + i % 250);
         memset(b[i].p, b[i].fill, b[i].size);
     }
@@ -347,7 +347,7 @@ const struct check_case check_cases[] = {
     {"contents", "what is written stays", check_contents},
     {"calloc", "memory used before comes zeroed", check_calloc},
     {"realloc", "contents are kept, of the block and of others", check_realloc},
-    {"usable", "all that is said to be usable is", check_usable},
+    {"usable", "all that is reported to be usable is", check_usable},
     {"errno", "what is too large fails with ENOMEM and changes nothing", check_errno},
     {"overflow", "sizes that wrap around fail", check_overflow},
     {"zero", "blocks of size 0 are distinct", check_zero},

@@ -7,6 +7,8 @@
  *   - old garbage is found by automatic collections alone, while the program goes on;
  *   - no finaliser runs twice.
  *
+ * With the parameters of settings[] below, a collector that has no row there with its defaults.
+ *
  *   oracle [FIRST COUNT OPERATIONS]      default 1 20 3000 */
 #include "hgo_generate.h"
 #include "alloc/base/os.h"
@@ -392,46 +394,78 @@ static const struct collector_info *find_collector(const char *name)
     return NULL;
 }
 
+static bool has_setting(const char *collector)
+{
+    for (size_t k = 0; k < sizeof settings / sizeof *settings; k++)
+        if (strcmp(settings[k].collector, collector) == 0)
+            return true;
+    return false;
+}
+
+struct check {
+    uint64_t first; /* seed */
+    unsigned count, operations;
+    unsigned tests, bad;
+};
+
+/* False: what the roots reach was freed, or garbage stayed; no other script is worth a try then. */
+static bool check_scripts(struct check *c, const struct collector_info *info, const char *params)
+{
+    const char *wrong = NULL;
+    uint64_t seed = c->first;
+    for (; seed < c->first + c->count && !wrong; seed++) {
+        struct text text = {0};
+        struct objscript s;
+        struct message m = {""};
+        hgo_generate(&text, seed, c->operations);
+        wrong =
+            objscript_parse(&s, text.data, text.bytes, "script", &m) ? m.text : run_script(info, params, &s);
+        objscript_close(&s);
+        free(text.data);
+    }
+    printf("%sok %u - %s %s: reachable objects stay, dead ones go\n", wrong ? "not " : "", ++c->tests,
+           info->name, params);
+    if (wrong)
+        printf("# seed %llu: %s\n", (unsigned long long)seed - 1, wrong);
+    c->bad += wrong != NULL;
+    fflush(stdout);
+    return !wrong;
+}
+
+static bool check_setting(struct check *c, const struct collector_info *info, const char *params)
+{
+    if (!check_scripts(c, info, params))
+        return false;
+    if (strcmp(info->name, "none") == 0)
+        return true;
+    unsigned rounds = 0;
+    const char *wrong = old_garbage(info, params, &rounds);
+    printf("%sok %u - %s %s: old garbage is found in %u rounds\n", wrong ? "not " : "", ++c->tests,
+           info->name, params, rounds);
+    if (wrong)
+        printf("# %s\n", wrong);
+    c->bad += wrong != NULL;
+    fflush(stdout);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t first = argc == 4 ? strtoull(argv[1], NULL, 10) : 1;
-    unsigned count = argc == 4 ? (unsigned)strtoul(argv[2], NULL, 10) : 20, bad = 0, test = 0;
-    unsigned operations = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : 3000;
-    for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
+    struct check c = {.first = 1, .count = 20, .operations = 3000};
+    bool going = true;
+    if (argc == 4)
+        c = (struct check){.first = strtoull(argv[1], NULL, 10),
+                           .count = (unsigned)strtoul(argv[2], NULL, 10),
+                           .operations = (unsigned)strtoul(argv[3], NULL, 10)};
+    for (size_t k = 0; going && k < sizeof settings / sizeof *settings; k++) {
         const struct collector_info *info = find_collector(settings[k].collector);
-        const char *wrong = NULL;
-        uint64_t seed = first;
-        if (!info)
-            continue;
-        for (; seed < first + count && !wrong; seed++) {
-            struct text text = {0};
-            struct objscript s;
-            struct message m = {""};
-            hgo_generate(&text, seed, operations);
-            wrong = objscript_parse(&s, text.data, text.bytes, "script", &m)
-                        ? m.text
-                        : run_script(info, settings[k].params, &s);
-            objscript_close(&s);
-            free(text.data);
-        }
-        printf("%sok %u - %s %s: reachable objects stay, dead ones go\n", wrong ? "not " : "", ++test,
-               info->name, settings[k].params);
-        if (wrong) {
-            printf("# seed %llu: %s\n1..%u\n", (unsigned long long)seed - 1, wrong, test);
-            return 1;
-        }
-        unsigned rounds = 0;
-        if (strcmp(info->name, "none") != 0) {
-            wrong = old_garbage(info, settings[k].params, &rounds);
-            printf("%sok %u - %s %s: old garbage is found in %u rounds\n", wrong ? "not " : "", ++test,
-                   info->name, settings[k].params, rounds);
-            if (wrong)
-                printf("# %s\n", wrong);
-            bad += wrong != NULL;
-        }
-        fflush(stdout);
+        going = !info || check_setting(&c, info, settings[k].params);
     }
+    /* One without a row: with its defaults. */
+    for (const struct collector_info *i = collector_list; going && i->name; i++)
+        if (!has_setting(i->name) && find_collector(i->name))
+            going = check_setting(&c, i, "");
     set_clear(&live);
-    printf("1..%u\n", test);
-    return bad != 0;
+    printf("1..%u\n", c.tests);
+    return c.bad != 0;
 }

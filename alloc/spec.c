@@ -1,6 +1,8 @@
 /* spec.c: see spec.h. */
 #include "spec.h"
 
+#include "list.h"
+
 #include "alloc/base/compiler.h"
 
 #include <ctype.h>

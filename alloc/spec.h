@@ -3,7 +3,7 @@
 #ifndef HG_ALLOC_SPEC_H
 #define HG_ALLOC_SPEC_H
 
-#include "list.h"
+#include "alloc.h"
 
 #define SPEC_DEPTH_MAX 7
 

@@ -1,4 +1,5 @@
 /* spec.c: specs of allocators from text; which stacks of wrappers are refused, and in what words. */
+#include "alloc/list.h"
 #include "alloc/spec.h"
 
 #include <errno.h>

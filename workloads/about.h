@@ -34,7 +34,7 @@ struct workload_info {
     unsigned flags;
     const struct param *params;
     const char *summary; /* one sentence: what it shows; what it does not */
-    /* What parameters must hold beside what their table says: files that it reads are there and sound. For
+    /* What parameters must hold beside what their table demands: files that it reads are there and sound. For
      * the front, before anything is started. -errno with a message. May be NULL. */
     int (*check)(const void *params, struct message *m);
     /* Parameters of runs that take milliseconds, together through all of its code; ends with NULL. Tests run

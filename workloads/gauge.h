@@ -20,7 +20,7 @@ struct gauge_thread {
 
 struct gauge {
     _Atomic uint64_t collections; /* ended, any generation */
-    _Atomic uint64_t held_bytes;  /* by the backend from the OS, where it can tell */
+    _Atomic uint64_t held_bytes;  /* by the backend from the OS, where it reports it */
     _Atomic uint32_t
         walking; /* the harness looks into the heap with memory of its own: read no figures now */
     struct gauge_thread thread[GAUGE_THREADS_MAX];

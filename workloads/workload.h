@@ -57,7 +57,7 @@ struct workload_sample {
     uint64_t seed;
     uint32_t latency_every;         /* time one operation in so many; UINT32_MAX = never */
     struct workload_thread *thread; /* [threads] */
-    uint64_t planned_ops;           /* that run will do; 0: the parameter ops says it */
+    uint64_t planned_ops;           /* that run will do; 0: the parameter ops is it */
     void *state;                    /* the workload's own, shared */
     struct reclaim *reclaim;
     /* Given by the harness. latency: one timed operation. request: one of a closed loop, each of them. note:
@@ -73,7 +73,7 @@ struct workload_sample {
 typedef void workload_visit(void *arg, const void *block, size_t requested_bytes);
 
 struct workload {
-    bool tells_requests;                     /* run calls request */
+    bool reports_requests;                   /* run calls request */
     int (*setup)(struct workload_sample *s); /* 0 or -errno with s->message */
     void (*prepare)(struct workload_thread *t);
     void (*run)(struct workload_thread *t);

@@ -33,7 +33,7 @@ static void metered_simple(struct workload_thread *t, uint64_t begin_ns, uint64_
 void metered_open(const struct worker_cell *cell, struct workload_sample *s)
 {
     uint64_t planned =
-        s->workload->tells_requests && !cell->settings.oracle ? worker_planned_ops(cell, s) : 0;
+        s->workload->reports_requests && !cell->settings.oracle ? worker_planned_ops(cell, s) : 0;
     s->request = metered_simple;
     if (!planned || planned > METERED_MAX)
         return;

@@ -15,11 +15,12 @@ setup() {
     # With their times, so that make compiles again what the page changes and nothing else.
     (cd "$top" && cp -a Makefile alloc gc workloads bench tests scripts "$tree/")
     cp -a "$HEAPGAUGE_BUILD"/obj* "$HEAPGAUGE_BUILD"/heapgauge* "$HEAPGAUGE_BUILD"/*.so "$tree/build/$mode/"
+    unset MAKEFLAGS MFLAGS MAKELEVEL
     run make -C "$tree" -n MODE="$mode" all
     if [[ $output = *" CC "* ]]; then
-        skip "the build is older than the source: make all"
+        echo "the build is older than the source: run make first"
+        return 1
     fi
-    unset MAKEFLAGS MFLAGS MAKELEVEL
 }
 
 teardown() {

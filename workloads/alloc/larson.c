@@ -64,7 +64,7 @@ static int larson_setup(struct workload_sample *s)
     return 0;
 }
 
-/* The low byte of a tag is content, the rest says which thread of the line made the block. */
+/* The low byte of a tag is content, the rest is which thread of the line made the block. */
 static inline uint32_t larson_tag(const struct larson_line *l, uint64_t bits)
 {
     return (uint32_t)l->generation << 8 | (uint8_t)(bits >> 56);

@@ -156,7 +156,7 @@ static struct object *object_churn_make(struct object_churn *c, uint64_t bits)
     return NULL;
 }
 
-/* What a leaf, a str or a container says of itself, whatever its address. */
+/* What a leaf, a str or a container adds to the checksum, whatever its address. */
 static uint64_t object_churn_value(const struct object *o)
 {
     switch (o->type->id) {

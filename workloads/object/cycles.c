@@ -8,7 +8,7 @@
  * also refer to their parents. Slots of a node: 0 next or left, 1 right, 2 parent, 3 the extra bytes; a
  * number beside.
  *
- * One dropped cycle in so many is marked, to tell how long it waits to be freed (reclaim.h): the one of the
+ * One dropped cycle in so many is marked, to report how long it waits to be freed (reclaim.h): the one of the
  * operation after a timed one, so that the mark is in no latency. */
 #include "workloads/about.h"
 

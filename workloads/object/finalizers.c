@@ -31,7 +31,7 @@ struct finalizers {
 
 static struct finalizers *finalizers_of;
 
-/* On whatever thread the object dies. The payload says whether it comes back. */
+/* On whatever thread the object dies. The payload is whether it comes back. */
 static void finalizers_finalize(struct object *o)
 {
     struct finalizers *w = finalizers_of;

@@ -131,7 +131,7 @@ static inline void object_drain(struct workload_thread *t)
     object_publish(t, t->ops);
 }
 
-/* Of one that makes cycles: without a collector they stay, and their number says nothing. */
+/* Of one that makes cycles: without a collector they stay, however many they are. */
 static inline uint64_t object_kept_cycles(struct workload_sample *s)
 {
     return runtime_collects(s->runtime) ? 0 : runtime_live_objects(s->runtime);
@@ -144,7 +144,7 @@ static inline uint64_t object_kept_none(struct workload_sample *s)
     return 0;
 }
 
-/* Fills a container's place i with a new reference and says whether there was one. */
+/* Fills a container's place i with a new reference; returns whether there was one. */
 static inline bool object_fill(struct object *tuple, size_t i, struct object *value)
 {
     tuple_init_item(tuple, i, value);

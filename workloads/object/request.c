@@ -153,7 +153,7 @@ static void request_drain(struct workload_thread *t)
         object_drop_all(w->key, REQUEST_FIELDS);
 }
 
-const struct workload workload_request = {.tells_requests = true,
+const struct workload workload_request = {.reports_requests = true,
                                           .setup = request_setup,
                                           .run = request_run,
                                           .drain = request_drain,

@@ -4,7 +4,7 @@
  * Some things depend on when the collector runs: a root that a finaliser may write ("wild") can hold one
  * thing or another from then on, and what such a root leads to is unknown. An operation on an unknown object
  * is let through; when it changes one, the contents of all containers become unknown. So a script that is
- * refused is wrong on every collector; a fault that is let through is told by the run.
+ * refused is wrong on every collector; a fault that is let through is reported by the run.
  *
  * Used by the front and by tests, never by a worker: memory is from malloc. */
 #include "objscript.h"

@@ -6,7 +6,7 @@
  *
  * Input is not trusted: every number has a range, a root must lie in the table, an error names file, line and
  * word. What depends on the objects (append to something that is no list) is found when the script runs, and
- * is told in the same words by objscript_fault.
+ * is reported in the same words by objscript_fault.
  *
  * Memory is mapped, never from malloc: under a preloaded library malloc is what is being measured. */
 #ifndef HG_WORKLOADS_SCRIPT_OBJSCRIPT_H

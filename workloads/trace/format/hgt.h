@@ -74,7 +74,7 @@ struct hgt_reader {
     const char *name; /* for messages; the caller's */
     const uint8_t *data;
     size_t bytes;
-    bool partial; /* damage ends the trace instead of being an error; `damage` then says what it was */
+    bool partial; /* damage ends the trace instead of being an error; `damage` is then what it was */
     struct message damage;
 
     size_t chunk_offset; /* of the chunk being read, and of the next */

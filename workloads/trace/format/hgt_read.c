@@ -220,8 +220,8 @@ static bool get_id(const struct hgt_reader *r, uint64_t number, uint32_t *id)
     return true;
 }
 
-/* One operation out of the chunk's contents. The place of a fault inside a chunk is told by operation number,
- * for the file's own offset is that of packed bytes. */
+/* One operation out of the chunk's contents. The place of a fault inside a chunk is reported by operation
+ * number, for the file's own offset is that of packed bytes. */
 static bool op_decode(struct hgt_reader *r, struct hgt_op *op)
 {
     unsigned code;

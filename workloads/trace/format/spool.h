@@ -6,17 +6,18 @@
  *   offset 4096         segment 0, SPOOL_SEGMENT_BYTES
  *   ...                 segment i, at 4096 + i * SPOOL_SEGMENT_BYTES
  *
- * A segment is 64-bit words in the machine's order. It begins with a MARK that says whose words follow; when
+ * A segment is 64-bit words in the machine's order. It begins with a MARK that names whose words follow; when
  * a thread ends, the rest of its segment goes to another thread, which writes a MARK of its own. A word of 0
  * ends a segment. The low three bits of a word are its kind:
  *
- *   63            20 19        3 2   0
- *   |  delta (44)   | size (17) | kind |   MALLOC CALLOC FREE REALLOC_FROM REALLOC_TO: delta is the signed distance
- *                                          of the address from the thread's last one, in units of 16 bytes;
- *                                          size is what was asked for (MALLOC CALLOC REALLOC_TO), or
- *                                          SPOOL_TICK or 0
- *   |      sequence (61)        | kind |   SEQUENCE: the thread's clock from here on
- *   | unused | words (8) | sub (5)| 6  |   LONG: sub is the operation's kind, `words` words of payload follow
+ *   63         20 19        3 2    0
+ *   | delta (44) | size (17) | kind |     MALLOC CALLOC FREE REALLOC_FROM REALLOC_TO: delta is the signed
+ *                                         distance of the address from the thread's last one, in units of
+ *                                         16 bytes; size is what was asked for (MALLOC CALLOC REALLOC_TO),
+ *                                         or SPOOL_TICK or 0
+ *   |     sequence (61)      | kind |     SEQUENCE: the thread's clock from here on
+ *   63   16 15      8 7      3 2    0
+ *   | unused | words | sub    |   6  |     LONG: sub is the operation's kind, `words` words of payload follow
  *
  * LONG payloads: {address, size} for an operation that does not fit a word, {address, size, alignment} for
  * ALIGNED, {size} for FAILED, {thread, part, sequence} for MARK (the last address is 0 after it).

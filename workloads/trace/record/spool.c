@@ -44,7 +44,7 @@ static struct record_thread record_none;
 __thread struct record_thread *record_self = &record_none;
 static __thread uint32_t thread_number; /* from 1; 0 = the thread has not been seen */
 static __thread uint32_t thread_parts;
-static __thread bool thread_keyed; /* its end will be told to us */
+static __thread bool thread_keyed; /* the C library will call us at its end */
 static __thread bool
     thread_ended; /* its destructors are over: calls now come from the C library's clearing up */
 static __thread bool thread_inside; /* in this file: a signal handler's call must not take the lock again */

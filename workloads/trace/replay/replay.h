@@ -11,10 +11,10 @@
  * waits for its malloc, whatever the speeds. Every worker goes through the trace in one order, so the
  * earliest operation that is not done never waits: no deadlock.
  *
- *   63     61 60            32 31                0
- *   | kind (3) |   slot (29)    |     size (32)    |    MALLOC CALLOC FREE (size: of the block); REALLOC (the new size;
- *                                                       the next word is the old one)
- *   | OTHER    |     0          |  index into others |   what does not fit: shared, aligned, or 4 GiB and more */
+ *   63   61 60       32 31              0
+ *   | kind  | slot     | size             |   MALLOC CALLOC FREE (size: of the block); REALLOC (the new size;
+ *                                            the next word is the old one)
+ *   | OTHER | 0        | index into others |   what does not fit: shared, aligned, or 4 GiB and more */
 #ifndef HG_WORKLOADS_TRACE_REPLAY_REPLAY_H
 #define HG_WORKLOADS_TRACE_REPLAY_REPLAY_H
 

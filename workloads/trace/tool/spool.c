@@ -94,7 +94,7 @@ static bool stream_next(struct stream *s)
         uint64_t key = s->clock * 2 + gives;
         if (gives)
             s->clock += e->size & SPOOL_TICK;
-        /* A thread's own order stands: what it did at an earlier number, it did before-> */
+        /* A thread's own order stands: what it did at an earlier number, it did before. */
         s->key = key > s->key ? key : s->key;
         return true;
     }

@@ -94,7 +94,7 @@ SANITIZED := $(filter asan tsan fuzz,$(MODE))
 
 all: $(OUT)/heapgauge $(WORKERS) $(if $(SANITIZED),,$(LIBS))
 
-FRONT_LIBS  := -ldw -lhwloc -ljansson -linih -lzstd -ldl -lm
+FRONT_LIBS  := -ldw -lelf -lmd -lhwloc -ljansson -linih -lzstd -ldl -lm
 WORKER_LIBS := -ldw -lzstd -ldl -lm
 
 ALL_OBJ := $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C) $(FRONT_C)) \

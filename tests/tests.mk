@@ -24,7 +24,7 @@ define unit_rule
 $(OUT)/tests/unit/$(1): tests/unit/$(2).c $(3)
 	$$(call say,CC,$$(@:$(OUT)/%=%))
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $(CFLAGS) $(4) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -lcmocka -ldw -lhwloc -ljansson -linih -lzstd -ldl -lm
+	$(Q)$(CC) $(CFLAGS) $(4) -MMD -MP $(LDFLAGS) -rdynamic -o $$@ $$< $$(filter %.o,$$^) -lcmocka -ldw -lelf -lmd -lhwloc -ljansson -linih -lzstd -ldl -lm
 endef
 $(foreach u,$(patsubst tests/unit/%.c,%,$(filter-out $(MANY_C),$(UNIT_C))),\
     $(eval $(call unit_rule,$(u),$(u),$(call unit_objs,$(u)),$(call unit_defs,$(u)))))

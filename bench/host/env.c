@@ -4,7 +4,7 @@
 #include "cgroup.h"
 #include "paths.h"
 #include "place.h"
-#include "bench/stat/sha256.h"
+#include "sha256.h"
 
 #include <ctype.h>
 #include <gnu/libc-version.h>

@@ -1,15 +1,13 @@
-/* library.c: see library.h. The file is read, never mapped or loaded: it may be anything, may change while it
- * is looked at, and its constructors are not ours to run. Every offset and count in it is checked against the
- * file's size before it is used. Format: System V ABI, chapters 4 and 5; <elf.h>. */
+/* library.c: see library.h. The file is read (by libelf, which checks what it holds), never loaded: it may be
+ * anything, and its constructors are not ours to run. */
 #include "library.h"
 
 #include "alloc/base/param.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <gelf.h>
 #include <limits.h>
-#include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -71,63 +69,30 @@ static const char *const system_directories[] = {
 
 /* --- is it one? ----------------------------------------------------------------------------------------- */
 
-struct library_file {
-    int fd;
-    uint64_t bytes;
-};
-
-/* Reads all of it or fails: a file that ends early is not what its header says. */
-static bool library_read(const struct library_file *f, void *out, uint64_t offset, size_t bytes)
+/* Which of malloc (bit 0) and free (bit 1) a dynamic symbol table defines. */
+static unsigned library_scan_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
 {
-    if (offset > f->bytes || bytes > f->bytes - offset)
-        return false;
-    for (size_t done = 0; done < bytes;) {
-        ssize_t n = pread(f->fd, (char *)out + done, bytes - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        done += (size_t)n;
-    }
-    return true;
-}
-
-/* Counts the symbols of one dynamic symbol table that define malloc (bit 0) and free (bit 1). */
-static unsigned library_scan_symbols(const struct library_file *f, const ElfW(Shdr) * symbols,
-                                     const ElfW(Shdr) * strings)
-{
-    enum { BATCH = 256 };
-    ElfW(Sym) batch[BATCH] = {{0}};
     unsigned found = 0;
-    uint64_t count = symbols->sh_size / sizeof *batch;
-    if (symbols->sh_offset > f->bytes || symbols->sh_size > f->bytes - symbols->sh_offset)
-        return 0;
-    for (uint64_t at = 0; at < count && found != 3; at += BATCH) {
-        size_t n = count - at < BATCH ? (size_t)(count - at) : BATCH;
-        if (!library_read(f, batch, symbols->sh_offset + at * sizeof *batch, n * sizeof *batch))
-            return 0;
-        for (size_t i = 0; i < n; i++) {
-            unsigned type = batch[i].st_info & 15, binding = batch[i].st_info >> 4;
-            if (batch[i].st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_GNU_IFUNC) ||
-                (binding != STB_GLOBAL && binding != STB_WEAK) || batch[i].st_name >= strings->sh_size)
-                continue;
-            char name[8] = "";
-            uint64_t room = strings->sh_size - batch[i].st_name;
-            if (room > sizeof name - 1)
-                room = sizeof name - 1;
-            if (strings->sh_offset > UINT64_MAX - batch[i].st_name ||
-                !library_read(f, name, strings->sh_offset + batch[i].st_name, (size_t)room))
-                continue;
-            found |= strcmp(name, "malloc") == 0 ? 1 : strcmp(name, "free") == 0 ? 2 : 0;
-        }
+    Elf_Data *data = elf_getdata(section, NULL);
+    size_t count = data ? data->d_size / gelf_fsize(elf, ELF_T_SYM, 1, EV_CURRENT) : 0;
+    for (size_t i = 0; i < count && i < INT_MAX && found != 3; i++) {
+        GElf_Sym symbol;
+        if (!gelf_getsym(data, (int)i, &symbol))
+            break;
+        unsigned type = GELF_ST_TYPE(symbol.st_info), binding = GELF_ST_BIND(symbol.st_info);
+        if (symbol.st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_GNU_IFUNC) ||
+            (binding != STB_GLOBAL && binding != STB_WEAK))
+            continue;
+        const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
+        found |= !name ? 0 : strcmp(name, "malloc") == 0 ? 1 : strcmp(name, "free") == 0 ? 2 : 0;
     }
     return found;
 }
 
-static int library_examine(const struct library_file *f, const char *path, struct message *m)
+static int library_examine(Elf *elf, const char *path, struct message *m)
 {
-    ElfW(Ehdr) head;
-    if (!library_read(f, &head, 0, sizeof head) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+    GElf_Ehdr head;
+    if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &head))
         return message_set(m, -ENOEXEC, "%s is not a shared library (no ELF header)", path);
     if (head.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
         head.e_ident[EI_DATA] != LIBRARY_DATA || head.e_machine != LIBRARY_MACHINE)
@@ -135,18 +100,18 @@ static int library_examine(const struct library_file *f, const char *path, struc
     if (head.e_type != ET_DYN)
         return message_set(m, -ENOEXEC, "%s is an ELF file, but not a shared library", path);
     unsigned found = 0;
-    if (head.e_shentsize == sizeof(ElfW(Shdr)))
-        for (unsigned i = 0; i < head.e_shnum && found != 3; i++) {
-            ElfW(Shdr) symbols, strings;
-            uint64_t each = sizeof symbols;
-            if (head.e_shoff > f->bytes || !library_read(f, &symbols, head.e_shoff + i * each, each))
-                return message_set(m, -ENOEXEC, "%s is damaged: its section table lies outside the file",
-                                   path);
-            if (symbols.sh_type != SHT_DYNSYM || symbols.sh_link >= head.e_shnum ||
-                !library_read(f, &strings, head.e_shoff + symbols.sh_link * each, each))
-                continue;
-            found |= library_scan_symbols(f, &symbols, &strings);
-        }
+    size_t sections = 0, seen = 0;
+    if (elf_getshdrnum(elf, &sections) != 0)
+        return message_set(m, -ENOEXEC, "%s is damaged: %s", path, elf_errmsg(-1));
+    for (Elf_Scn *section = NULL; found != 3 && (section = elf_nextscn(elf, section)); seen++) {
+        GElf_Shdr header;
+        if (!gelf_getshdr(section, &header))
+            return message_set(m, -ENOEXEC, "%s is damaged: %s", path, elf_errmsg(-1));
+        if (header.sh_type == SHT_DYNSYM)
+            found |= library_scan_symbols(elf, section, &header);
+    }
+    if (sections > 1 && !seen)
+        return message_set(m, -ENOEXEC, "%s is damaged: its section table lies outside the file", path);
     if (found != 3)
         return message_set(m, -ENOEXEC, "%s does not define %s: it cannot take malloc's place", path,
                            found == 0   ? "malloc and free"
@@ -157,20 +122,21 @@ static int library_examine(const struct library_file *f, const char *path, struc
 
 static int library_check(const char *path, struct message *m)
 {
-    struct library_file f = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
     struct stat st;
-    if (f.fd < 0)
+    if (fd < 0)
         return message_set(m, -errno, "library %s: %s", path, strerror(errno));
-    int err;
-    if (fstat(f.fd, &st) != 0) {
+    if (fstat(fd, &st) != 0) {
         err = message_set(m, -errno, "library %s: %s", path, strerror(errno));
     } else if (!S_ISREG(st.st_mode)) {
         err = message_set(m, -ENOEXEC, "%s is not a file", path);
     } else {
-        f.bytes = (uint64_t)st.st_size;
-        err = library_examine(&f, path, m);
+        elf_version(EV_CURRENT);
+        Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+        err = library_examine(elf, path, m);
+        elf_end(elf);
     }
-    close(f.fd);
+    close(fd);
     return err;
 }
 

@@ -5,7 +5,7 @@
 
 #include "bench/host/library.h"
 #include "bench/host/paths.h"
-#include "bench/stat/sha256.h"
+#include "bench/host/sha256.h"
 
 #include "alloc/base/os.h"
 

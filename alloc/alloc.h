@@ -3,7 +3,8 @@
  *
  * The caller holds a struct alloc and calls a->malloc(a->ctx, n): one indirect call with one target, as
  * CPython itself does it. Rules for every backend:
- *  - blocks are aligned to 16 bytes; size 0 gives a distinct non-NULL block; a size over PTRDIFF_MAX gives NULL;
+ *  - blocks are aligned to 16 bytes; size 0 gives a distinct non-NULL block; a size over PTRDIFF_MAX gives
+ *    NULL;
  *  - a failed malloc, calloc or realloc returns NULL with errno ENOMEM and leaves the old block as it was;
  *  - free(NULL) does nothing; realloc(NULL, n) is malloc(n); realloc(p, 0) is a distinct non-NULL block, as
  * CPython's;
@@ -91,7 +92,7 @@ struct backend {
     int (*open)(struct alloc *a, const void *params, const struct alloc *inner, struct message *m);
     /* Gives everything back. No thread may use it any more. */
     void (*close)(struct alloc *a);
-    /* Optional (may be NULL), at quiescence unless the backend says otherwise: */
+    /* Optional (may be NULL), at quiescence unless the backend documents otherwise: */
     void (*stats)(void *ctx, struct alloc_stats *out);
     void (*report)(void *ctx, const struct alloc_sink *sink); /* the heap{} of a sample */
     int (*walk)(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg, bool blocks);

@@ -24,7 +24,7 @@ struct spec {
 int spec_parse(struct spec *spec, const char *text, struct message *m);
 
 /* May this stack stand in malloc's place in a program that is not ours? 0, or -EINVAL with a message that
- * says why not and what would do. */
+ * gives the reason and what would do. */
 int spec_check_program(const struct spec *spec, struct message *m);
 
 #endif

@@ -25,7 +25,7 @@ struct bump_chunk {
 struct bump {
     pthread_mutex_t mutex; /* guards chunks */
     struct bump_chunk *chunks;
-    uint64_t epoch; /* tells a thread that its cursor is from an earlier heap */
+    uint64_t epoch; /* by which a thread knows that its cursor is from an earlier heap */
     struct os_account account;
 };
 

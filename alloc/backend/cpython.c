@@ -6,7 +6,7 @@
  * The heap is the library's and the process's: a second open shares it, close leaves it. heap{} is read from
  * the text of _PyObject_DebugMallocStats, which has the figures of sys._debugmallocstats().
  *
- * usable() answers 0, "not known": the API tells the size class of no block, and malloc_usable_size of a
+ * usable() answers 0, "not known": the API gives the size class of no block, and malloc_usable_size of a
  * block in a pool would read nonsense. Over-aligned requests go to the C library: PyObject_Free hands
  * whatever is not in an arena on to free(). */
 #include "cpython.h"
@@ -174,7 +174,7 @@ static void cpython_close(struct alloc *a)
     (void)a;
 }
 
-/* --- what it tells of itself -----------------------------------------------------------------------------*/
+/* --- what it reports of itself -----------------------------------------------------------------------------*/
 enum cpython_figure {
     FIGURE_TOTAL,
     FIGURE_RECLAIMED,
@@ -230,7 +230,7 @@ static bool cpython_number(const char **at, uint64_t *out)
     return true;
 }
 
-/* "class size pools blocks available", or "[N] label ... = VALUE"; any other line says nothing. */
+/* "class size pools blocks available", or "[N] label ... = VALUE"; any other line is passed over. */
 static void cpython_line(const char *line, struct cpython_heap *heap)
 {
     const char *at = line;

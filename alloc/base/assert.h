@@ -1,15 +1,17 @@
-/* assert.h: what must hold, in three levels. An assertion that fails prints file, line and expression, and aborts.
+/* assert.h: what must hold, in three levels. An assertion that fails prints file, line and expression, and
+ * aborts.
  *
  *   release   none (MODE=release): the expression is compiled, for its types, and not evaluated
  *   debug     hg_assert: at the entry of what changes a structure, O(1) (MODE=debug, asan, strict)
  *   strict    hg_assert_whole: whole structures, by their validity functions (X_is_valid), whatever it costs
  *             (MODE=strict)
  *
- * A validity function states the conservation law of its structure and is defined in every build, so that tests can ask
- * it; it has no side effect and takes no lock: who calls it holds what its comment names.
+ * A validity function states the conservation law of its structure and is defined in every build, so that
+ * tests can ask it; it has no side effect and takes no lock: who calls it holds what its comment names.
  *
- * hg_seed(FAULT, statement): a fault that a test build plants, to see that an assertion fires: the statement runs where
- * the environment has HEAPGAUGE_FAULT=FAULT, in MODE=strict alone (tests/cli/faults.bats has one test for each). */
+ * hg_seed(FAULT, statement): a fault that a test build plants, to see that an assertion fires: the
+ * statement runs where the environment has HEAPGAUGE_FAULT=FAULT, in MODE=strict alone
+ * (tests/cli/faults*.bats have one test for each). */
 #ifndef HG_ALLOC_BASE_ASSERT_H
 #define HG_ALLOC_BASE_ASSERT_H
 

@@ -47,7 +47,8 @@ void ptrmap_remove(struct ptrmap *t, void *entry, bool reserve);
 /* The next entry from *i on, which begins at 0; NULL at the end. In no order. */
 void *ptrmap_next(const struct ptrmap *t, size_t *i);
 
-/* Conservation: `used` slots are taken; each entry is found from its key, so no empty slot lies on its way. */
+/* Conservation: `used` slots are taken; each entry is found from its key, so no empty slot lies on its
+ * way. */
 bool ptrmap_is_valid(const struct ptrmap *t);
 
 #endif

@@ -14,13 +14,13 @@ struct words {
     char text[4096];
 };
 
-/* Cuts "a,b:k=v,k2=v2,c(d)" at its commas: a part "k=v" belongs to the one before it, parentheses nest. Writes
- * at most max parts (each a copy in buf); returns how many, or -EINVAL with a message. */
+/* Cuts "a,b:k=v,k2=v2,c(d)" at its commas: a part "k=v" belongs to the one before it, parentheses nest.
+ * Writes at most max parts (each a copy in buf); returns how many, or -EINVAL with a message. */
 int words_cut(const char *text, char *buf, size_t buf_size, const char **parts, unsigned max,
               struct message *m);
 
-/* The same with blanks, for an option: "a, b:k=v,k2=v2, c(d)": a part k=v belongs to the word before it. An empty text is one empty word: "take
- * the default". option is named in the message. */
+/* The same with blanks, for an option: "a, b:k=v,k2=v2, c(d)": a part k=v belongs to the word before it.
+ * An empty text is one empty word: "take the default". option is named in the message. */
 int words_split(struct words *w, const char *text, const char *option, struct message *m);
 
 /* "1,2,4": each from 1 to max; at most WORDS_MAX. */

@@ -20,8 +20,7 @@ static int64_t heap_max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* --- stacks of pages -------------------------------------------------------------------------------------
- */
+/* --- stacks of pages ------------------------------------------------------------------------------------ */
 
 /* By the one who may take from h. No ABA: a page leaves the stack by this alone. */
 static struct pools_page *heap_pop(struct pools_heap *h, unsigned c)
@@ -296,8 +295,7 @@ static void heap_missed(struct pools_heap *h)
     reuse_wait_longer(&h->idle_wait, POOLS_IDLE_BYTES, HEAP_IDLE_BYTES_MAX, os_now_ns());
 }
 
-/* --- refill ----------------------------------------------------------------------------------------------
- */
+/* --- refill --------------------------------------------------------------------------------------------- */
 
 /* Gives out the first block of a chain and keeps the rest. */
 static void *heap_accept(struct pools_heap *h, unsigned c, struct pools_chain chain, bool *zero)
@@ -351,8 +349,8 @@ static void *heap_serve_listed(struct pools_heap *h, struct pools_page *page, un
     } else if (pools_page_retire(h->in, page)) {
         return NULL;
     } else {
-        /* Partly carved, of an abandoned heap or purged, and we have one to carve: take, or carve, and put it back.
-         */
+        /* Partly carved, of an abandoned heap or purged, and we have one to carve: take, or carve, and put
+         * it back. */
         chain = pools_word_home(w) ? pools_page_take(page, true) : pools_page_carve(page, true);
         if (chain.listed)
             pools_page_list(page);
@@ -419,8 +417,8 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
                 return p;
         if (h->fresh[c] && (p = heap_serve_fresh(h, c, zero)))
             return p;
-        /* Before more memory: what our thread caches hold, if it is much (the program turns to other sizes), then
-         * what ended threads left. */
+        /* Before more memory: what our thread caches hold, if it is much (the program turns to other
+         * sizes), then what ended threads left. */
         if (h->out - live > heap_max(POOLS_KEEP, h->out / 4)) {
             heap_flush(h);
             heap_sweep(h);
@@ -435,8 +433,7 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
     }
 }
 
-/* --- birth and death -------------------------------------------------------------------------------------
- */
+/* --- birth and death ------------------------------------------------------------------------------------ */
 
 static struct pools_heap *heap_acquire(struct pools *in)
 {

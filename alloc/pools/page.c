@@ -167,7 +167,8 @@ struct pools_push pools_page_push(struct pools_heap *self, struct pools_page *pa
     return push;
 }
 
-/* A page on which PURGING has appeared is no longer the caller's: nothing comes of it, and it is not listed. */
+/* A page on which PURGING has appeared is no longer the caller's: nothing comes of it, and it is not
+ * listed. */
 static const struct pools_chain page_nothing = {0};
 
 struct pools_chain pools_page_take(struct pools_page *page, bool keep_listed)

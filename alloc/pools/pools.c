@@ -161,7 +161,7 @@ static void *pools_realloc_in_place(struct pools *in, void *p, size_t old, size_
     } else if (want > have) {
         if (!pools_run_extend(in, p, have, want))
             return NULL;
-        /* The new slices' map says where the run begins. */
+        /* The new slices' map leads to where the run begins. */
         pools_run_map(p, want, 0, POOLS_CLASS_LARGE);
     }
     return p;
@@ -203,8 +203,7 @@ static noinline void *pools_aligned_in(struct pools *in, size_t align, size_t si
     return pools_big(in, size ? size : 1, align, &zero);
 }
 
-/* --- the table -------------------------------------------------------------------------------------------
- */
+/* --- the table ------------------------------------------------------------------------------------------ */
 
 #define POOLS_CALLS(name, IN, SLOT)                                   \
     static void *name##_malloc(void *ctx, size_t size)                \

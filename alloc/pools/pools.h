@@ -1,30 +1,30 @@
-/* pools.h: how the parts of the `pools` backend work together, and what they call of each other. The structures
- * and what holds of each: types.h. A file calls those below it in this list, and none above:
+/* pools.h: how the parts of the `pools` backend work together, and what they call of each other. The
+ * structures and what holds of each: types.h. A file calls those below it in this list, and none above:
  *
  *   pools.c     the calls, and the fast paths whole
  *   heap.c      heap      what one thread has: a thread cache for each class (a local and an adopted list), a
  *                         remote cache, the stacks of its pages with free blocks
  *   page.c      page      a run cut into blocks of one size class: 64 KiB, 256 KiB or 1 MiB
- *   span.c      segment   4 MiB, aligned to 4 MiB, from os_map; slices of 16 KiB; the first two are its header
+ *   span.c      segment   4 MiB, aligned to 4 MiB, from os_map: slices of 16 KiB, two of them its header
  *               run       consecutive slices of one segment: a page, or one large block (128 KiB to 1 MiB)
  *   huge.c      huge      a block over 1 MiB, with a mapping of its own
  *   reuse.c               what was given back to the OS too soon
  *   instance.c            the instances' data
  *   walk.c                figures and walks, validity of the whole: reads all of these
  *
- * Where a block is, and the conservation law. A block that was carved from its page is in one of three places:
- * with the program (live), in a thread cache or a remote cache of some heap (cached), or on its page's own list
- * (home).
+ * Where a block is, and the conservation law. A block that was carved from its page is in one of three
+ * places: with the program (live), in a thread cache or a remote cache of some heap (cached), or on its
+ * page's own list (home).
  *      carved = live + cached + home        for every page, at every moment
  * `home` and `carved` are fields of one 64-bit atomic word, so that the thread whose push makes home ==
  * carved knows, alone, that the page has no block left anywhere else.
  *
- * The fast paths touch no page. malloc pops the local list of the class, free pushes on it: last in, first out,
- * over all pages of the thread, so that what was freed last, and is in the processor's cache, is used next. A
- * block whose page another heap owns takes one of two ways:
+ * The fast paths touch no page. malloc pops the local list of the class, free pushes on it: last in, first
+ * out, over all pages of the thread, so that what was freed last, and is in the processor's cache, is used
+ * next. A block whose page another heap owns takes one of two ways:
  *   swap   A thread that has drawn blocks of the class from pages of its own may adopt as many of others' (at
- *          most POOLS_ADOPT_BYTES), which become its local list when that is empty. Threads that hand blocks to
- *          each other and ask for as many thus live on what they get, without a word between them, and the
+ *          most POOLS_ADOPT_BYTES), which become its local list when that is empty. Threads that hand blocks
+ *          to each other and ask for as many thus live on what they get, without a word between them, and the
  *          lines of a block move once a turn, not twice; a thread that only frees has earned no room.
  *   home   All else goes to the remote cache, is gathered there by page, and goes home in batches, to be used
  *          again by the heap that owns its page. So do all blocks under a cache line, so that threads do not
@@ -47,16 +47,17 @@
  *
  * Memory goes back without further calls. A heap keeps `slack`, the weight it may free before its caches go
  * home: half of what is live. As a program drains, its caches go home at each halving, and pages whose blocks
- * are all home again are freed as runs; freed runs stay resident up to an eighth of what is in use (and 1 MiB,
- * and what was given back too soon, 8 MiB of it when nothing is in use: reuse.h), beyond that they are purged
- * by the thread that freed them. A heap of at most 2 MiB keeps all.
+ * are all home again are freed as runs; freed runs stay resident up to an eighth of what is in use (and 1
+ * MiB, and what was given back too soon, 8 MiB of it when nothing is in use: reuse.h), beyond that they are
+ * purged by the thread that freed them. A heap of at most 2 MiB keeps all.
  *
  * References: Leijen, Zorn, de Moura, "Mimalloc: free list sharding in action" (ISMM'19): lists by page,
- * delayed free, abandoned heaps; Lietar et al., "snmalloc: a message passing allocator" (ISMM'19): remote frees
- * leave in batches; Berger et al., "Hoard" (ASPLOS'00): bounded blow-up, false sharing; Aigner et al.,
- * "scalloc" (OOPSLA'15): spans whose frees are lock-free and eager return; Ghemawat and Menage, "TCMalloc":
- * thread caches by class, others' blocks among them. We differ from mimalloc in that free does not push on the
- * page, from TCMalloc in that blocks have a home, to which all go that are more than a thread's own demand. */
+ * delayed free, abandoned heaps; Lietar et al., "snmalloc: a message passing allocator" (ISMM'19): remote
+ * frees leave in batches; Berger et al., "Hoard" (ASPLOS'00): bounded blow-up, false sharing; Aigner et
+ * al., "scalloc" (OOPSLA'15): spans whose frees are lock-free and eager return; Ghemawat and Menage,
+ * "TCMalloc": thread caches by class, others' blocks among them. We differ from mimalloc in that free does
+ * not push on the page, from TCMalloc in that blocks have a home, to which all go that are more than a
+ * thread's own demand. */
 #ifndef HG_ALLOC_POOLS_POOLS_H
 #define HG_ALLOC_POOLS_POOLS_H
 
@@ -94,7 +95,8 @@ struct pools_chain {
     bool listed;     /* the page is still LISTED: the caller keeps it or puts it back */
 };
 
-/* What a push did, and what the caller has to do: it may look at the page after ALL_GONE and IDLE_OWNER alone. */
+/* What a push did, and what the caller has to do: it may look at the page after ALL_GONE and IDLE_OWNER
+ * alone. */
 enum pools_push_result {
     POOLS_PUSH_DONE,       /* nothing */
     POOLS_PUSH_ALL_HOME,   /* a listed page of another's has all its blocks at home: its owner should know */
@@ -123,7 +125,8 @@ struct pools_chain pools_page_take(struct pools_page *page, bool keep_listed);
 struct pools_chain pools_page_carve(struct pools_page *page, bool keep_listed);
 /* Makes the page's run free if every block is at home. false: it is not. */
 bool pools_page_retire(struct pools *in, struct pools_page *page);
-/* True when the page is PURGING: then LISTED is cleared, and the page is left to the thread that purges it. */
+/* True when the page is PURGING: then LISTED is cleared, and the page is left to the thread that purges
+ * it. */
 bool pools_page_yield(struct pools_page *page);
 /* The word alone, at any time. */
 bool pools_page_is_valid(struct pools_page *page);

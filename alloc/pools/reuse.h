@@ -22,8 +22,8 @@ struct reuse {
      * given back too soon: demand beyond it is growth. */
     uint64_t given_back;
 
-    /* Asked for again soon after it was given back: what the user keeps beyond its budget. Bounded by the user
-     * (reuse_limit), halved in each period. */
+    /* Asked for again soon after it was given back: what the user keeps beyond its budget. Bounded by the
+     * user (reuse_limit), halved in each period. */
     uint64_t reused;
 
     /* When the period began. */
@@ -59,7 +59,8 @@ struct reuse_wait {
  * twice `most`. */
 void reuse_wait_longer(struct reuse_wait *w, int64_t first, int64_t most, uint64_t now_ns);
 
-/* By anyone. Relaxed: figures for policy. Kept apart, so that the clock is read only when the first is false. */
+/* By anyone. Relaxed: figures for policy. Kept apart, so that the clock is read only when the first is
+ * false. */
 static inline bool reuse_wait_exceeded(struct reuse_wait *w, int64_t unused_bytes)
 {
     return unused_bytes > atomic_load_explicit(&w->bytes, memory_order_relaxed);

@@ -39,7 +39,8 @@ static inline size_t pools_class_bytes(unsigned c)
     return ((size_t)1 << e) + ((size_t)((c - 8) % 8 + 1) << (e - 3));
 }
 
-/* What a block counts in a heap's accounts: its size, and a part for the page that it may keep from being freed. */
+/* What a block counts in a heap's accounts: its size, and a part for the page that it may keep from being
+ * freed. */
 static inline uint32_t pools_weight(unsigned c)
 {
     return (uint32_t)pools_class_bytes(c) + 240;

@@ -260,8 +260,8 @@ bool pools_spans_are_valid(const struct pools *in)
  * program that grows and shrinks asks for the rest again. */
 #define SPAN_STEP (POOLS_KEEP / 2 / POOLS_SLICE)
 
-/* What was purged too soon counts up to half of what is in use and POOLS_REUSE_SLACK: a program that drains for
- * good gives the rest back at once, without a call that would come later. */
+/* What was purged too soon counts up to half of what is in use and POOLS_REUSE_SLACK: a program that
+ * drains for good gives the rest back at once, without a call that would come later. */
 static uint64_t span_budget(const struct pools *in)
 {
     uint64_t most = POOLS_REUSE_SLACK / POOLS_SLICE + in->spans.active_slices / 2;

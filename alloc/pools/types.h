@@ -1,4 +1,5 @@
-/* types.h: every structure of the `pools` backend, each with what holds of it. How they work together: pools.h.
+/* types.h: every structure of the `pools` backend, each with what holds of it. How they work together:
+ * pools.h.
  *
  *   segment   +0       struct pools_segment: lists, bitmaps of slices
  *             +.....   map[256]    a word a slice: owner id 16 | back 8 | class 8, all that free() reads
@@ -50,9 +51,9 @@ struct pools_segment;
  *
  *   | remote 14 | flags 2 | carved 14 | home 14 | head 20 |
  *
- * head is 1 + offset/16 of the first block of the list in the page, 0 when it is empty; remote counts those at
- * home that were brought by others than the owner, which the owner books when it takes them: so a remote push
- * writes to the page and, at most, to a stack. */
+ * head is 1 + offset/16 of the first block of the list in the page, 0 when it is empty; remote counts
+ * those at home that were brought by others than the owner, which the owner books when it takes them: so a
+ * remote push writes to the page and, at most, to a stack. */
 #define POOLS_LISTED  ((uint64_t)1 << 48)
 #define POOLS_PURGING ((uint64_t)1 << 49)
 
@@ -92,8 +93,8 @@ struct pools_page {
     uint32_t cached;        /* used by walks alone */
 } __attribute__((aligned(64)));
 
-/* Conservation: the slices after the header are free or of exactly one run; free_count and dirty_count are the
- * bits set, dirty is a subset of free, largest is the longest run of free bits. With spans.lock. */
+/* Conservation: the slices after the header are free or of exactly one run; free_count and dirty_count are
+ * the bits set, dirty is a subset of free, largest is the longest run of free bits. With spans.lock. */
 struct pools_segment {
     struct pools *in;
     struct pools_segment *next, **link;        /* in its bucket */
@@ -120,9 +121,9 @@ struct pools_local {
     uint32_t unused_;
 };
 
-/* Others' blocks that the thread freed and will use itself: head leads to `count` of them, and count + room is
- * at most POOLS_ADOPT_BYTES' worth. Those here are on their owner's books as live; those that the local list
- * took over were booked as given out to the program, see heap_adopted_use. */
+/* Others' blocks that the thread freed and will use itself: head leads to `count` of them, and count +
+ * room is at most POOLS_ADOPT_BYTES' worth. Those here are on their owner's books as live; those that the
+ * local list took over were booked as given out to the program, see heap_adopted_use. */
 struct pools_adopted {
     void *head;
     uint32_t count;
@@ -141,8 +142,8 @@ struct pools_remote {
 enum pools_heap_state { POOLS_HEAP_LIVE, POOLS_HEAP_ABANDONED };
 
 /* What one thread has. Accounting, in weights: live = drain_below + slack; out - live is cached. Over all
- * heaps, at quiescence: the sum of live less `returned` is what the program holds, what is adopted and what is
- * in remote caches for others' pages (tests/unit/pools_threads.c). */
+ * heaps, at quiescence: the sum of live less `returned` is what the program holds, what is adopted and
+ * what is in remote caches for others' pages (tests/unit/pools_threads.c). */
 struct pools_heap {
     /* Of its thread alone. */
     int64_t slack; /* the weight it may free before its caches go home */

@@ -1,5 +1,5 @@
-/* walk.c: what the backend reports of itself, at quiescence: no thread is in a call. Threads may end meanwhile:
- * what they give up then waits for walk_lock. stats, report and walk include the second heap. */
+/* walk.c: what the backend reports of itself, at quiescence: no thread is in a call. Threads may end
+ * meanwhile: what they give up then waits for walk_lock. stats, report and walk include the second heap. */
 #include "pools.h"
 #include "alloc/base/compiler.h"
 #include "alloc/base/assert.h"

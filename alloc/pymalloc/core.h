@@ -394,8 +394,7 @@ static inline void *malloc_new_pool(struct pymalloc_heap *h, uint32_t class)
     return block;
 }
 
-/* --- raw: the C library's
- * ---------------------------------------------------------------------------------*/
+/* --- raw: the C library's ------------------------------------------------------------------------------- */
 static void *raw_count(struct pymalloc_heap *h, void *p)
 {
     if (p) {

@@ -109,7 +109,8 @@ struct pymalloc_layout {
 };
 extern const struct pymalloc_layout pymalloc_3_9, pymalloc_3_10, pymalloc_huge;
 
-/* valid.c: what holds between two calls, of lists, pools, arenas and their sums. Looks through the whole heap. */
+/* valid.c: what holds between two calls, of lists, pools, arenas and their sums. Looks through the whole
+ * heap. */
 bool pymalloc_is_valid(const struct pymalloc_heap *h);
 
 /* look.c */

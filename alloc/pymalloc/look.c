@@ -21,7 +21,7 @@ static char *look_first_pool(const struct pymalloc_heap *h, const struct arena *
     return (char *)(((uintptr_t)a->base + mask) & ~mask);
 }
 
-/* Live blocks of a carved pool. A free pool has none, whatever its fields say of its last use. */
+/* Live blocks of a carved pool. A free pool has none, whatever its fields hold of its last use. */
 static uint32_t look_used(const struct pool *pool)
 {
     return pool->next ? pool->until : pool->capacity;

@@ -98,7 +98,8 @@ void shim_snapshot_open(const struct alloc_stack *stack)
     }
 }
 
-/* A device or a pipe has nothing beside it: it takes all snapshots of the process that it is for, and none of others. */
+/* A device or a pipe has nothing beside it: it takes all snapshots of the process that it is for, and none
+ * of others. */
 static void shim_snapshot_write(unsigned number)
 {
     char path[PATH_MAX];

@@ -40,15 +40,17 @@ static struct {
 /* --- the walk ------------------------------------------------------------------------------------------- */
 
 /* The calling thread's stack as far as it is known: [low, high) can be read, and it does not go below end.
- * high == 0: nothing is known. A signal's handler may come between any two stores: each leaves what is true. */
+ * high == 0: nothing is known. A signal's handler may come between any two stores: each leaves what is
+ * true. */
 static _Thread_local struct {
     uintptr_t low, high, end;
 } stack_bounds;
 
 extern void *__libc_stack_end; /* where the main thread's stack began; exported by the dynamic loader */
 
-/* The kernel copies the set before it looks at what to do with it, and refuses that: nothing changes. A look at
- * /proc/self/maps would cost more and say less: guard regions (MADV_GUARD_INSTALL) do not stand there. */
+/* The kernel copies the set before it looks at what to do with it, and refuses that: nothing changes. A
+ * look at /proc/self/maps would cost more and show less: guard regions (MADV_GUARD_INSTALL) do not stand
+ * there. */
 static bool callsite_can_read(uintptr_t address)
 {
     enum { NO_SUCH_WAY = -1, SET_BYTES = 8 };
@@ -58,8 +60,9 @@ static bool callsite_can_read(uintptr_t address)
     return can;
 }
 
-/* Asks no function that may allocate or lock: not pthread_getattr_np, which does both, and inside which the
- * program's thread may be. A thread's own descriptor stands at the upper end of its stack, whoever gave that. */
+/* Asks no function that may allocate or lock: not pthread_getattr_np, which does both, and inside which
+ * the program's thread may be. A thread's own descriptor stands at the upper end of its stack, whoever
+ * gave that. */
 static noinline void callsite_begin_bounds(void)
 {
     uintptr_t high = (uintptr_t)pthread_self(), low = high;

@@ -1,7 +1,7 @@
 /* stats.c: statistics over snapshots, by line, file or traceback, and the difference of two. See tracer.h.
  *
- * Two hash tables: address to symbol, so that each frame is looked up once; and text to row, sized before it is
- * filled (no growth, never more than half full). */
+ * Two hash tables: address to symbol, so that each frame is looked up once; and text to row, sized before
+ * it is filled (no growth, never more than half full). */
 #include "tracer.h"
 
 #include "callsite.h"

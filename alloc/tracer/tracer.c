@@ -58,8 +58,8 @@ struct trace_thread {
 struct trace {
     struct alloc inner;
     unsigned frames;
-    uint64_t epoch;                       /* tells a thread that trace_mine is of an earlier instance */
-    struct trace *next;                   /* in the registry */
+    uint64_t epoch;     /* by which a thread knows that trace_mine is of an earlier instance */
+    struct trace *next; /* in the registry */
     struct trace_thread *_Atomic threads; /* only ever grows */
     _Atomic int64_t current, peak;
     pthread_mutex_t spare_mutex;
@@ -242,7 +242,7 @@ static cold _Noreturn void trace_foreign(const void *p)
     char line[160];
     int n = snprintf(
         line, sizeof line,
-        "heapgauge trace: %p is no block of this allocator, or was damaged: trace(debug(...)) tells more\n",
+        "heapgauge trace: %p is no block of this allocator, or was damaged: trace(debug(...)) reports more\n",
         p);
     if (write(STDERR_FILENO, line, (size_t)n) < 0)
         abort();
@@ -343,7 +343,7 @@ static CALLSITE_WRAPPER void *trace_realloc(void *ctx, void *old, size_t size)
                               CALLSITE_HERE(t->frames));
         if (p) {
             size_t had =
-                trace_usable(t, old); /* what was said to be usable is kept, not only what was asked */
+                trace_usable(t, old); /* what was reported as usable is kept, not only what was asked */
             memcpy(p, old, size < had ? size : had);
             trace_given_back(t, was.site, was.size);
             t->inner.free(t->inner.ctx, (char *)old - lead);

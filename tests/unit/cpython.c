@@ -1,5 +1,5 @@
 /* cpython.c: the real PyObject_Malloc behind our table: the contract that the library itself does not keep,
- * and what it may say of itself. Skipped where no libpython 3.9 to 3.11 is installed. */
+ * and what it may report of itself. Skipped where no libpython 3.9 to 3.11 is installed. */
 #include "alloc/alloc.h"
 #include "alloc/backend/cpython.h"
 #include "alloc/spec.h"
@@ -60,7 +60,7 @@ static void test_stats(void **state)
     assert_int_equal(s.live_usable_bytes, 112);
     assert_true(s.mapped_bytes % 4096 == 0 && s.mapped_bytes > s.active_bytes && s.active_bytes >= 4096);
     assert_true(s.total_free_bytes + s.active_bytes > s.mapped_bytes / 2);
-    /* With a raw block there is something whose size the library does not tell. */
+    /* With a raw block there is something whose size the library does not give. */
     void *raw = a->malloc(a->ctx, 1000);
     s = stats();
     assert_true(s.live_usable_bytes == ALLOC_UNKNOWN && s.active_bytes == ALLOC_UNKNOWN);

@@ -94,7 +94,7 @@ static const char *report_of(const char *spec, void (*bug)(void))
     return text;
 }
 
-#define assert_says(report, word)                                    \
+#define assert_prints(report, word)                                  \
     do {                                                             \
         const char *report_ = (report);                              \
         if (!strstr(report_, word))                                  \
@@ -289,7 +289,7 @@ static void every_damage_is_reported(void **state)
     (void)state;
     static const struct {
         void (*bug)(void);
-        const char *says, *size, *found, *freed;
+        const char *prints, *size, *found, *freed;
     } cases[] = {
         {bug_overrun, "the byte at +24 is 0x41, not 0xfd", "overrun: block 0x%s of 24 bytes",
          "found when it was freed:\n    #0 drop", NULL},
@@ -317,21 +317,21 @@ static void every_damage_is_reported(void **state)
         char kind[64];
         snprintf(kind, sizeof kind, "heapgauge debug: %.*s", (int)strcspn(cases[i].size, "%"), cases[i].size);
         assert_int_equal(strncmp(r, kind, strlen(kind)), 0);
-        assert_says(r, strchr(cases[i].size, '%') + 2); /* behind the address */
-        assert_says(r, cases[i].says);
-        assert_says(r, cases[i].found);
-        assert_says(r, "allocated:\n    #0 new_block");
+        assert_prints(r, strchr(cases[i].size, '%') + 2); /* behind the address */
+        assert_prints(r, cases[i].prints);
+        assert_prints(r, cases[i].found);
+        assert_prints(r, "allocated:\n    #0 new_block");
         if (cases[i].freed)
-            assert_says(r, cases[i].freed);
+            assert_prints(r, cases[i].freed);
         else
             assert_null(strstr(r, "  freed:"));
     }
     const char *r = report_of("debug(system)", bug_foreign);
-    assert_says(r, "foreign free: 0x");
-    assert_says(r, "is no block of this allocator");
-    assert_says(r, "found by this call:\n    #0 drop");
+    assert_prints(r, "foreign free: 0x");
+    assert_prints(r, "is no block of this allocator");
+    assert_prints(r, "found by this call:\n    #0 drop");
     assert_null(strstr(r, "allocated:"));
-    assert_says(report_of("debug(system)", bug_wild), "foreign free: 0x10");
+    assert_prints(report_of("debug(system)", bug_wild), "foreign free: 0x10");
 }
 
 static void sites_are_function_file_and_line(void **state)
@@ -339,10 +339,10 @@ static void sites_are_function_file_and_line(void **state)
     (void)state;
     const char *r = report_of("locked(debug(locked(system)))", bug_double_free);
     /* The wrappers outside are no frames: #0 is where this file called. */
-    assert_says(r, "allocated:\n    #0 new_block");
-    assert_says(r, "freed:\n    #0 drop");
-    assert_says(r, "tests/unit/debug.c:");
-    assert_says(r, "bug_double_free");
+    assert_prints(r, "allocated:\n    #0 new_block");
+    assert_prints(r, "freed:\n    #0 drop");
+    assert_prints(r, "tests/unit/debug.c:");
+    assert_prints(r, "bug_double_free");
     r = report_of("debug:frames=1(system)", bug_double_free);
     assert_null(strstr(r, "bug_double_free"));
 }
@@ -363,7 +363,7 @@ enum { THREADS = 4, ROUNDS = 4000, SLOTS = 128 };
 static _Atomic(unsigned char *) shared[SLOTS];
 static _Atomic unsigned wrong;
 
-/* Blocks go from thread to thread; the first byte tells what all the others must be. */
+/* Blocks go from thread to thread; all the others must be as the first byte. */
 static void *swap_blocks(void *arg)
 {
     unsigned long long r = (uintptr_t)arg * 2654435761u + 1;

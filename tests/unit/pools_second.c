@@ -35,8 +35,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* What a walk found, as the sum of a mark that each block carries: a block of the wrong heap or one that was freed
- * spoils it. */
+/* What a walk found, as the sum of a mark that each block carries: a block of the wrong heap or one that
+ * was freed spoils it. */
 struct found {
     uint64_t blocks, marks;
 };

@@ -2,7 +2,7 @@
  *
  * Threads share slots: whoever takes a block out of one checks its whole pattern and frees it, so that most
  * frees come from another thread than the malloc. Threads die holding memory that the next ones free. At the
- * end of a round everything is freed and the backend's own count must say that nothing lives.
+ * end of a round everything is freed and the backend's own count of live blocks must be 0.
  *
  * HEAPGAUGE_STRESS_SECONDS=600 runs longer, HEAPGAUGE_STRESS_SEED=N from a given seed (printed at the
  * start). */

@@ -18,7 +18,8 @@ static void *die_holding(void *arg)
     return NULL;
 }
 
-/* What an ended thread left free is used by a living one before new memory, and its heap by the next thread. */
+/* What an ended thread left free is used by a living one before new memory, and its heap by the next
+ * thread. */
 static void test_adoption(void **state)
 {
     (void)state;
@@ -84,8 +85,8 @@ static bool of_lot(const struct lot *l, const void *p)
     return false;
 }
 
-/* Frees `count` blocks of another thread, having drawn `drawn` itself; returns how many stay with this thread,
- * and whether these are what it is given next. */
+/* Frees `count` blocks of another thread, having drawn `drawn` itself; returns how many stay with this
+ * thread, and whether these are what it is given next. */
 static uint64_t swap(size_t size, unsigned count, unsigned drawn)
 {
     struct lot theirs = {.size = size, .count = count}, mine = {.size = size, .count = drawn};

@@ -1,5 +1,5 @@
 /* pymalloc.c: the rules of pymalloc that a caller sees, in each layout. What the conformance test compares
- * with the real one is here said in words; what that cannot reach (failing maps, foreign pointers, the walk)
+ * with the real one is here stated in words; what that cannot reach (failing maps, foreign pointers, the walk)
  * is here alone. */
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
@@ -42,8 +42,7 @@ static bool owns(const struct alloc *a, const void *p)
     return pymalloc_owns(a, p);
 }
 
-/* --- arenas from a region of ours, each shifted by so much
- * -------------------------------------------------- */
+/* --- arenas from a region of ours, each shifted by so much ---------------------------------------------- */
 struct region {
     char *base;
     size_t stride, shift, places;
@@ -267,7 +266,7 @@ static void test_owns(void **state)
             bool ours = i < 3, before = places[k].gap == 0 && i > 0 && i <= 3,
                  after = places[k].gap == 0 && i < 2;
             if (l->pool_bytes == 4096) {
-                /* 3.9 takes its answer from the first bytes of the page: only a pool in use says yes. */
+                /* 3.9 takes its answer from the first bytes of the page: only for a pool in use is it yes. */
                 assert_int_equal(owns(a, arena + 48), ours);
                 continue;
             }
@@ -551,7 +550,7 @@ static void test_walk(void **state)
         assert_int_equal(w.found, live);
         assert_int_equal(w.used, live);
         assert_int_equal(w.blocks, w.capacity);
-        assert_int_equal(w.pools_used, 0); /* arenas and pools tell the same */
+        assert_int_equal(w.pools_used, 0); /* arenas and pools agree */
         assert_int_equal(w.pool_bytes, figure(a, "heap.arenas_current") * l->arena_bytes);
         struct alloc_stats s;
         memset(&s, 0xff, sizeof s);

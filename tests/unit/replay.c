@@ -1,6 +1,6 @@
 /* The replayer: every call of the trace reaches the backend, on the block that it was about and with its
  * arguments, in an order that could have been, with any number of workers; contents are checked; what is left
- * is told and then freed. */
+ * is reported and then freed. */
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_check.c workloads/trace/format/hgt_read.c
 // links: workloads/trace/format/hgt_write.c workloads/trace/replay/replay.c workloads/trace/replay/load.c
 // links: workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c alloc/base/param.c
@@ -26,9 +26,9 @@
 extern const struct workload workload_alloc_trace;
 extern const struct workload_info workload_info_alloc_trace;
 
-/* ---- a backend that looks at what it is told ---- */
+/* ---- a backend that looks at its calls ---- */
 
-/* Each block has a head before it: alive or not, and its size. Anything that does not fit is a fault, told by
+/* Each block has a head before it: alive or not, and its size. Anything that does not fit is a fault, reported by
  * main. */
 #define HEAD_BYTES 64
 #define ALIVE      0x600dc0de600dc0deu

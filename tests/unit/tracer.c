@@ -338,7 +338,7 @@ static void what_is_no_snapshot_is_refused_with_its_line(void **state)
 {
     (void)state;
     const struct {
-        const char *text, *says;
+        const char *text, *message;
     } bad[] = {
         {"", "F:0: not a snapshot"},
         {"heapgauge-snapshot 2\n", "F:1: not a snapshot"},
@@ -364,8 +364,8 @@ static void what_is_no_snapshot_is_refused_with_its_line(void **state)
         fputs(bad[i].text, in);
         rewind(in);
         assert_int_equal(trace_snapshot_read(&s, in, "F", &m), -EINVAL);
-        if (!strstr(m.text, bad[i].says))
-            fail_msg("case %zu: \"%s\", not \"%s\"", i, m.text, bad[i].says);
+        if (!strstr(m.text, bad[i].message))
+            fail_msg("case %zu: \"%s\", not \"%s\"", i, m.text, bad[i].message);
         fclose(in);
     }
 }

@@ -1,4 +1,5 @@
-/* heap.c: what a thread has: refill, the remote cache, drain, birth and death, fork. See pools.h.
+/* heap.c: what a thread has: refill, the thread and remote caches, drain. Who has which heap: thread.c. See
+ * pools.h.
  *
  * Accounting of a heap, in weights: out = what is not at home of its own pages; live = drain_below + slack;
  * cached = out - live. Others' pushes are counted in `returned` and settled when the thread comes by. The
@@ -9,18 +10,12 @@
 
 #include <string.h>
 
-static pthread_key_t heap_key;
-static bool heap_key_made;
-static pthread_once_t heap_hooks_once = PTHREAD_ONCE_INIT;
-/* Set by the destructor: calls after it find no heap of the thread's own and must not make one to leak. */
-static _Thread_local bool heap_exited;
-
 static int64_t heap_max(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
 
-/* --- stacks of pages ------------------------------------------------------------------------------------ */
+/* --- stacks of pages ----------------------------------------------------------------------------------- */
 
 /* By the one who may take from h. No ABA: a page leaves the stack by this alone. */
 static struct pools_page *heap_pop(struct pools_heap *h, unsigned c)
@@ -54,7 +49,7 @@ static void heap_sweep(struct pools_heap *h)
     }
 }
 
-/* --- sending blocks home --------------------------------------------------------------------------------- */
+/* --- sending blocks home -------------------------------------------------------------------------------- */
 
 /* Our push has brought the last block of a listed page of so many bytes home to another heap. The page may be
  * gone by now. An abandoned heap has nobody to sweep it but us; if another is at the abandoned ones now, the
@@ -145,7 +140,7 @@ static inline void heap_remote_add(struct pools_heap *h, struct pools_page *page
     }
 }
 
-/* --- others' blocks ------------------------------------------------------------------------------------- */
+/* --- others' blocks ------------------------------------------------------------------------------------ */
 
 /* `count` blocks of class c were drawn from pages of the heap's own: as many of others' may be kept for
  * them. */
@@ -222,7 +217,7 @@ static void heap_set_slack(struct pools_heap *h, int64_t slack)
     h->slack = slack;
 }
 
-/* --- what holds ----------------------------------------------------------------------------------------- */
+/* --- what holds ---------------------------------------------------------------------------------------- */
 
 /* The blocks of a list of h's are of class c, and so many at most. */
 static bool heap_list_is_valid(const void *list, unsigned c, uint64_t most)
@@ -295,7 +290,7 @@ static void heap_missed(struct pools_heap *h)
     reuse_wait_longer(&h->idle_wait, POOLS_IDLE_BYTES, HEAP_IDLE_BYTES_MAX, os_now_ns());
 }
 
-/* --- refill --------------------------------------------------------------------------------------------- */
+/* --- refill -------------------------------------------------------------------------------------------- */
 
 /* Gives out the first block of a chain and keeps the rest. */
 static void *heap_accept(struct pools_heap *h, unsigned c, struct pools_chain chain, bool *zero)
@@ -392,7 +387,7 @@ static struct pools_page *heap_reclaim(struct pools_heap *h, unsigned c)
     return page;
 }
 
-static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
+void *pools_heap_refill(struct pools_heap *h, unsigned c, bool *zero)
 {
     struct pools_page *page;
     void *p;
@@ -433,55 +428,9 @@ static void *heap_refill(struct pools_heap *h, unsigned c, bool *zero)
     }
 }
 
-/* --- birth and death ------------------------------------------------------------------------------------ */
-
-static struct pools_heap *heap_acquire(struct pools *in)
-{
-    pthread_mutex_lock(&in->heaps.lock);
-    struct pools_heap *h = in->heaps.abandoned;
-    if (h) {
-        in->heaps.abandoned = h->abandoned_next;
-        atomic_fetch_sub_explicit(&in->heaps.abandoned_count, 1, memory_order_relaxed);
-        atomic_store_explicit(&h->state, POOLS_HEAP_LIVE, memory_order_relaxed);
-    } else {
-        if (in->heaps.chunk_left < sizeof *h) {
-            size_t bytes = sizeof *h * POOLS_HEAPS_AT_ONCE;
-            char *chunk = os_map(&in->account, bytes, 0, 0);
-            if (!chunk) {
-                pthread_mutex_unlock(&in->heaps.lock);
-                errno = ENOMEM;
-                return NULL;
-            }
-            in->heaps.chunk = chunk;
-            in->heaps.chunk_left = bytes;
-        }
-        h = (struct pools_heap *)in->heaps.chunk;
-        in->heaps.chunk += sizeof *h;
-        in->heaps.chunk_left -= sizeof *h;
-        h->in = in;
-        h->id = in->heaps.next_id = in->heaps.next_id % (POOLS_ID_NONE - 1) + 1;
-        for (unsigned c = 0; c < POOLS_CLASSES; c++)
-            h->local[c].weight = pools_weight(c);
-        h->all_next = atomic_load_explicit(&in->heaps.all, memory_order_relaxed);
-        atomic_store_explicit(&in->heaps.all, h, memory_order_release); /* pairs with walks */
-    }
-    pthread_mutex_unlock(&in->heaps.lock);
-    return h;
-}
-
-static void heap_abandon(struct pools_heap *h)
-{
-    struct pools *in = h->in;
-    atomic_store_explicit(&h->state, POOLS_HEAP_ABANDONED, memory_order_relaxed);
-    h->abandoned_next = in->heaps.abandoned;
-    in->heaps.abandoned = h;
-    atomic_fetch_add_explicit(&in->heaps.abandoned_count, 1, memory_order_relaxed);
-}
-
-static void heap_release(struct pools_heap *h)
+void pools_heap_empty(struct pools_heap *h)
 {
     hg_assert_whole(pools_heap_is_valid(h));
-    pthread_mutex_lock(&h->in->heaps.walk_lock);
     heap_flush(h);
     for (unsigned c = 0; c < POOLS_CLASSES; c++) {
         struct pools_page *page = h->fresh[c];
@@ -491,137 +440,16 @@ static void heap_release(struct pools_heap *h)
     }
     heap_settle(h);
     heap_sweep(h);
-    pthread_mutex_lock(&h->in->heaps.lock);
-    heap_abandon(h);
-    pthread_mutex_unlock(&h->in->heaps.lock);
-    pthread_mutex_unlock(&h->in->heaps.walk_lock);
 }
 
-static void heap_thread_exit(void *unused)
+void pools_heap_send(struct pools_heap *h, struct pools_page *page, void *p)
 {
-    (void)unused;
-    heap_exited = true;
-    for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
-        struct pools_heap *h = pools_tls[i];
-        pools_tls[i] = &pools_heap_none;
-        if (h != &pools_heap_none)
-            heap_release(h);
-    }
+    heap_remote_add(h, page, p);
 }
 
-/* Fork. The child has one thread; the other heaps are abandoned. What their threads had in thread and
- * remote caches leaks, as a list may have been half way through a change; pages are consistent at any moment.
- */
-static void heap_fork_prepare(void)
+void pools_heap_push_one(struct pools *in, struct pools_page *page, void *p)
 {
-    for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
-        pthread_mutex_lock(&pools_instances[i].heaps.walk_lock);
-        pthread_mutex_lock(&pools_instances[i].heaps.lock);
-        pthread_mutex_lock(&pools_instances[i].huge.lock);
-        pthread_mutex_lock(&pools_instances[i].spans.lock);
-    }
-}
-
-static void heap_fork_done(void)
-{
-    for (unsigned i = POOLS_INSTANCES; i-- > 0;) {
-        pthread_mutex_unlock(&pools_instances[i].spans.lock);
-        pthread_mutex_unlock(&pools_instances[i].huge.lock);
-        pthread_mutex_unlock(&pools_instances[i].heaps.lock);
-        pthread_mutex_unlock(&pools_instances[i].heaps.walk_lock);
-    }
-}
-
-static void heap_fork_child(void)
-{
-    for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
-        struct pools *in = &pools_instances[i];
-        in->forked = true;
-        for (struct pools_heap *h = atomic_load_explicit(&in->heaps.all, memory_order_relaxed); h;
-             h = h->all_next) {
-            if (h == pools_tls[i] ||
-                atomic_load_explicit(&h->state, memory_order_relaxed) == POOLS_HEAP_ABANDONED)
-                continue;
-            for (unsigned c = 0; c < POOLS_CLASSES; c++) {
-                struct pools_page *page = h->fresh[c];
-                h->local[c].head = NULL;
-                h->adopted[c] = (struct pools_adopted){0};
-                h->fresh[c] = NULL;
-                /* Not LISTED: its thread was just letting go of it. */
-                if (page && atomic_load_explicit(&page->word, memory_order_relaxed) & POOLS_LISTED)
-                    pools_page_list(page);
-            }
-            memset(h->remote, 0, sizeof h->remote);
-            heap_abandon(h);
-        }
-    }
-    heap_fork_done();
-}
-
-static void heap_hooks(void)
-{
-    heap_key_made = pthread_key_create(&heap_key, heap_thread_exit) == 0;
-    pthread_atfork(heap_fork_prepare, heap_fork_done, heap_fork_child);
-}
-
-/* The thread's heap, made when it has none; NULL when there is no memory for one, or the thread is exiting.
- */
-static struct pools_heap *heap_of_thread(struct pools *in)
-{
-    struct pools_heap *h = pools_tls[in->slot];
-    if (h != &pools_heap_none)
-        return h;
-    if (heap_exited || !(h = heap_acquire(in)))
-        return NULL;
-    /* First our own state, then the C library: it may call malloc for its own tables. */
-    pools_tls[in->slot] = h;
-    pthread_once(&heap_hooks_once, heap_hooks);
-    if (heap_key_made)
-        pthread_setspecific(heap_key, h);
-    return h;
-}
-
-void *pools_refill(struct pools *in, unsigned class_, bool *zero)
-{
-    struct pools_heap *h = heap_of_thread(in);
-    if (h)
-        return heap_refill(h, class_, zero);
-    if (!heap_exited || !(h = heap_acquire(in)))
-        return NULL;
-    /* After the thread's end: one block of a heap that is borrowed for it. */
-    void *p = heap_refill(h, class_, zero);
-    heap_release(h);
-    return p;
-}
-
-static noinline void heap_free_first(struct pools *in, void *p, uint32_t m)
-{
-    struct pools_page *page = pools_page_of(p, m);
-    struct pools_heap *h = heap_of_thread(in);
-    if (h &&
-        m >> 16 == h->id) /* taken over from the thread that made the block: then it is live on our books */
-        h->slack -= h->local[pools_map_class(m)].weight;
-    if (h)
-        heap_remote_add(h, page, p);
-    else
-        heap_push(in, NULL, page, p, p, 1);
-}
-
-void pools_free_remote(struct pools *in, void *p, uint32_t m)
-{
-    struct pools_heap *h = pools_tls[in->slot];
-    struct pools_adopted *s = &h->adopted[pools_map_class(m)];
-    if (s->room) {
-        *(void **)p = s->head;
-        s->head = p;
-        s->count++;
-        s->room--;
-        hg_seed(pools_adopted_count, s->count++);
-    } else if (h != &pools_heap_none) {
-        heap_remote_add(h, pools_page_of(p, m), p);
-    } else {
-        heap_free_first(in, p, m);
-    }
+    heap_push(in, NULL, page, p, p, 1);
 }
 
 void pools_heaps_close(struct pools *in)

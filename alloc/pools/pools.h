@@ -2,6 +2,7 @@
  * structures and what holds of each: types.h. A file calls those below it in this list, and none above:
  *
  *   pools.c     the calls, and the fast paths whole
+ *   thread.c              which thread has which heap; fork
  *   heap.c      heap      what one thread has: a thread cache for each class (a local and an adopted list), a
  *                         remote cache, the stacks of its pages with free blocks
  *   page.c      page      a run cut into blocks of one size class: 64 KiB, 256 KiB or 1 MiB
@@ -66,7 +67,7 @@
 
 #include <errno.h>
 
-/* --- span.c: runs of slices. Any thread; takes spans.lock ------------------------------------------------ */
+/* --- span.c: runs of slices. Any thread; takes spans.lock ----------------------------------------------- */
 
 /* slices 1..64, beginning at a multiple of align slices (a power of two up to 64). Beyond
  * *touched slices it was never written. NULL with ENOMEM. The map is not filled. */
@@ -84,7 +85,7 @@ bool pools_segment_is_valid(const struct pools_segment *s);
 /* All segments, and the sums. With spans.lock. */
 bool pools_spans_are_valid(const struct pools *in);
 
-/* --- page.c: the word of a page -------------------------------------------------------------------------- */
+/* --- page.c: the word of a page ------------------------------------------------------------------------- */
 
 /* What a take or a carve brought: a chain of count blocks ended by NULL. */
 struct pools_chain {
@@ -133,21 +134,32 @@ bool pools_page_is_valid(struct pools_page *page);
 /* The word and the list. By the one who may take, while nobody pushes. */
 bool pools_page_list_is_valid(struct pools_page *page);
 
-/* --- heap.c ---------------------------------------------------------------------------------------------- */
+/* --- heap.c --------------------------------------------------------------------------------------------- */
 
-/* A block of the class when the thread's local list is empty. *zero when it was never written. NULL with
- * ENOMEM. */
-void *pools_refill(struct pools *in, unsigned class_, bool *zero);
+/* A block of the class when the local list is empty. *zero when it was never written. NULL with ENOMEM. */
+void *pools_heap_refill(struct pools_heap *h, unsigned class_, bool *zero);
+/* A block of another's page, or of one taken over, goes to the remote cache. */
+void pools_heap_send(struct pools_heap *h, struct pools_page *page, void *p);
+/* A block goes home at once: of a thread that has no heap. */
+void pools_heap_push_one(struct pools *in, struct pools_page *page, void *p);
+/* Everything goes home, before the heap is abandoned. */
+void pools_heap_empty(struct pools_heap *h);
 /* slack has run out. */
 void pools_heap_drain(struct pools_heap *h);
-/* A block of a page that is not the thread's own, or of a thread without a heap. */
-void pools_free_remote(struct pools *in, void *p, uint32_t m);
 /* Empties every heap without looking at its pages: the instance is being closed. */
 void pools_heaps_close(struct pools *in);
 /* The thread and remote caches: counts, classes, room. By its thread, or at quiescence. */
 bool pools_heap_is_valid(const struct pools_heap *h);
 
-/* --- huge.c: mapped blocks. Any thread; takes huge.lock -------------------------------------------------- */
+/* --- thread.c ------------------------------------------------------------------------------------------- */
+
+/* A block of the class when the thread's local list is empty. *zero when it was never written. NULL with
+ * ENOMEM. */
+void *pools_refill(struct pools *in, unsigned class_, bool *zero);
+/* A block of a page that is not the thread's own, or of a thread without a heap. */
+void pools_free_remote(struct pools *in, void *p, uint32_t m);
+
+/* --- huge.c: mapped blocks. Any thread; takes huge.lock ------------------------------------------------- */
 
 void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero);
 void pools_huge_free(struct pools *in, void *p);
@@ -161,7 +173,7 @@ void pools_huge_close(struct pools *in);
 /* The sums of types.h. With huge.lock. */
 bool pools_huge_is_valid(const struct pools *in);
 
-/* --- walk.c ---------------------------------------------------------------------------------------------- */
+/* --- walk.c --------------------------------------------------------------------------------------------- */
 
 void pools_stats(void *ctx, struct alloc_stats *out);
 void pools_report(void *ctx, const struct alloc_sink *sink);

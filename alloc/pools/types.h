@@ -223,8 +223,8 @@ struct pools_huge {
 struct pools {
     unsigned slot;
     bool open;
-    bool
-        forked; /* in a child of fork(): what other threads were about to do is lost, and sums need not add up */
+    /* In a child of fork(): what other threads were about to do is lost, and sums need not add up. */
+    bool forked;
     struct pools *second, *first; /* the second heap opened of this one; the one that this is the second of */
     struct os_account account;
     struct pools_heaps heaps;

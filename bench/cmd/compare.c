@@ -35,7 +35,7 @@ const struct param *cmd_compare_options(void)
 struct compare {
     struct compare_options o;
     const struct report_metric *metric;
-    struct report_baseline baseline;
+    struct baseline baseline;
     double fail_above; /* a difference of logs; NaN: not asked for */
     struct run run[2];
     struct report_data data[2];
@@ -107,27 +107,6 @@ static int compare_prepare_lbo(struct compare *c, int dirs, char **dir, struct m
     return err;
 }
 
-/* The configurations of a run, each once, as far as there is room. */
-static const char *compare_labels(const struct report_data *d, char *out, size_t size)
-{
-    size_t n = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < d->cells; i++) {
-        const char *label = d->cell[i].label;
-        bool known = false;
-        for (size_t k = 0; k < i && !known; k++)
-            known = strcmp(d->cell[k].label, label) == 0;
-        if (known)
-            continue;
-        if (n + strlen(label) + 6 > size) {
-            snprintf(out + n, size - n, " ...");
-            break;
-        }
-        n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", label);
-    }
-    return out;
-}
-
 static int compare_prepare(struct compare *c, int dirs, char **dir, struct message *m)
 {
     c->fail_above = NAN;
@@ -141,12 +120,14 @@ static int compare_prepare(struct compare *c, int dirs, char **dir, struct messa
         err = message_set(m, -EINVAL,
                           "compare: with two folders the first is the baseline; leave out --baseline");
     if (!err)
-        err = report_baseline_parse(&c->baseline, c->o.baseline, m);
+        err = baseline_parse(&c->baseline, c->o.baseline, "--baseline", m);
     c->baseline.chosen = c->o.baseline[0] != 0;
     if (!err)
         err = compare_load(c, dir, dirs, m);
+    if (!err && c->baseline.chosen)
+        err = report_baseline_there(&c->data[0], &c->baseline, m);
     const char *of_run = !err && !c->baseline.chosen ? record_text(c->run[0].run, "baseline") : NULL;
-    if (of_run && report_baseline_parse(&c->baseline, of_run, NULL))
+    if (of_run && baseline_parse(&c->baseline, of_run, "baseline", NULL))
         memset(&c->baseline, 0, sizeof c->baseline);
     if (err)
         return err;
@@ -157,14 +138,12 @@ static int compare_prepare(struct compare *c, int dirs, char **dir, struct messa
     size_t rows = 0;
     for (size_t i = 0; i < c->found.rows; i++)
         rows += !c->found.row[i].control && c->found.row[i].n > 0;
-    if (rows == 0 && c->baseline.chosen) {
-        char there[300];
+    if (rows == 0 && c->baseline.chosen)
         return message_set(
             m, -EINVAL,
             "compare: nothing to compare with that baseline: no workload has it beside another "
-            "configuration with %s; there are: %s",
-            c->metric->path, compare_labels(&c->data[0], there, sizeof there));
-    }
+            "configuration with %s",
+            c->metric->path);
     if (rows == 0)
         return message_set(m, -EINVAL,
                            "compare: nothing to compare: no two configurations of one workload have %s",

@@ -39,7 +39,7 @@ int cmd_report(const struct command *self, int argc, char **argv)
 {
     static struct report_options o;
     static struct run run;
-    static struct report_baseline baseline;
+    static struct baseline baseline;
     static struct plots plots;
     struct report_data data = {0};
     struct report_comparisons found = {0};
@@ -52,21 +52,23 @@ int cmd_report(const struct command *self, int argc, char **argv)
         message_set(&m, -EINVAL, "report: one folder of results");
         return option_refuse(&m);
     }
-    const char *dir = argv[0], *against = o.baseline;
-    err = report_baseline_parse(&baseline, o.baseline, &m);
+    const char *dir = argv[0];
+    err = baseline_parse(&baseline, o.baseline, "--baseline", &m);
     if (!err)
         err = run_load(&run, dir, false, &m);
     if (!err && !o.baseline[0]) {
         const char *of_run = record_text(run.run, "baseline");
-        against = of_run ? of_run : "";
-        if (report_baseline_parse(&baseline, against, NULL))
+        if (baseline_parse(&baseline, of_run ? of_run : "", "baseline", NULL))
             memset(&baseline, 0, sizeof baseline);
     }
     baseline.chosen = o.baseline[0] != 0;
     if (!err && run.samples == 0)
         err = message_set(&m, -ENODATA, "%s holds no samples", dir);
-    if (!err && (report_data_make(&data, run.sample, run.samples) ||
-                 report_compare(&found, &data, &baseline, report_metric_of(KEY_ops_per_s))))
+    if (!err && report_data_make(&data, run.sample, run.samples))
+        err = message_set(&m, -ENOMEM, "out of memory");
+    if (!err && baseline.chosen)
+        err = report_baseline_there(&data, &baseline, &m);
+    if (!err && report_compare(&found, &data, &baseline, report_metric_of(KEY_ops_per_s)))
         err = message_set(&m, -ENOMEM, "out of memory");
     if (!err && report_lbo_make(&lbo, &data))
         err = message_set(&m, -ENOMEM, "out of memory");

@@ -51,9 +51,23 @@ static bool run_could_not_write(const struct settings *o, const struct session *
     return true;
 }
 
+/* Without one no cell runs twice. */
+static int run_baseline(struct plan *plan, const char *text, struct message *m)
+{
+    struct baseline b;
+    char there[400];
+    int err = baseline_parse(&b, text, "--baseline", m);
+    if (err || !baseline_names(&b) || plan_mark_baseline(plan, 0, &b))
+        return err;
+    return message_set(m, -EINVAL, "--baseline: '%.200s' is no configuration of this run; there are: %s",
+                       text, plan_labels(plan, 0, there, sizeof there));
+}
+
 static int run_plan(struct plan *plan, struct settings *o, const struct place *places, struct message *m)
 {
     int err = plan_add(plan, o, false, places, m);
+    if (!err && o->baseline[0])
+        err = run_baseline(plan, o->baseline, m);
     bool object = plan->cells && plan->cell[0].cell.gc;
     if (!err && (o->census || o->heap_snapshot[0]) && !object)
         err = message_set(m, -EINVAL,
@@ -61,13 +75,14 @@ static int run_plan(struct plan *plan, struct settings *o, const struct place *p
                           "example",
                           o->census ? "census" : "heap-snapshot", plan->cell[0].cell.workload->name);
     if (!err && (o->heapmap[0] || o->heap_snapshot[0]) &&
-        (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1))
+        (plan->cells > 1 || o->samples > 1 || plan->cell[0].baseline || plan->cell[0].cell.processes > 1))
         err = message_set(m, -EINVAL,
                           "--%s shows one heap: one cell (allocator, policy, collector, number of threads), "
                           "one process, one sample",
                           o->heapmap[0] ? "heapmap" : "heap-snapshot");
     if (!err && o->pauses[0] &&
-        (plan->cells > 1 || o->samples > 1 || plan->cell[0].cell.processes > 1 || !object))
+        (plan->cells > 1 || o->samples > 1 || plan->cell[0].baseline || plan->cell[0].cell.processes > 1 ||
+         !object))
         err = message_set(m, -EINVAL,
                           "--pauses logs one runtime: an object workload (--rc), one allocator, policy, "
                           "collector and number of threads, one process, one sample");
@@ -108,7 +123,7 @@ int cmd_run(const struct command *self, int argc, char **argv)
     };
     session_new_id(s.run_id, sizeof s.run_id);
     if (!err && o.out[0]) {
-        struct record *run = session_describe(&s, "run", NULL);
+        struct record *run = session_describe(&s, "run", o.baseline[0] ? o.baseline : NULL);
         err = run ? run_create(&s.store, o.out, run, &m) : message_set(&m, -ENOMEM, "no memory");
         record_free(run);
     }
@@ -126,7 +141,7 @@ int cmd_run(const struct command *self, int argc, char **argv)
         if (run_could_not_write(&o, &s, &m))
             status = option_refuse(&m);
         if (!o.json)
-            report_table(stdout, s.sample, s.samples, NULL);
+            report_table(stdout, s.sample, s.samples, o.baseline);
         if (!o.json)
             report_census(stdout, s.sample, s.samples);
     }

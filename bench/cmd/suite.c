@@ -129,7 +129,8 @@ static int suite_prepare(struct suite *suite, struct session *s, struct run *don
     snprintf(out, out_size, "%s", o->out);
     if (!out[0] && (err = suite_default_out(out, out_size, m)))
         return err;
-    struct record *run = session_describe(s, suite->plan.name, suite->settings.baseline);
+    const char *baseline = suite->settings.baseline;
+    struct record *run = session_describe(s, suite->plan.name, baseline[0] ? baseline : NULL);
     err = run ? run_create(&s->store, out, run, m) : message_set(m, -ENOMEM, "no memory");
     record_free(run);
     return err;

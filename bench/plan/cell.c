@@ -251,25 +251,10 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
     return cell_check(cell, m);
 }
 
-bool cell_is_baseline(const struct cell *cell, const char *baseline)
+struct baseline_axes cell_axes(const struct cell *cell)
 {
-    /* NAME alone, or "alloc=NAME rc=NAME gc=NAME parallel=NxM" where several axes vary. */
-    char words[512], parallel[32], *save = NULL;
-    bool all = true;
-    snprintf(words, sizeof words, "%s", baseline);
-    snprintf(parallel, sizeof parallel, "%ux%u", cell->threads, cell->processes);
-    for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
-        if (strncmp(word, "rc=", 3) == 0)
-            all &= strcmp(word + 3, cell->rc ? cell->rc_words : "none") == 0;
-        else if (strncmp(word, "gc=", 3) == 0)
-            all &= strcmp(word + 3, cell->gc ? cell->gc_words : "none") ==
-                   0; /* with its parameters, as written */
-        else if (strncmp(word, "parallel=", 9) == 0)
-            all &= strcmp(word + 9, parallel) == 0;
-        else
-            all &= strcmp(strncmp(word, "alloc=", 6) == 0 ? word + 6 : word, cell->alloc.text) == 0;
-    }
-    return all && baseline[0];
+    return (struct baseline_axes){cell->alloc.text, cell->rc ? cell->rc_words : "none",
+                                  cell->gc ? cell->gc_words : "none", cell->threads, cell->processes};
 }
 
 static int cell_sample_params(const struct param *table, const void *params, struct record *parts)

@@ -8,6 +8,7 @@
 #include "gc/list.h"
 #include "workloads/about.h"
 #include "bench/host/place.h"
+#include "bench/result/baseline.h"
 #include "bench/result/sample.h"
 
 #define CELL_THREADS_MAX   1024
@@ -42,9 +43,8 @@ struct cell_words { /* as a user wrote them; NULL or empty takes the default */
 int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places,
               struct message *m);
 
-/* Is this the configuration that a baseline's name means: an allocator's spec, a policy, a collector, threads
- * x processes? */
-bool cell_is_baseline(const struct cell *cell, const char *baseline);
+/* What a baseline is looked for by; the texts are the cell's. */
+struct baseline_axes cell_axes(const struct cell *cell);
 
 /* cell_* of a sample. 0 or -ENOMEM. */
 int cell_sample(const struct cell *cell, struct sample *sample);

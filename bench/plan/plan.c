@@ -35,7 +35,7 @@ static int plan_add_cell(struct plan *p, const struct cell *cell, const struct s
     c->cell = *cell;
     c->group = p->groups;
     c->settings = settings;
-    c->baseline = cell_is_baseline(cell, settings->baseline);
+    c->baseline = false;
     snprintf(c->refused, sizeof c->refused, "%s", refused ? refused : "");
     return 0;
 }
@@ -117,6 +117,76 @@ int plan_add(struct plan *p, const struct settings *settings, bool of_suite, con
     }
     p->groups += together;
     return err;
+}
+
+/* Of the cells first .. end-1, which are a group: those that the baseline names (NULL: none), best matches
+ * alone. A name that all of several have tells none apart. Returns whether it named any. */
+static bool plan_mark_named(struct plan *p, unsigned first, unsigned end, const struct baseline *b)
+{
+    enum baseline_match best = BASELINE_OTHER;
+    unsigned marked = 0;
+    for (unsigned pass = 0; b && pass < 2; pass++)
+        for (unsigned i = first; i < end; i++) {
+            struct baseline_axes axes = cell_axes(&p->cell[i].cell);
+            enum baseline_match match = baseline_matches(b, &axes);
+            if (pass == 0)
+                best = match > best ? match : best;
+            else
+                marked += p->cell[i].baseline = match == best && best != BASELINE_OTHER;
+        }
+    for (unsigned i = first; marked == end - first && marked > 1 && i < end; i++)
+        p->cell[i].baseline = false;
+    return best != BASELINE_OTHER;
+}
+
+/* Where none is marked: system where there are other allocators, too, else the first that can work. */
+static void plan_mark_default(struct plan *p, unsigned first, unsigned end)
+{
+    bool several = false, any = false;
+    for (unsigned i = first; i < end; i++) {
+        any = any || p->cell[i].baseline;
+        several = several || strcmp(p->cell[i].cell.alloc.text, p->cell[first].cell.alloc.text) != 0;
+    }
+    for (unsigned i = first; several && !any && i < end; i++)
+        p->cell[i].baseline = strcmp(p->cell[i].cell.alloc.text, "system") == 0;
+    for (unsigned i = first; i < end; i++)
+        any = any || p->cell[i].baseline;
+    for (unsigned i = first; !any && i < end; i++)
+        any = p->cell[i].baseline = !p->cell[i].refused[0];
+}
+
+unsigned plan_mark_baseline(struct plan *p, unsigned first, const struct baseline *b)
+{
+    unsigned named = 0;
+    for (unsigned end; first < p->cells; first = end) {
+        for (end = first + 1; end < p->cells && p->cell[end].group == p->cell[first].group;)
+            end++;
+        named += plan_mark_named(p, first, end, b);
+        plan_mark_default(p, first, end);
+    }
+    return named;
+}
+
+const char *plan_labels(const struct plan *p, unsigned first, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (unsigned i = first; i < p->cells; i++) {
+        char label[256], other[256];
+        bool known = false;
+        cell_label(&p->cell[i].cell, label, sizeof label);
+        for (unsigned k = first; k < i && !known; k++) {
+            cell_label(&p->cell[k].cell, other, sizeof other);
+            known = strcmp(label, other) == 0;
+        }
+        if (!known && n + strlen(label) + 6 > size) {
+            snprintf(out + n, size - n, " ...");
+            break;
+        }
+        if (!known)
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", label);
+    }
+    return out;
 }
 
 static void plan_shuffle(unsigned *items, size_t count, struct rng *r)

@@ -36,12 +36,18 @@ struct plan {
 
 /* Adds the cells of one workload, with a copy of the settings. The axes among them (alloc, rc, gc,
  * threads, processes) are lists, which are multiplied out. Each number of threads in each number of
- * processes is a group; parallel makes one group of all of its pairs. Cells that the baseline names run
- * twice; of an empty one, none does. of_suite: the words stand in a suite file, where a combination that
+ * processes is a group; parallel makes one group of all of its pairs. No cell
+ * is marked to run twice yet. of_suite: the words stand in a suite file, where a combination that
  * cannot work becomes a not-applicable cell; on the command line it is an error. 0, or -errno with a
  * message. */
 int plan_add(struct plan *p, const struct settings *settings, bool of_suite, const struct place *places,
              struct message *m);
+
+/* Marks of each group of the cells from `first` on those that run twice, by the rule of baseline.h (b: NULL:
+ * none is named). The number of groups that have what is named. */
+unsigned plan_mark_baseline(struct plan *p, unsigned first, const struct baseline *b);
+/* The configurations of the cells from `first` on, each once, as far as there is room. */
+const char *plan_labels(const struct plan *p, unsigned first, char *out, size_t size);
 
 /* Makes the samples of blocks 0 .. blocks-1 and, as block `blocks`, the oracle samples of the cells whose
  * settings ask for one, which do block 0's work. shards > 1 keeps the groups g with g % shards == shard. 0

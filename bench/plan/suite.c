@@ -16,7 +16,9 @@ struct suite_reader {
     bool too_long;
     char last_name[64];
     bool in_suite;
-    struct settings words; /* of the section */
+    struct settings words;              /* of the section */
+    bool own_baseline;                  /* which the section itself gives; else [suite]'s, of which: */
+    bool baseline_used, baseline_found; /* a section has none of its own; one has that configuration */
     int err;
 };
 
@@ -49,6 +51,29 @@ static int suite_put_trace(struct suite_reader *r)
     return 0;
 }
 
+static int suite_no_such(struct suite_reader *r, const char *baseline, unsigned first)
+{
+    char there[400];
+    return message_set(r->m, -EINVAL, "baseline '%.200s' is no configuration here; there are: %s", baseline,
+                       plan_labels(&r->suite->plan, first, there, sizeof there));
+}
+
+/* Of the section's cells, which are those from `first` on. [suite]'s baseline need not be in every section. */
+static int suite_section_baseline(struct suite_reader *r, unsigned first)
+{
+    struct baseline b;
+    int err = baseline_parse(&b, r->words.baseline, "baseline", r->m);
+    if (err)
+        return err;
+    bool names = baseline_names(&b);
+    unsigned named = plan_mark_baseline(&r->suite->plan, first, names ? &b : NULL);
+    if (names && r->own_baseline && !named)
+        return suite_no_such(r, r->words.baseline, first);
+    r->baseline_used |= names && !r->own_baseline;
+    r->baseline_found |= named && !r->own_baseline;
+    return 0;
+}
+
 /* Every cell of the section that has just ended. */
 static int suite_section_cells(struct suite_reader *r)
 {
@@ -58,7 +83,10 @@ static int suite_section_cells(struct suite_reader *r)
         snprintf(r->suite->left_out + n, room, "%s[%s]", n ? " " : "", r->section);
         return 0;
     }
-    return err ? err : plan_add(&r->suite->plan, &r->words, true, r->places, r->m);
+    unsigned first = r->suite->plan.cells;
+    if (!err)
+        err = plan_add(&r->suite->plan, &r->words, true, r->places, r->m);
+    return err ? err : suite_section_baseline(r, first);
 }
 
 static int suite_end_section(struct suite_reader *r)
@@ -108,6 +136,7 @@ static int suite_on_value(void *arg, const char *section, const char *name, cons
         r->last_name[0] = '\0';
         r->in_suite = strcmp(section, "suite") == 0;
         settings_defaults(&r->words, IN_SECTION);
+        r->own_baseline = false;
         settings_copy(&r->words, &r->suite->settings, IN_SUITE, 0);
         if (!section[0]) {
             message_set(r->m, 0, "'%.60s' stands before the first [section]", name);
@@ -119,6 +148,7 @@ static int suite_on_value(void *arg, const char *section, const char *name, cons
     if (strcmp(name, r->last_name) == 0 && suite_continue(r, name, value, joined, sizeof joined))
         value = joined;
     snprintf(r->last_name, sizeof r->last_name, "%s", name);
+    r->own_baseline |= !r->in_suite && strcmp(name, "baseline") == 0;
     const struct param *table;
     struct settings *values = suite_target(r, &table);
     int err = param_set(table, values, owner, name, value, r->m);
@@ -173,6 +203,11 @@ int suite_read(struct suite *suite, const char *path, const struct settings *giv
         return r->err;
     if (!suite->plan.cells)
         return message_set(m, -EINVAL, "%s has no cells: it needs a [section] with workload = ...", path);
+    if (r->baseline_used && !r->baseline_found) {
+        suite_no_such(r, suite->settings.baseline, 0);
+        suite_wrong(r, r->line, -EINVAL);
+        return r->err;
+    }
     /* A [suite] below its sections sets what is the whole run's all the same. */
     for (unsigned i = 0; i < suite->plan.additions; i++)
         settings_copy(suite->plan.settings[i], &suite->settings, IN_SUITE | IN_SUITE_VERB, IN_SECTION);

@@ -4,7 +4,8 @@
  *   [suite]
  *   title    = what it is for
  *   blocks   = 6                       how many times every cell is run
- *   baseline = system                  the allocator that the others are compared with (runs twice a block)
+ *   baseline = system                  what the others are compared with, as --baseline takes it (runs twice a
+ *                                      block). Not given: see baseline.h
  *   settle   = 100ms                   how long memory is watched after the drain, in block 0
  *
  *   [any name]                         one or more groups of cells: every combination of the lists
@@ -13,7 +14,7 @@
  *   threads  = 1, 2                    a group for each number of threads and of processes
  *   rc, gc, place, processes           as on the command line
  *   census   = 1                       with what lay in the heap, of object workloads
- *   baseline = ...                     another one for this section: the label of a cell's alloc, rc or gc
+ *   baseline = ...                     another one for this section
  *
  * A word that is wrong is an error with file and line. A combination that cannot work is kept, to be recorded
  * as not-applicable. */

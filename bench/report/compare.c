@@ -3,61 +3,17 @@
  * earlier always would put a drift within blocks into the A/A ratio. Other configurations are compared with
  * the geometric mean of both. */
 #include "data.h"
-#include "alloc/base/words.h"
-
 #include "alloc/base/rng.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-int report_baseline_parse(struct report_baseline *b, const char *text, struct message *m)
+static enum baseline_match matches_baseline(const struct report_cell *c, const struct baseline *b)
 {
-    char words[2048], *save = NULL;
-    memset(b, 0, sizeof *b);
-    if (snprintf(words, sizeof words, "%s", text) >= (int)sizeof words)
-        return message_set(m, -EINVAL, "--baseline: too long");
-    /* A comma parts words only before another axis: "alloc=a:x=1,y=2,rc=gil" is two words. */
-    for (char *p = words; *p; p++)
-        if (*p == ',' && (strncmp(p + 1, "alloc=", 6) == 0 || strncmp(p + 1, "rc=", 3) == 0 ||
-                          strncmp(p + 1, "gc=", 3) == 0 || strncmp(p + 1, "parallel=", 9) == 0))
-            *p = ' ';
-    for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
-        size_t axis = strcspn(word, "=:(");
-        if (strncmp(word, "rc=", 3) == 0)
-            snprintf(b->rc, sizeof b->rc, "%s", word + 3);
-        else if (strncmp(word, "gc=", 3) == 0)
-            snprintf(b->gc, sizeof b->gc, "%s", word + 3);
-        else if (strncmp(word, "alloc=", 6) == 0)
-            snprintf(b->alloc, sizeof b->alloc, "%s", word + 6);
-        else if (strncmp(word, "parallel=", 9) == 0) {
-            static const unsigned most[2] = {UINT_MAX, UINT_MAX};
-            unsigned pair[WORDS_MAX][2], count;
-            int err = words_pairs(word + 9, "--baseline: parallel", most, pair, &count, m);
-            if (err || count != 1)
-                return err ? err : message_set(m, -EINVAL, "--baseline: one parallel=THREADSxPROCESSES");
-            b->threads = pair[0][0];
-            b->processes = pair[0][1];
-        } else if (word[axis] == '=')
-            return message_set(m, -EINVAL, "--baseline: no axis '%.*s' (alloc rc gc parallel)", (int)axis,
-                               word);
-        else
-            snprintf(b->alloc, sizeof b->alloc, "%s", word);
-    }
-    return 0;
-}
-
-/* 0: no; 1: the collector's name alone is the same; 2: to the letter. */
-static int matches_baseline(const struct report_cell *c, const struct report_baseline *b)
-{
-    size_t name = strcspn(c->gc, ":");
-    bool gc_name = strlen(b->gc) == name && memcmp(b->gc, c->gc, name) == 0;
-    if ((b->alloc[0] && strcmp(b->alloc, c->alloc) != 0) || (b->rc[0] && strcmp(b->rc, c->rc) != 0) ||
-        (b->threads && (b->threads != c->threads || b->processes != c->processes)))
-        return 0;
-    return !b->gc[0] || strcmp(b->gc, c->gc) == 0 ? 2 : gc_name ? 1 : 0;
+    struct baseline_axes axes = {c->alloc, c->rc, c->gc, c->threads, c->processes};
+    return baseline_matches(b, &axes);
 }
 
 /* Whether the cell ran twice in some block. */
@@ -71,11 +27,11 @@ static bool is_doubled(const struct report_cell *c)
 
 enum base_rule { BASE_NAMED, BASE_DOUBLED, BASE_SYSTEM, BASE_FIRST, BASE_RULES };
 
-static bool base_allowed(const struct report_cell *c, const struct report_baseline *b, enum base_rule rule)
+static bool base_allowed(const struct report_cell *c, const struct baseline *b, enum base_rule rule)
 {
     switch (rule) {
     case BASE_NAMED:
-        return b && (b->alloc[0] || b->rc[0] || b->gc[0] || b->threads) && matches_baseline(c, b) > 0;
+        return b && baseline_names(b) && matches_baseline(c, b) != BASELINE_OTHER;
     case BASE_DOUBLED:
         return is_doubled(c);
     case BASE_SYSTEM:
@@ -87,7 +43,7 @@ static bool base_allowed(const struct report_cell *c, const struct report_baseli
 
 /* Of the work's cells that the rule allows, the one with most other axes equal to c's. */
 static const struct report_cell *base_by_rule(const struct report_data *d, const struct report_cell *c,
-                                              const struct report_baseline *b, enum base_rule rule)
+                                              const struct baseline *b, enum base_rule rule)
 {
     const struct report_work *w = &d->work[c->work];
     const struct report_cell *best = NULL;
@@ -99,7 +55,7 @@ static const struct report_cell *base_by_rule(const struct report_data *d, const
         int score = 8 * (at->threads == c->threads && at->processes == c->processes) +
                     4 * (strcmp(at->rc, c->rc) == 0) + 2 * (strcmp(at->gc, c->gc) == 0) +
                     (strcmp(at->alloc, c->alloc) == 0);
-        if (rule == BASE_NAMED && matches_baseline(at, b) == 2)
+        if (rule == BASE_NAMED && matches_baseline(at, b) == BASELINE_SAME)
             score += 16;
         if (score > best_score) {
             best = at;
@@ -111,8 +67,8 @@ static const struct report_cell *base_by_rule(const struct report_data *d, const
 
 /* Whether the rule looks at allocators alone, in a work of one allocator: every cell would be its own
  * baseline, and the policies or collectors that were to be compared would not be. */
-static bool tells_nothing(const struct report_data *d, const struct report_work *w,
-                          const struct report_baseline *b, enum base_rule rule)
+static bool tells_nothing(const struct report_data *d, const struct report_work *w, const struct baseline *b,
+                          enum base_rule rule)
 {
     if (rule == BASE_DOUBLED || (rule == BASE_NAMED && (b->rc[0] || b->gc[0] || b->threads)))
         return false;
@@ -123,7 +79,7 @@ static bool tells_nothing(const struct report_data *d, const struct report_work 
 }
 
 const struct report_cell *report_base_of(const struct report_data *d, const struct report_cell *c,
-                                         const struct report_baseline *b)
+                                         const struct baseline *b)
 {
     static const enum base_rule user[] = {BASE_NAMED},
                                 own[] = {BASE_DOUBLED, BASE_NAMED, BASE_SYSTEM, BASE_FIRST};
@@ -136,6 +92,29 @@ const struct report_cell *report_base_of(const struct report_data *d, const stru
             return base;
     }
     return NULL;
+}
+
+int report_baseline_there(const struct report_data *d, const struct baseline *b, struct message *m)
+{
+    char there[300];
+    size_t n = 0;
+    for (size_t i = 0; i < d->cells; i++)
+        if (matches_baseline(&d->cell[i], b) != BASELINE_OTHER)
+            return 0;
+    there[0] = '\0';
+    for (size_t i = 0; i < d->cells; i++) {
+        const char *label = d->cell[i].label;
+        bool known = false;
+        for (size_t k = 0; k < i && !known; k++)
+            known = strcmp(d->cell[k].label, label) == 0;
+        if (!known && n + strlen(label) + 6 > sizeof there) {
+            snprintf(there + n, sizeof there - n, " ...");
+            break;
+        }
+        if (!known)
+            n += (size_t)snprintf(there + n, sizeof there - n, "%s%s", n ? ", " : "", label);
+    }
+    return message_set(m, -EINVAL, "--baseline: no such configuration in the run; there are: %s", there);
 }
 
 /* --- values by block ------------------------------------------------------------------------------------ */
@@ -299,8 +278,8 @@ static int judge_rows(struct report_comparisons *c)
     return 0;
 }
 
-int report_compare(struct report_comparisons *out, const struct report_data *d,
-                   const struct report_baseline *b, const struct report_metric *metric)
+int report_compare(struct report_comparisons *out, const struct report_data *d, const struct baseline *b,
+                   const struct report_metric *metric)
 {
     *out = (struct report_comparisons){.metric = metric};
     out->row = calloc(2 * d->cells + 1, sizeof *out->row);

@@ -15,6 +15,7 @@
 #define HG_BENCH_REPORT_DATA_H
 
 #include "bench/stat/stats.h"
+#include "bench/result/baseline.h"
 #include "bench/result/sample.h"
 #include "metric.h"
 
@@ -92,24 +93,18 @@ struct report_comparisons {
     size_t tested; /* rows that Holm's adjustment is over */
 };
 
-/* What ratios are against: words "alloc=NAME", "rc=NAME", "gc=NAME", "parallel=THREADSxPROCESSES" or a bare
- * allocator, parted by blanks or commas. */
-struct report_baseline {
-    char alloc[1024], rc[64], gc[1200]; /* empty: any */
-    int64_t threads, processes;         /* 0: any */
-    bool chosen;                        /* by the user: goes before the arm that the run itself doubled */
-};
-int report_baseline_parse(struct report_baseline *b, const char *text, struct message *m);
+/* Whether any cell is what the baseline names; else -EINVAL with a message that has the names there are. */
+int report_baseline_there(const struct report_data *d, const struct baseline *b, struct message *m);
 
 /* The cell that c is compared with: of its work, matching the baseline, and of several the one with most
  * other axes equal. Where the user chose none: the cell that ran twice a block, else the one the run names,
  * else system, else the first (also where these name allocators and the work has but one). NULL: none. */
 const struct report_cell *report_base_of(const struct report_data *d, const struct report_cell *c,
-                                         const struct report_baseline *b);
+                                         const struct baseline *b);
 
 /* All cells against their baselines, each work's A/A arm before the rest. */
-int report_compare(struct report_comparisons *out, const struct report_data *d,
-                   const struct report_baseline *b, const struct report_metric *metric);
+int report_compare(struct report_comparisons *out, const struct report_data *d, const struct baseline *b,
+                   const struct report_metric *metric);
 /* The cells of `now` against the same cells of `then`, paired by block number. */
 int report_compare_runs(struct report_comparisons *out, const struct report_data *then,
                         const struct report_data *now, const struct report_metric *metric);

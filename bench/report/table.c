@@ -108,7 +108,7 @@ static void put_row(FILE *out, const struct report_cell *cell, const struct repo
 }
 
 static void put_work(FILE *out, const struct report_data *d, size_t index, const struct report_comparisons *c,
-                     const struct report_baseline *baseline)
+                     const struct baseline *baseline)
 {
     const struct report_work *w = &d->work[index];
     report_put_heading(out, w, TABLE_WIDTH);
@@ -124,7 +124,7 @@ static void put_work(FILE *out, const struct report_data *d, size_t index, const
 }
 
 void report_table_of(FILE *out, const struct report_data *d, const struct report_comparisons *c,
-                     const struct report_baseline *baseline)
+                     const struct baseline *baseline)
 {
     for (size_t w = 0; w < d->works; w++)
         put_work(out, d, w, c, baseline);
@@ -141,9 +141,9 @@ void report_table(FILE *out, struct sample *const *sample, size_t samples, const
 {
     struct report_data d;
     struct report_comparisons c = {0};
-    struct report_baseline base = {0};
+    struct baseline base = {0};
     if (baseline)
-        report_baseline_parse(&base, baseline, NULL);
+        baseline_parse(&base, baseline, "baseline", NULL);
     if (report_data_make(&d, sample, samples) == 0 &&
         report_compare(&c, &d, &base, report_metric_of(KEY_ops_per_s)) == 0)
         report_table_of(out, &d, &c, &base);

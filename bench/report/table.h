@@ -8,6 +8,6 @@
 void report_table(FILE *out, struct sample *const *sample, size_t samples, const char *baseline);
 /* The same from data at hand; c: of throughput. */
 void report_table_of(FILE *out, const struct report_data *d, const struct report_comparisons *c,
-                     const struct report_baseline *baseline);
+                     const struct baseline *baseline);
 
 #endif

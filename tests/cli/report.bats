@@ -179,6 +179,14 @@ P
     ! grep -q 'marks at the top' "$dir/report.html" || false
 }
 
+@test "a baseline that is not there: those that are, are named, and nothing is made" {
+    made "$dir" blocks=6 noise=0.01 configs="system=1 pools=1"
+    run "$hg" report "$dir" --baseline alloc=pymalloc
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"there are: "*system*pools* || "$output" == *"there are: "*pools*system* ]]
+    [ ! -e "$dir/report.html" ]
+}
+
 @test "a file cut anywhere: a report or a refusal, never a crash" {
     made "$dir" blocks=2 noise=0.02 works="request/1" cost="generational=0.1" oracle="generational=5000" \
         configs="pymalloc@gil@generational=1 pymalloc@gil@none=1.1"

@@ -360,3 +360,12 @@ assert one["acquisitions"] >= 20000 and one["contended"] == 0 and one["wait_p99_
 assert two["acquisitions"] >= 20000 and two["contended"] <= two["acquisitions"], two
 PY
 }
+
+@test "--baseline: runs twice a block; one that is not there is refused with those that are" {
+    "$hg" run --workload churn:ops=2k,live=100 --alloc system,pools --baseline pools --samples 2 --settle 0s --quiet --json >samples
+    [ "$(grep -c '"alloc":"pools"' samples)" -eq 4 ]
+    [ "$(grep -c '"alloc":"system"' samples)" -eq 2 ]
+    run --separate-stderr "$hg" run --workload churn:ops=2k,live=100 --alloc system,pools --baseline alloc=pymalloc --settle 0s --quiet
+    [ "$status" -eq 2 ] && [ -z "$output" ]
+    [[ "$stderr" == *"there are: "*system*pools* ]]
+}

@@ -116,3 +116,58 @@ PY
     [ "$status" -eq 0 ]
     [[ "$stderr" == *"[b]"* ]]
 }
+
+# doubled FOLDER: the cells that ran twice a block, by what tells them apart.
+doubled() {
+    python3 - "$1" <<'PY'
+import collections, json, sys
+n = collections.Counter()
+for line in open(sys.argv[1] + "/samples.jsonl"):
+    c = json.loads(line)["cell"]
+    n["%s %s %s %dx%d" % (c["alloc"], c["rc"], c["gc"], c["threads"], c["processes"])] += 1
+print(" | ".join(sorted(k for k in n if n[k] == 2 * min(n.values()))))
+PY
+}
+
+@test "a baseline: what is named runs twice, without one system or the first" {
+    object() {
+        printf '[suite]\nblocks = 1\nsettle = 0s\n%s\n[s]\nworkload = private:ops=2k\nalloc = pools\nrc = gil, atomic\ngc = none\nparallel = 1x1, 2x1\n%s\n' "$1" "$2" >o.ini
+        rm -rf o && "$hg" suite o.ini --out o --quiet >/dev/null
+    }
+    object 'baseline = rc=gil,parallel=1x1' ''
+    [ "$(doubled o)" = "pools gil none 1x1" ]
+    [ "$(python3 -c 'import json; print(json.load(open("o/run.json"))["baseline"])')" = "rc=gil,parallel=1x1" ]
+    object '' 'baseline = rc=atomic parallel=2x1'
+    [ "$(doubled o)" = "pools atomic none 2x1" ]
+    object '' ''
+    [ "$(doubled o)" = "pools gil none 1x1" ]
+    [ "$(python3 -c 'import json; print(json.load(open("o/run.json"))["baseline"])')" = None ]
+    object 'baseline = pools' '' # tells none apart
+    [ "$(doubled o)" = "pools gil none 1x1" ]
+    printf '[suite]\nblocks = 1\nsettle = 0s\nbaseline = bump\n[a]\nworkload = churn:ops=2k,live=100\nalloc = pools, system\n[b]\nworkload = churn:ops=2k,live=100\nalloc = pools, bump, null\n[c]\nworkload = churn:ops=2k,live=200\nalloc = null, pools\n' >a.ini
+    "$hg" suite a.ini --out a --quiet >/dev/null
+    [ "$(wc -l <a/samples.jsonl)" -eq 10 ] # each section has its own: system, bump, null
+    for pair in "100 system 1" "100 bump 2" "200 null 2"; do
+        read -r live alloc count <<<"$pair"
+        [ "$(grep -c "\"live\":$live,.*\"alloc\":\"$alloc\"" a/samples.jsonl)" -ge "$count" ]
+    done
+}
+
+@test "a baseline that is no configuration is refused before the first sample" {
+    for bad in 'gil' 'alloc=foo' 'rc=atomic' 'parallel=4x1' 'rc=gil,alloc=foo' 'speed=1' 'rc='; do
+        for where in suite section; do
+            printf '[suite]\nblocks = 1\nsettle = 0s\n' >b.ini
+            [ "$where" = section ] || printf 'baseline = %s\n' "$bad" >>b.ini
+            printf '[s]\nworkload = private:ops=2k\nalloc = pools, pymalloc\nrc = gil\ngc = none\n' >>b.ini
+            [ "$where" = suite ] || printf 'baseline = %s\n' "$bad" >>b.ini
+            run --separate-stderr "$hg" suite b.ini --out b --quiet
+            [ "$status" -eq 2 ] && [ -z "$output" ] && [ ! -e b ]
+            [[ "$stderr" == *baseline* ]]
+            case $bad in
+            speed=1) [[ "$stderr" == *"no axis 'speed'"* ]] ;;
+            rc=) [[ "$stderr" == *"nothing follows"* ]] ;;
+            *) [[ "$stderr" == *"there are: "*pools*pymalloc* ]] ;;
+            esac
+        done
+    done
+}

@@ -12,7 +12,7 @@ struct report_page {
     const struct run *run;
     const struct report_data *data;
     const struct report_comparisons *found; /* throughput */
-    const struct report_baseline *baseline;
+    const struct baseline *baseline;
     const struct report_lbo *lbo; /* [data->cells] */
     const struct plots *plots;    /* finished: the pictures are in plots->folder */
 };

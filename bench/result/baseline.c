@@ -1,0 +1,80 @@
+/* baseline.c: see baseline.h. */
+#include "baseline.h"
+
+#include "alloc/base/words.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+static int baseline_parallel(struct baseline *b, const char *pair, const char *what, struct message *m)
+{
+    static const unsigned most[2] = {UINT_MAX, UINT_MAX};
+    unsigned pairs[WORDS_MAX][2], count;
+    char name[64];
+    snprintf(name, sizeof name, "%s: parallel", what);
+    int err = words_pairs(pair, name, most, pairs, &count, m);
+    if (err || count != 1)
+        return err ? err : message_set(m, -EINVAL, "%s: one parallel=THREADSxPROCESSES", what);
+    b->threads = pairs[0][0];
+    b->processes = pairs[0][1];
+    return 0;
+}
+
+static int baseline_word(struct baseline *b, const char *word, const char *what, struct message *m)
+{
+    size_t axis = strcspn(word, "=:(");
+    int size;
+    if (strncmp(word, "parallel=", 9) == 0)
+        return baseline_parallel(b, word + 9, what, m);
+    if (strncmp(word, "rc=", 3) == 0)
+        size = snprintf(b->rc, sizeof b->rc, "%s", word + 3) - (int)sizeof b->rc;
+    else if (strncmp(word, "gc=", 3) == 0)
+        size = snprintf(b->gc, sizeof b->gc, "%s", word + 3) - (int)sizeof b->gc;
+    else if (strncmp(word, "alloc=", 6) == 0)
+        size = snprintf(b->alloc, sizeof b->alloc, "%s", word + 6) - (int)sizeof b->alloc;
+    else if (word[axis] == '=')
+        return message_set(m, -EINVAL, "%s: no axis '%.*s' (alloc rc gc parallel)", what, (int)axis, word);
+    else
+        size = snprintf(b->alloc, sizeof b->alloc, "%s", word) - (int)sizeof b->alloc;
+    if (size >= 0)
+        return message_set(m, -EINVAL, "%s: '%.60s...' is too long", what, word);
+    if (word[axis] == '=' && word[axis + 1] == '\0')
+        return message_set(m, -EINVAL, "%s: nothing follows '%s'", what, word);
+    return 0;
+}
+
+int baseline_parse(struct baseline *b, const char *text, const char *what, struct message *m)
+{
+    char words[2048], *save = NULL;
+    memset(b, 0, sizeof *b);
+    if (snprintf(words, sizeof words, "%s", text) >= (int)sizeof words)
+        return message_set(m, -EINVAL, "%s: too long", what);
+    /* A comma parts words only before another axis: "alloc=a:x=1,y=2,rc=gil" is two words. */
+    for (char *p = words; *p; p++)
+        if (*p == ',' && (strncmp(p + 1, "alloc=", 6) == 0 || strncmp(p + 1, "rc=", 3) == 0 ||
+                          strncmp(p + 1, "gc=", 3) == 0 || strncmp(p + 1, "parallel=", 9) == 0))
+            *p = ' ';
+    int err = 0;
+    for (char *word = strtok_r(words, " ", &save); word && !err; word = strtok_r(NULL, " ", &save))
+        err = baseline_word(b, word, what, m);
+    return err;
+}
+
+bool baseline_names(const struct baseline *b)
+{
+    return b->alloc[0] || b->rc[0] || b->gc[0] || b->threads;
+}
+
+enum baseline_match baseline_matches(const struct baseline *b, const struct baseline_axes *cell)
+{
+    size_t name = strcspn(cell->gc, ":");
+    bool collector = strlen(b->gc) == name && memcmp(b->gc, cell->gc, name) == 0;
+    if ((b->alloc[0] && strcmp(b->alloc, cell->alloc) != 0) || (b->rc[0] && strcmp(b->rc, cell->rc) != 0) ||
+        (b->threads && (b->threads != cell->threads || b->processes != cell->processes)))
+        return BASELINE_OTHER;
+    return !b->gc[0] || strcmp(b->gc, cell->gc) == 0 ? BASELINE_SAME
+           : collector                               ? BASELINE_COLLECTOR
+                                                     : BASELINE_OTHER;
+}

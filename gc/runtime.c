@@ -1,5 +1,5 @@
-/* runtime.c: opens and closes the runtime of this worker, and reports what it counted. On top of the room: knows
- * every collector, and what each policy does at a thread's coming and going. */
+/* runtime.c: opens and closes the runtime of this worker, and reports what it counted. On top of the room:
+ * knows every collector, and what each policy does at a thread's coming and going. */
 #include "runtime.h"
 #include "gc/collect/collector.h"
 #include "gc/collect/tracing.h"
@@ -271,7 +271,8 @@ uint64_t runtime_live_objects(struct runtime *r)
     for (unsigned i = 0; i < r->threads.count; i++) {
         if (!r->threads.at[i])
             continue;
-        live += r->threads.at[i]->made_plain - r->threads.at[i]->freed;
+        live +=
+            r->threads.at[i]->made_plain - r->threads.at[i]->freed_plain - r->threads.at[i]->freed_containers;
 #if !RC_GIL_HELD
         kept += freelist_count(&r->threads.at[i]->freelists);
 #endif

@@ -125,6 +125,6 @@ check-unit: units
 STRICT_UNITS := $(filter $(foreach u,strict heap objects threads stw generational \
     pools pools_threads pools_second pools_drain pools_failure pymalloc debug replay ptrmap reuse,$(OUT)/tests/unit/$(u) $(OUT)/tests/unit/$(u)-%),$(UNITS))
 check-strict: all $(STRICT_UNITS)
-	@$(PROVE) --exec tests/run-one $(STRICT_UNITS) tests/cli/strict.bats tests/cli/faults_alloc.bats
+	@$(PROVE) --exec tests/run-one $(STRICT_UNITS) tests/cli/strict.bats tests/cli/faults_alloc.bats tests/cli/faults_gc.bats
 
 .PHONY: test check check-unit check-strict units perf-programs fuzz

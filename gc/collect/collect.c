@@ -65,7 +65,7 @@ void gc_set_callback(struct runtime *r, gc_callback *call, void *arg)
 }
 
 void gc_call_back(struct runtime *r, enum gc_phase phase, int generation, uint64_t collected,
-             uint64_t uncollectable)
+                  uint64_t uncollectable)
 {
     (void)r;
     if (callback.call)
@@ -112,6 +112,36 @@ int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
     return find_each(r, gc_visit_if_tracked, &v);
 }
 #endif
+
+/* --- the invariant -------------------------------------------------------------------------------------- */
+
+bool gc_invariant_holds(struct runtime *r)
+{
+    return atomic_load_explicit(&r->gc.collecting, memory_order_relaxed) || r->gc.ops->is_valid(r);
+}
+
+#if !RC_GIL_HELD
+static bool registries_are_valid(struct runtime *r)
+{
+    for (unsigned i = 0, places = thread_places(r); i < places; i++) {
+        struct thread *t = thread_at(r, i);
+        if (t && !registry_is_valid(t))
+            return false;
+    }
+    return true;
+}
+#endif
+
+bool gc_heap_is_valid(struct runtime *r)
+{
+    pthread_mutex_lock(&r->roots.mutex);
+    bool valid = roots_are_valid(&r->roots);
+    pthread_mutex_unlock(&r->roots.mutex);
+#if !RC_GIL_HELD
+    valid = valid && registries_are_valid(r);
+#endif
+    return valid && freelists_are_valid(r) && figures_are_valid(r) && gc_invariant_holds(r);
+}
 
 /* --- gc.garbage ----------------------------------------------------------------------------------------- */
 

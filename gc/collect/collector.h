@@ -1,6 +1,19 @@
 /* collector.h: what a cycle collector is to the runtime, and the gc module: what can be asked of any.
  *
- * What allocation and tracking do inline for it (counts, limit, lists): gc/runtime/gc_state.h. */
+ * What allocation and tracking do inline for it (counts, limit, lists): gc/runtime/gc_state.h.
+ *
+ * The invariant, gc_invariant_holds:
+ *   every tracked object is on exactly one list of the collector, or is found by find.h, and `tracked`
+ *   counts them;
+ *   lists are doubly linked, and the low bits of next show which list an object is on, where a collector
+ *   has bits for that;
+ *   nothing of a collection is left on an object: not GC_PREV_COLLECTING and GC_NEXT_UNREACHABLE, not
+ *   GC_ALIVE and GC_UNREACHABLE, and who owns it is known again (biased); a tracing collector's marks are 0.
+ * Suspended while r->gc.collecting is set: then the lists under examination are singly linked, the links
+ * back hold what is left of counts, and objects lie on lists of the collection's own. Program code that
+ * runs in a collection (finalisers, callbacks) finds whole lists again, but marks on what is being
+ * collected; it may track, untrack and free, not start a collection. Without a GIL, asked with the world
+ * stopped. */
 #ifndef HG_GC_COLLECT_COLLECTOR_H
 #define HG_GC_COLLECT_COLLECTOR_H
 
@@ -39,6 +52,8 @@ struct collector {
     /* Every tracked object, any generation, frozen ones too; world stopped or GIL held. NULL: default_list.
      */
     int (*each_tracked)(struct runtime *r, object_visit *visit, void *arg);
+    /* The invariant, outside of a collection. */
+    bool (*is_valid)(struct runtime *r);
 };
 
 /* Weak: a collector that this policy cannot run is not compiled into its worker. */
@@ -46,6 +61,12 @@ struct collector {
     extern const struct collector collector_##ident __attribute__((weak));
 COLLECTORS(COLLECTOR_EXTERN)
 #undef COLLECTOR_EXTERN
+
+/* See above. Costs a walk over the heap. */
+bool gc_invariant_holds(struct runtime *r);
+/* The invariant, and all else that must hold when a collection begins and ends: of roots, free lists,
+ * figures. */
+bool gc_heap_is_valid(struct runtime *r);
 
 /* The gc module: any of them does nothing where the collector has no such thing. */
 uint64_t gc_collect(struct runtime *r, int generation); /* 0..2; returns collected + uncollectable */
@@ -68,7 +89,7 @@ void gc_garbage_close(struct runtime *r); /* drops nothing */
 
 /* For collectors: calls the callback, and writes gc.generations.N.* of a sample. */
 void gc_call_back(struct runtime *r, enum gc_phase phase, int generation, uint64_t collected,
-             uint64_t uncollectable);
+                  uint64_t uncollectable);
 void gc_report_generations(const struct alloc_sink *sink, const struct gc_stats *stats, int generations);
 
 /* Every tracked object. Under a GIL through the collector's lists, else through the threads' registries. */

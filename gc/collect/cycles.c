@@ -9,6 +9,8 @@
  * (the order of its subtractions does not matter), the second, whose order does matter, sends a scout some
  * objects ahead in the list. */
 #include "cycles.h"
+#include "gc/runtime/trash.h"
+
 #include "alloc/base/os.h"
 
 #if RC_GIL_HELD
@@ -139,12 +141,16 @@ static uint64_t clear_unreachable_bits(struct gc_head *list)
 
 void cycles_deduce(struct gc_head *set, struct gc_head *unreachable, bool whole, struct cycles_count *count)
 {
+    uint64_t before = count->examined;
     if (whole)
         subtract_whole(set, count);
     else
         subtract_part(set, count);
     park_unreachable(set, unreachable);
     count->unreachable = clear_unreachable_bits(unreachable);
+    hg_seed(cycles_examined, count->examined++);
+    /* What was examined is either reachable or not. */
+    hg_assert_whole(gc_list_size(set) + count->unreachable == count->examined - before);
 }
 
 uint64_t cycles_untrack(struct gc_head *list, enum type_id kind)
@@ -164,8 +170,8 @@ uint64_t cycles_untrack(struct gc_head *list, enum type_id kind)
 /* Clears every weak reference to garbage, and garbage that is a weak reference; then calls the callbacks of
  * those that are not garbage themselves. *code_ran: a callback ran. Returns the number of weak references
  * that died of it. */
-static uint64_t clear_weakrefs(struct gc_head *unreachable, struct gc_head *old, bool *code_ran,
-                               bool *finalisers)
+static uint64_t clear_weakrefs(struct gc_head *unreachable, struct gc_head *old, uintptr_t place,
+                               bool *code_ran, bool *finalisers)
 {
     struct gc_head waiting;
     gc_list_init(&waiting);
@@ -193,10 +199,12 @@ static uint64_t clear_weakrefs(struct gc_head *unreachable, struct gc_head *old,
         *code_ran = true;
         w->callback(w, w->arg);
         rc_dec(&w->head);
-        if (gc_next(&waiting) == g)
+        if (gc_next(&waiting) == g) {
+            g->next = (g->next & ~GC_NEXT_PLACE) | place;
             gc_list_move(g, old);
-        else
+        } else {
             died++;
+        }
     }
     return died;
 }
@@ -282,7 +290,7 @@ static uint64_t keep_legacy(struct runtime *r, struct gc_head *legacy, struct gc
     return n;
 }
 
-uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct gc_head *old,
+uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct gc_head *old, uintptr_t place,
                         struct cycles_count *count)
 {
     if (gc_list_empty(unreachable))
@@ -294,7 +302,7 @@ uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct g
         count->unreachable -= gc_list_size(&legacy);
     }
     bool code_ran = false, finalisers = false;
-    uint64_t collected = clear_weakrefs(unreachable, old, &code_ran, &finalisers);
+    uint64_t collected = clear_weakrefs(unreachable, old, place, &code_ran, &finalisers);
     if (finalisers)
         finalize_garbage(unreachable);
     if (finalisers || code_ran) {
@@ -314,6 +322,9 @@ uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct g
 void gc_run_begin(struct runtime *r, struct gc_run *run, int generation)
 {
     struct thread *t = thread_self;
+    hg_assert(!gc_is_collecting(r) && !t->collects);
+    hg_assert_whole(gc_heap_is_valid(r));
+    hg_assert_whole(trash_is_valid(t) && intern_is_valid() && threads_are_valid(r));
     atomic_store_explicit(&r->gc.collecting, true, memory_order_relaxed);
     t->collects = true;
     *run = (struct gc_run){generation, os_now_ns(), objects_dead(t), t->freed_bytes};
@@ -336,6 +347,9 @@ uint64_t gc_run_end(struct runtime *r, const struct gc_run *run, struct gc_log *
     gc_call_back(r, GC_PHASE_STOP, run->generation, collected, count->uncollectable);
     t->collects = false;
     atomic_store_explicit(&r->gc.collecting, false, memory_order_relaxed);
+    hg_seed(gc_tracked, r->gc.tracked++);
+    hg_seed(figures_freed, t->freed_containers += t->made_containers);
+    hg_assert_whole(gc_heap_is_valid(r));
     return collected + count->uncollectable;
 }
 

@@ -16,9 +16,6 @@
 
 #if RC_GIL_HELD
 
-#define GC_NEXT_SPACE       ((uintptr_t)1)
-#define GC_NEXT_UNREACHABLE ((uintptr_t)2)
-
 /* What was seen in a list that was examined. */
 struct cycles_count {
     uint64_t examined, unreachable, uncollectable;
@@ -29,8 +26,7 @@ struct cycles_count {
 
 /* Calls visit for each reference that o holds; visit is a constant, so that it is inlined here for the kinds
  * that heaps are made of. */
-static inline __attribute__((always_inline)) void gc_traverse(struct object *o, object_visit *visit,
-                                                              void *arg)
+static always_inline void gc_traverse(struct object *o, object_visit *visit, void *arg)
 {
     const struct type *type = o->type;
     switch (type->id) {
@@ -71,9 +67,10 @@ void cycles_deduce(struct gc_head *set, struct gc_head *unreachable, bool whole,
 uint64_t cycles_untrack(struct gc_head *list, enum type_id kind);
 
 /* The rest of a collection: legacy finalisers, weak references, finalisers, resurrection, clearing. What
- * survives goes to old. Returns the number of objects that count as collected; adds to
+ * survives goes to old, and so do weak references from anywhere whose callback ran: place is what the bits
+ * GC_NEXT_PLACE are in that list. Returns the number of objects that count as collected; adds to
  * count->uncollectable. */
-uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct gc_head *old,
+uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct gc_head *old, uintptr_t place,
                         struct cycles_count *count);
 
 /* Around every collection: sets collecting, calls the callback, logs the pause. */

@@ -8,10 +8,23 @@ void gc_list_merge(struct gc_head *from, struct gc_head *to)
         struct gc_head *to_last = gc_prev(to), *first = gc_next(from), *last = gc_prev(from);
         to_last->next = (to_last->next & ~GC_NEXT_MASK) | (uintptr_t)first;
         gc_set_prev(first, to_last);
+        hg_seed(gc_list_prev, gc_set_prev(first, last));
         last->next = (last->next & ~GC_NEXT_MASK) | (uintptr_t)to;
         to->prev = (uintptr_t)last;
     }
     gc_list_init(from);
+}
+
+bool gc_list_is_valid(const struct gc_head *list, uintptr_t mask, uintptr_t bits, uint64_t *count)
+{
+    const struct gc_head *prev = list;
+    for (const struct gc_head *g = gc_next(list); g != list; prev = g, g = gc_next(g)) {
+        if (!g || gc_prev(g) != prev || g->prev & GC_PREV_COLLECTING || g->next & GC_NEXT_UNREACHABLE ||
+            (g->next & mask) != bits || !object_is_gc(gc_object_of(g)) || rc_count(gc_object_of(g)) < 0)
+            return false;
+        ++*count;
+    }
+    return gc_prev(list) == prev;
 }
 
 uint64_t gc_list_size(const struct gc_head *list)

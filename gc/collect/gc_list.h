@@ -6,6 +6,12 @@
 
 #if RC_GIL_HELD
 
+#define GC_NEXT_SPACE       ((uintptr_t)1)
+#define GC_NEXT_UNREACHABLE ((uintptr_t)2)
+#define GC_NEXT_YOUNG       ((uintptr_t)4)
+#define GC_NEXT_PLACE \
+    (GC_NEXT_SPACE | GC_NEXT_YOUNG) /* where an object lies, to a collector that has places */
+
 static inline struct gc_head *gc_next(const struct gc_head *g)
 {
     return (struct gc_head *)(g->next & GC_NEXT_MASK);
@@ -44,6 +50,10 @@ static inline void gc_list_move(struct gc_head *g, struct gc_head *list)
     gc_list_unlink(g);
     gc_list_append(g, list);
 }
+
+/* Doubly linked; every member is a tracked container without marks of a collection, and next's bits in
+ * `mask` are `bits`. *count grows by its length. */
+bool gc_list_is_valid(const struct gc_head *list, uintptr_t mask, uintptr_t bits, uint64_t *count);
 
 /* Everything of from goes behind to; from is empty afterwards. */
 void gc_list_merge(struct gc_head *from, struct gc_head *to);

@@ -95,7 +95,7 @@ static uint64_t collect_now(struct runtime *r, int g)
         self.long_lived_pending = 0;
         self.long_lived_total = (int64_t)survivors;
     }
-    uint64_t collected = cycles_reclaim(r, &unreachable, old, &count);
+    uint64_t collected = cycles_reclaim(r, &unreachable, old, 0, &count);
     if (g == OLDEST)
         freelist_clear_all(r);
     return gc_run_end(r, &run, &self.log, causes[g], &count, collected);
@@ -201,6 +201,16 @@ static int generational_each_tracked(struct runtime *r, object_visit *visit, voi
     return stop ? stop : gc_list_each(&self.frozen, visit, arg);
 }
 
+static bool generational_is_valid(struct runtime *r)
+{
+    uint64_t count = 0;
+    for (int i = 0; i < GENERATIONS; i++)
+        if (!gc_list_is_valid(&self.generation[i].list, GC_NEXT_SPACE, 0, &count) ||
+            self.generation[i].count < 0)
+            return false;
+    return gc_list_is_valid(&self.frozen, GC_NEXT_SPACE, 0, &count) && count == (uint64_t)r->gc.tracked;
+}
+
 const struct collector collector_generational = {
     .name = "generational",
     .open = generational_open,
@@ -216,6 +226,7 @@ const struct collector collector_generational = {
     .unfreeze = generational_unfreeze,
     .report = generational_report,
     .each_tracked = generational_each_tracked,
+    .is_valid = generational_is_valid,
 };
 
 #endif

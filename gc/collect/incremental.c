@@ -161,7 +161,7 @@ static uint64_t collect_region(struct runtime *r, struct gc_head *set, struct gc
         cycles_untrack(set, TYPE_TUPLE);
     if (set != to)
         gc_list_merge(set, to);
-    return cycles_reclaim(r, &unreachable, to, count);
+    return cycles_reclaim(r, &unreachable, to, self.visited, count);
 }
 
 /* Pending is empty: the next cycle begins. Frozen objects bear the visited bit and may not be touched. */
@@ -349,6 +349,18 @@ static int incremental_each_tracked(struct runtime *r, object_visit *visit, void
     return stop;
 }
 
+/* The space bit is visited's on what is visited or frozen, pending's on what is pending or young. */
+static bool incremental_is_valid(struct runtime *r)
+{
+    uint64_t count = 0;
+    uintptr_t pending = self.visited ^ 1;
+    return gc_list_is_valid(&self.young, GC_NEXT_SPACE, pending, &count) &&
+           gc_list_is_valid(pending_list(), GC_NEXT_SPACE, pending, &count) &&
+           gc_list_is_valid(visited_list(), GC_NEXT_SPACE, self.visited, &count) &&
+           gc_list_is_valid(&self.frozen, GC_NEXT_SPACE, self.visited, &count) &&
+           r->gc.new_next_bits == pending && count == (uint64_t)r->gc.tracked;
+}
+
 const struct collector collector_incremental = {
     .name = "incremental",
     .open = incremental_open,
@@ -364,6 +376,7 @@ const struct collector collector_incremental = {
     .unfreeze = incremental_unfreeze,
     .report = incremental_report,
     .each_tracked = incremental_each_tracked,
+    .is_valid = incremental_is_valid,
 };
 
 #endif

@@ -49,7 +49,6 @@
 
 #if RC_GIL_HELD
 
-#define GC_NEXT_YOUNG    ((uintptr_t)4)
 #define HALF_SPACE_UNIT  1000
 #define GRACE_OBJECTS    100000
 #define AGING_SPACES_MAX (PEP848_HALF_SPACES_MAX / 2)
@@ -262,7 +261,7 @@ static uint64_t collect_region(struct runtime *r, struct gc_head *set, bool whol
         cycles_untrack(set, TYPE_TUPLE);
     if (set != visited_list())
         gc_list_merge(set, visited_list());
-    return cycles_reclaim(r, &unreachable, visited_list(), count);
+    return cycles_reclaim(r, &unreachable, visited_list(), self.visited, count);
 }
 
 static void add_counts(struct cycles_count *to, const struct cycles_count *part)
@@ -484,6 +483,21 @@ static int pep848_each_tracked(struct runtime *r, object_visit *visit, void *arg
     return stop;
 }
 
+/* What is not old, or frozen, is marked young; the space bit of the others is that of pending or visited. */
+static bool pep848_is_valid(struct runtime *r)
+{
+    const uintptr_t young = GC_NEXT_YOUNG, old = GC_NEXT_YOUNG | GC_NEXT_SPACE;
+    uint64_t count = 0;
+    for (unsigned i = 0; i < self.aging_count; i++)
+        if (!gc_list_is_valid(aging_at(i), young, young, &count))
+            return false;
+    return gc_list_is_valid(&self.nursery, young, young, &count) &&
+           gc_list_is_valid(&self.frozen, young, young, &count) &&
+           gc_list_is_valid(visited_list(), old, self.visited, &count) &&
+           gc_list_is_valid(pending_list(), old, self.visited ^ 1, &count) &&
+           gc_list_is_valid(&self.reachable, old, self.visited, &count) && count == (uint64_t)r->gc.tracked;
+}
+
 const struct collector collector_pep848 = {
     .name = "pep848",
     .open = pep848_open,
@@ -499,6 +513,7 @@ const struct collector collector_pep848 = {
     .unfreeze = pep848_unfreeze,
     .report = pep848_report,
     .each_tracked = pep848_each_tracked,
+    .is_valid = pep848_is_valid,
 };
 
 #endif

@@ -129,6 +129,32 @@ static void report_reclaim(struct runtime *r, uint64_t start_ns, uint64_t dead_b
     self.freed += freed;
 }
 
+static int stw_check(struct object *o, void *arg)
+{
+    (void)arg;
+    return !stw_mark_is_clear(o);
+}
+
+/* No object bears marks of a collection. */
+static bool stw_is_valid(struct runtime *r)
+{
+    return find_each(r, stw_check, NULL) == 0;
+}
+
+#ifdef HG_STRICT
+static int leave_mark_on(struct object *o, void *arg)
+{
+    (void)arg;
+    stw_set_bits(o, stw_bits(o) | GC_ALIVE);
+    return 1;
+}
+
+static void leave_mark(struct runtime *r)
+{
+    find_each(r, leave_mark_on, NULL);
+}
+#endif
+
 /* The caller has set collecting. */
 static uint64_t collect_now(struct runtime *r, int generation)
 {
@@ -136,6 +162,8 @@ static uint64_t collect_now(struct runtime *r, int generation)
     uint64_t examined = self.mark.examined;
     gc_call_back(r, GC_PHASE_START, generation, 0, 0);
     thread_stop_world(r);
+    /* The world stands still: what collecting suspends holds until the first object is marked. */
+    hg_assert_whole(stw_is_valid(r) && gc_heap_is_valid(r));
     uint64_t start_ns = os_now_ns();
     if (generation < 2)
         self.old_count[generation]++;
@@ -161,6 +189,8 @@ static uint64_t collect_now(struct runtime *r, int generation)
         stw_find_resurrected(&self.mark);
     size_t dead = stw_sort_garbage(&self.mark);
     freelist_clear_all(r);
+    hg_seed(stw_mark_left, leave_mark(r));
+    hg_assert_whole(stw_is_valid(r) && gc_heap_is_valid(r));
     end_ns = os_now_ns();
     thread_start_world(r);
     runtime_pause(r, PAUSE_FULL, start_ns, end_ns, self.mark.garbage.count, 0, 0);
@@ -359,6 +389,7 @@ const struct collector collector_stw = {
     .freeze = stw_freeze,
     .unfreeze = stw_unfreeze,
     .report = stw_report,
+    .is_valid = stw_is_valid,
 };
 
 #endif

@@ -81,6 +81,19 @@ static inline void refs_restore(struct object *o)
 }
 #endif
 
+bool stw_mark_is_clear(struct object *o)
+{
+    if (stw_bits(o) & (GC_UNREACHABLE | GC_ALIVE))
+        return false;
+#if HG_RC == HG_RC_BIASED
+    /* Who owns it, if anyone does, is the thread that made it. */
+    int64_t tid = refs_of(o);
+    return tid == 0 || tid == (int64_t)o->home + 1;
+#else
+    return true; /* the GC head is set when a collection needs it, and before that to nothing */
+#endif
+}
+
 /* --- all objects ---------------------------------------------------------------------------------------- */
 
 static int push_tracked(struct object *o, void *arg)
@@ -108,8 +121,7 @@ static void list_objects(struct stw_mark *k, struct runtime *r, int64_t made)
 typedef void stw_pass(struct stw_mark *k, struct object *o);
 
 /* In registry order, which is that of allocation as long as nothing was freed. */
-static inline __attribute__((always_inline)) void each_registered(struct stw_mark *k, struct runtime *r,
-                                                                  stw_pass *pass)
+static always_inline void each_registered(struct stw_mark *k, struct runtime *r, stw_pass *pass)
 {
     for (unsigned i = 0, places = thread_places(r); i < places; i++) {
         struct thread *t = thread_at(r, i);
@@ -127,7 +139,7 @@ static inline __attribute__((always_inline)) void each_registered(struct stw_mar
     }
 }
 
-static inline __attribute__((always_inline)) void each_listed(struct stw_mark *k, stw_pass *pass)
+static always_inline void each_listed(struct stw_mark *k, stw_pass *pass)
 {
     for (size_t i = 0; i < k->object.count; i++) {
         struct object *o = k->object.at[i];
@@ -139,8 +151,7 @@ static inline __attribute__((always_inline)) void each_listed(struct stw_mark *k
 }
 
 /* Every tracked object. */
-static inline __attribute__((always_inline)) void each_tracked(struct stw_mark *k, struct runtime *r,
-                                                               stw_pass *pass)
+static always_inline void each_tracked(struct stw_mark *k, struct runtime *r, stw_pass *pass)
 {
     if (r->memory.registry)
         each_registered(k, r, pass);
@@ -149,8 +160,7 @@ static inline __attribute__((always_inline)) void each_tracked(struct stw_mark *
 }
 
 /* Calls visit for each reference that o holds; inlined for the kinds that heaps are made of. */
-static inline __attribute__((always_inline)) void traverse(struct stw_mark *k, struct object *o,
-                                                           object_visit *visit)
+static always_inline void traverse(struct stw_mark *k, struct object *o, object_visit *visit)
 {
     struct object **at = NULL;
     int64_t count = 0;
@@ -303,10 +313,10 @@ static void pass_subtract(struct stw_mark *k, struct object *o)
         o->type->maybe_untrack(o);
         uint8_t bits = stw_bits(o);
         if (!(bits & GC_TRACKED)) {
-            if (bits & GC_UNREACHABLE) {
-                stw_set_bits(o, bits & (uint8_t)~GC_UNREACHABLE);
+            /* Nothing more of this collection comes by. */
+            stw_set_bits(o, (uint8_t)(bits & ~(GC_UNREACHABLE | GC_ALIVE)));
+            if (bits & GC_UNREACHABLE)
                 refs_restore(o);
-            }
             return;
         }
     }
@@ -348,8 +358,10 @@ static void pass_reachable(struct stw_mark *k, struct object *o)
 static void pass_scan(struct stw_mark *k, struct object *o)
 {
     uint8_t bits = stw_bits(o);
-    if (bits & GC_FROZEN)
+    if (bits & GC_FROZEN) {
+        k->frozen++;
         return;
+    }
     if (!(bits & GC_ALIVE))
         refs_restore(o);
     if (bits & GC_UNREACHABLE) {
@@ -398,10 +410,16 @@ void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool alive, int64_t
         return;
     if (alive)
         mark_alive(k, r);
+    uint64_t before = k->examined;
     each_tracked(k, r, pass_subtract);
     each_tracked(k, r, pass_reachable);
     k->alive = 0;
+    k->frozen = 0;
     each_tracked(k, r, pass_scan);
+    hg_seed(stw_examined, k->examined++);
+    /* What was examined is alive, garbage, or frozen. */
+    hg_assert_whole(k->no_memory ||
+                    (uint64_t)k->alive + k->garbage.count + k->frozen == k->examined - before);
     if (k->no_memory) {
         each_tracked(k, r, pass_forget);
         k->garbage.count = 0;

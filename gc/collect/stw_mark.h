@@ -34,6 +34,7 @@ struct stw_mark {
     struct stw_array object, work, span, garbage;
     bool no_memory;
     int64_t alive;          /* objects that the last scan found alive, frozen ones left out */
+    uint64_t frozen;        /* those that it left out */
     uint64_t uncollectable; /* and were unreachable: gone to gc.garbage with what they lead to */
     /* of all collections */
     uint64_t examined, references, marked;
@@ -51,6 +52,9 @@ void stw_find_garbage(struct stw_mark *k, struct runtime *r, bool mark_alive, in
 void stw_find_resurrected(struct stw_mark *k);
 /* Puts what is dead first and takes GC_UNREACHABLE off all; returns how many are dead. */
 size_t stw_sort_garbage(struct stw_mark *k);
+
+/* Of a collection nothing is left on o. */
+bool stw_mark_is_clear(struct object *o);
 
 /* Nothing, without memory. */
 static inline void stw_push(struct stw_mark *k, struct stw_array *a, void *p)

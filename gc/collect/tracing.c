@@ -160,6 +160,7 @@ static uint64_t tracing_collect(struct runtime *r, int generation)
         object_finalize(self.finalisable[i]);
     r->gc.young = 0;
     limit_update(r);
+    hg_seed(tracing_mark, tracing_table[tracing_count - 1]->refcount = 1);
     /* what a finaliser keeps may be dead in the next collection: that is work left */
     return gc_run_end(r, &run, &self.log, PAUSE_FULL, &count, freed + self.finalisable_count);
 }
@@ -235,6 +236,26 @@ static void tracing_report(struct runtime *r, const struct alloc_sink *sink)
     gc_log_report(&self.log, sink);
 }
 
+/* Nothing is marked, the work is done, and the table holds what was made and not freed, beside None and
+ * classes, which nobody counts. */
+static bool tracing_is_valid(struct runtime *r)
+{
+    uint64_t counted = 0, live = 0, tracked = 0;
+    for (size_t i = 0; i < tracing_count; i++) {
+        const struct object *o = tracing_table[i];
+        if (o->refcount != 0 && o->refcount != TRACING_IMMORTAL)
+            return false;
+        counted += o != &object_none && o->type != &type_type;
+    }
+    for (unsigned i = 0, places = thread_places(r); i < places; i++) {
+        const struct thread *t = thread_at(r, i);
+        live += t ? t->made_plain + t->made_containers - t->freed_plain - t->freed_containers : 0;
+    }
+    return counted == live && self.work_count == 0 &&
+           gc_list_is_valid(&r->gc.default_list, GC_NEXT_SPACE, 0, &tracked) &&
+           tracked == (uint64_t)r->gc.tracked;
+}
+
 const struct collector collector_tracing = {
     .name = "tracing",
     .open = tracing_open,
@@ -247,6 +268,7 @@ const struct collector collector_tracing = {
     .counts = tracing_counts,
     .stats = tracing_stats,
     .report = tracing_report,
+    .is_valid = tracing_is_valid,
 };
 
 #endif

@@ -17,6 +17,9 @@
 #ifndef HG_GC_RC_RC_H
 #define HG_GC_RC_RC_H
 
+#include "alloc/base/assert.h"
+#include "alloc/base/compiler.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,9 +36,6 @@
 #ifndef HG_RC
 #error "compile gc/ with -DHG_RC=HG_RC_<policy>"
 #endif
-
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
 
 struct object;
 struct type;

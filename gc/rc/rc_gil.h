@@ -62,6 +62,7 @@ static inline void rc_dec(struct object *o)
 {
     if (rc_is_immortal(o))
         return;
+    hg_assert(o->refcount > 0);
     if (--o->refcount == 0)
         object_dealloc(o);
 }

@@ -30,7 +30,7 @@ void tracing_table_close(void);
 static inline void rc_init(struct object *o)
 {
     o->refcount = 0;
-    if (__builtin_expect(tracing_count < TRACING_OBJECTS_MAX, 1))
+    if (likely(tracing_count < TRACING_OBJECTS_MAX))
         tracing_table[tracing_count++] = o;
 }
 

@@ -46,6 +46,7 @@ bool registry_refill(struct thread *t)
     t->chunk[t->chunks++] = chunk;
     for (uint32_t i = REGISTRY_CHUNK; i-- > 0;)
         registry_link(t, (t->chunks - 1) * REGISTRY_CHUNK + i);
+    hg_seed(registry_slot, t->slot_free = (t->chunks - 1) * REGISTRY_CHUNK + 1);
     return true;
 }
 
@@ -73,6 +74,38 @@ int registry_each(struct runtime *r, object_visit *visit, void *arg)
         }
     }
     return 0;
+}
+
+static uintptr_t registry_value(const struct thread *t, uint32_t slot)
+{
+    return atomic_load_explicit(registry_at((struct thread *)t, slot), memory_order_relaxed);
+}
+
+uint64_t registry_count(const struct thread *t)
+{
+    uint64_t count = 0;
+    for (uint32_t slot = 0; slot < t->chunks * REGISTRY_CHUNK; slot++)
+        count += !(registry_value(t, slot) & 1);
+    return count;
+}
+
+bool registry_is_valid(const struct thread *t)
+{
+    uint64_t slots = (uint64_t)t->chunks * REGISTRY_CHUNK, lost = 0, linked = 0;
+    for (uint32_t slot = t->slot_free; slot != REGISTRY_NO_SLOT; linked++) {
+        uintptr_t v = slot < slots ? registry_value(t, slot) : REGISTRY_LOST;
+        if (!(v & 1) || v == REGISTRY_LOST || linked == slots)
+            return false;
+        slot = (uint32_t)(v >> 1);
+    }
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        uintptr_t v = registry_value(t, slot);
+        lost += v == REGISTRY_LOST;
+        if (!(v & 1) && (((struct object *)v)->home != t->index || REGISTRY_SLOT((struct object *)v) != slot))
+            return false;
+    }
+    return lost == atomic_load_explicit(&t->slots_lost, memory_order_relaxed) &&
+           lost + linked + registry_count(t) == slots;
 }
 
 void registry_close(struct thread *t)

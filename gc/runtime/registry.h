@@ -34,6 +34,12 @@ void registry_remove_other(struct object *o);
 int registry_each(struct runtime *r, object_visit *visit, void *arg);
 void registry_close(struct thread *t);
 
+/* Slots that hold an object, be it on a free list. World stopped. */
+uint64_t registry_count(const struct thread *t);
+/* Every slot is free and on the list of free ones, or lost and counted so, or holds an object whose home
+ * and slot it is. World stopped. */
+bool registry_is_valid(const struct thread *t);
+
 static inline _Atomic uintptr_t *registry_at(struct thread *t, uint32_t slot)
 {
     return &t->chunk[slot / REGISTRY_CHUNK]->slot[slot % REGISTRY_CHUNK];

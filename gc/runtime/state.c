@@ -63,3 +63,38 @@ void gc_flush_young(struct thread *t)
         gc->trigger(t->runtime);
 }
 #endif
+
+static uint64_t containers_listed(const struct freelists *f)
+{
+    uint64_t count = (uint64_t)f->lists + (uint64_t)f->dicts;
+    for (size_t n = 0; n < FREELIST_TUPLE_SIZES; n++)
+        count += (uint64_t)f->tuples[n];
+    return count;
+}
+
+bool figures_are_valid(struct runtime *r)
+{
+    uint64_t plain = 0, containers = 0, bytes = 0;
+    for (unsigned i = 0, places = thread_places(r); i < places; i++) {
+        struct thread *t = thread_at(r, i);
+        if (!t)
+            continue;
+        plain += t->made_plain - t->freed_plain;
+        containers += atomic_load_explicit(&t->made_containers, memory_order_relaxed) - t->freed_containers;
+        bytes += t->made_bytes - t->freed_bytes;
+    }
+    /* Below 0: more was freed than made. */
+    if ((int64_t)plain < 0 || (int64_t)containers < 0 || (int64_t)bytes < 0)
+        return false;
+#if RC_GIL_HELD
+    return r->gc.tracked >= 0 && (uint64_t)r->gc.tracked + containers_listed(&r->freelists) <= containers;
+#else
+    uint64_t listed = 0, registered = 0;
+    for (unsigned i = 0, places = thread_places(r); i < places; i++) {
+        struct thread *t = thread_at(r, i);
+        listed += t ? containers_listed(&t->freelists) : 0;
+        registered += t ? registry_count(t) : 0;
+    }
+    return listed <= containers && (!r->memory.registry || registered == containers);
+#endif
+}

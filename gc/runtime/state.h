@@ -15,6 +15,8 @@
 #include "registry.h"
 #endif
 
+#include "alloc/base/assert.h"
+
 #define RUNTIME_THREADS_MAX 1024
 #define SMALL_INT_MIN       (-5)
 #define SMALL_INT_MAX       256
@@ -39,7 +41,7 @@ struct intern_table;
 struct runtime_types {
     struct object *small_int[SMALL_INT_MAX - SMALL_INT_MIN + 1];
     struct object *empty_tuple;
-    bool legacy; /* a class with a legacy finaliser was made */
+    bool legacy;           /* a class with a legacy finaliser was made */
     pthread_mutex_t mutex; /* guards instance */
     struct type *instance; /* all classes made at run time */
     struct intern_table *intern;
@@ -96,9 +98,9 @@ extern struct runtime runtime_global;
 void runtime_pause(struct runtime *r, enum pause_cause cause, uint64_t start_ns, uint64_t end_ns,
                    uint64_t examined, uint64_t freed, uint64_t freed_bytes);
 
-/* How many places of threads.at[] were ever used, and the whole thread at one of them, or NULL, for who does not
- * hold threads.mutex: a thread may come while the world is stopped (it waits before it touches objects). Pair
- * with the releasing stores of thread_attach. */
+/* How many places of threads.at[] were ever used, and the whole thread at one of them, or NULL, for who
+ * does not hold threads.mutex: a thread may come while the world is stopped (it waits before it touches
+ * objects). Pair with the releasing stores of thread_attach. */
 static inline unsigned thread_places(struct runtime *r)
 {
     return __atomic_load_n(&r->threads.count, __ATOMIC_ACQUIRE);
@@ -114,6 +116,10 @@ static inline struct thread *thread_at(struct runtime *r, unsigned i)
 #else
 #define FREELISTS (&thread_self->freelists)
 #endif
+
+/* Conservation: no more objects are tracked, or registered, than were made and not freed (exactly as many are
+ * registered). At quiescence. */
+bool figures_are_valid(struct runtime *r);
 
 /* Memory of objects and of what they own (PyObject_Malloc, PyMem_Malloc: one allocator in CPython, too). */
 static inline void *mem_alloc(size_t bytes)
@@ -201,7 +207,7 @@ static inline void *object_new(struct type *type, size_t bytes)
 static inline void object_delete(struct object *o, size_t bytes)
 {
     struct thread *t = thread_self;
-    t->freed++;
+    t->freed_plain++;
     t->freed_bytes += bytes;
     object_free_block(o, o, bytes);
 }
@@ -246,7 +252,7 @@ static inline void gc_delete(struct object *o, size_t bytes)
 {
     struct gc_state *gc = &runtime_global.gc;
     struct thread *t = thread_self;
-    t->freed++;
+    t->freed_containers++;
     t->freed_bytes += bytes + GC_HEAD_BYTES;
 #if RC_GIL_HELD
     if (gc->young > 0)
@@ -283,7 +289,7 @@ static inline void freelist_give_back(struct object *o, size_t bytes)
  * differences of it say how many died meanwhile. */
 static inline uint64_t objects_dead(const struct thread *t)
 {
-    return t->freed + freelist_count(FREELISTS);
+    return t->freed_plain + t->freed_containers + freelist_count(FREELISTS);
 }
 
 static inline void object_reuse(struct object *o, struct type *type, void *body, size_t body_bytes)
@@ -315,6 +321,7 @@ static inline void gc_track(struct object *o)
     struct gc_state *gc = &runtime_global.gc;
     struct gc_head *g = gc_head_of(o), *list = gc->young_list;
     struct gc_head *last = (struct gc_head *)(list->prev & GC_PREV_MASK);
+    hg_assert(!g->next && object_is_gc(o));
     last->next = (last->next & ~GC_NEXT_MASK) | (uintptr_t)g;
     g->prev = (g->prev & GC_PREV_FINALIZED) | (uintptr_t)last;
     g->next = (uintptr_t)list | gc->new_next_bits;
@@ -331,6 +338,7 @@ static inline void gc_untrack(struct object *o)
         return;
     struct gc_head *next = (struct gc_head *)(g->next & GC_NEXT_MASK);
     struct gc_head *prev = (struct gc_head *)(g->prev & GC_PREV_MASK);
+    hg_assert((prev->next & GC_NEXT_MASK) == (uintptr_t)g && (next->prev & GC_PREV_MASK) == (uintptr_t)g);
     prev->next = (prev->next & ~GC_NEXT_MASK) | (uintptr_t)next;
     next->prev = (next->prev & ~GC_PREV_MASK) | (uintptr_t)prev;
     g->next = 0;

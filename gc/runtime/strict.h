@@ -4,8 +4,8 @@
  *   dead memory   every byte of a dead object is STRICT_DEAD before its block goes back to the allocator.
  *                 What free lists keep is filled too, but for header, link and length, and looked at when it
  *                 is used again: a byte that changed, or a count that did, is a use after free, reported
- *                 before the process is ended. Blocks that readers without a lock may still look at (biased, qsbr.h)
- *                 stay as they are until nobody can.
+ *                 before the process is ended. Blocks that readers without a lock may still look at
+ *                 (biased, qsbr.h) stay as they are until nobody can.
  *   safepoints    at every safepoint the GIL is handed over to a waiting thread, or the world is stopped and
  *                 started. HEAPGAUGE_STRICT_STOP=N: at every N-th of a thread (1); 0 = at none.
  *   allocations   HEAPGAUGE_STRICT_FAIL=N: every N-th of the process fails, counted from when the runtime is

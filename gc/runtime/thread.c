@@ -8,11 +8,38 @@
 static struct os_account thread_account;
 
 /* Calls one of the hooks that stand beside the thread's own state, if there is one. */
-#define THREAD_HOOK(r, name, t)              \
-    do {                                     \
-        if ((r)->threads.hooks->name)        \
-            (r)->threads.hooks->name(t);     \
+#define THREAD_HOOK(r, name, t)          \
+    do {                                 \
+        if ((r)->threads.hooks->name)    \
+            (r)->threads.hooks->name(t); \
     } while (0)
+
+bool threads_are_valid(struct runtime *r)
+{
+    struct thread *self = thread_self;
+    unsigned places = thread_places(r);
+    if (places > RUNTIME_THREADS_MAX || !self || self->index >= places || thread_at(r, self->index) != self ||
+        atomic_load_explicit(&self->state, memory_order_relaxed) != THREAD_ATTACHED)
+        return false;
+#if RC_GIL_HELD
+    bool alone = true;
+    if (!atomic_load_explicit(&r->gil.locked, memory_order_relaxed) ||
+        atomic_load_explicit(&r->gil.last_holder, memory_order_relaxed) != self)
+        return false;
+#else
+    bool alone = __atomic_load_n(&r->stop.by, __ATOMIC_RELAXED) == self;
+    if (alone && !r->stop.depth)
+        return false;
+#endif
+    for (unsigned i = 0; i < places; i++) {
+        const struct thread *t = thread_at(r, i);
+        int state = t ? atomic_load_explicit(&t->state, memory_order_relaxed) : THREAD_DETACHED;
+        if (t && (t->index != i || t->id != i + 1 || t->runtime != r || state > THREAD_SUSPENDED ||
+                  (alone && t != self && state == THREAD_ATTACHED)))
+            return false;
+    }
+    return true;
+}
 
 /* --- attached or not ------------------------------------------------------------------------------------ */
 
@@ -107,6 +134,12 @@ int thread_attach(struct runtime *r, unsigned index)
     thread_self = t;
     THREAD_HOOK(r, attach, t);
     thread_enter(r, t);
+#if RC_GIL_HELD
+    hg_seed(gil_holder, r->gil.last_holder = NULL);
+#endif
+    hg_seed(thread_state, atomic_store(&t->state, THREAD_DETACHED));
+    hg_assert_whole(threads_are_valid(r));
+    hg_assert(t->trash.nesting == 0 && !t->collects);
     return 0;
 }
 
@@ -114,6 +147,9 @@ void thread_detach(struct runtime *r)
 {
     struct thread *t = thread_self;
     thread_safepoint();
+    hg_assert_whole(threads_are_valid(r));
+    hg_assert_whole(trash_is_valid(t));
+    hg_assert(t->trash.nesting == 0 && !t->collects);
     THREAD_HOOK(r, detach, t);
     gc_flush_thread(t);
     thread_leave(r, t);
@@ -193,10 +229,12 @@ void thread_safepoint_slow(struct thread *t)
 void thread_stop_world(struct runtime *r)
 {
     r->stop.depth++; /* who holds the GIL is alone already */
+    hg_assert_whole(threads_are_valid(r));
 }
 
 void thread_start_world(struct runtime *r)
 {
+    hg_assert(r->stop.depth > 0);
     r->stop.depth--;
 }
 #else
@@ -246,6 +284,8 @@ void thread_stop_world(struct runtime *r)
         pthread_cond_timedwait(&r->stop.stopped, &r->threads.mutex, &deadline);
     }
     pthread_mutex_unlock(&r->threads.mutex);
+    hg_seed(stop_depth, r->stop.depth = 0);
+    hg_assert_whole(threads_are_valid(r));
     uint64_t now = os_now_ns();
     r->stop.count++;
     r->stop.total_ns += now - start;
@@ -256,7 +296,9 @@ void thread_stop_world(struct runtime *r)
 void thread_start_world(struct runtime *r)
 {
     struct thread *self = thread_self;
+    hg_assert_whole(threads_are_valid(r));
     pthread_mutex_lock(&r->threads.mutex);
+    hg_assert(r->stop.by == self && r->stop.depth > 0);
     if (--r->stop.depth == 0) {
         r->stop.by = NULL;
         for (unsigned i = 0; i < r->threads.count; i++) {

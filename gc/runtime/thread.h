@@ -47,11 +47,10 @@ struct thread {
     unsigned index; /* place in runtime.threads.at[] */
     bool in_use;    /* under runtime.threads.mutex */
     struct runtime *runtime;
-    /* Counted by the owner alone; read by others at quiescence. */
-    /* Memory taken from the allocator and given back: objects (dead ones on free lists count as not given
-     * back), and bytes, with the tables that objects own. Containers are counted apart from other objects;
-     * that count may be read at any time. */
-    uint64_t made_plain, freed, made_bytes, freed_bytes;
+    /* Counted by the owner alone; read by others at quiescence. Memory taken from the allocator and given
+     * back: objects (dead ones on free lists count as not given back), and bytes, with the tables that
+     * objects own. Containers are counted apart from other objects; that count may be read at any time. */
+    uint64_t made_plain, freed_plain, freed_containers, made_bytes, freed_bytes;
     _Atomic uint64_t made_containers;
     int64_t young_delta;
     struct trashcan trash;
@@ -70,8 +69,8 @@ struct thread {
 #endif
 };
 
-/* What is done beside, at a thread's coming and going, by who keeps something for it: the refcount policy, the
- * locks of objects. NULL: nothing to do. */
+/* What is done beside, at a thread's coming and going, by who keeps something for it: the refcount policy,
+ * the locks of objects. NULL: nothing to do. */
 struct thread_hooks {
     int (*open)(struct thread *t); /* its place is made: 0 or -ENOMEM */
     void (*close)(struct thread *t);
@@ -122,7 +121,7 @@ static inline void thread_safepoint(void)
     struct thread *t = thread_self;
     rc_thread_quiescent(t);
     thread_strict_safepoint(t);
-    if (__builtin_expect(atomic_load_explicit(&t->breaker, memory_order_relaxed) != 0, 0))
+    if (unlikely(atomic_load_explicit(&t->breaker, memory_order_relaxed) != 0))
         thread_safepoint_slow(t);
 }
 
@@ -141,6 +140,11 @@ void thread_close_all(struct runtime *r);
 /* Around anything that blocks: objects may not be touched between. Critical sections are suspended. */
 void thread_block_begin(void);
 void thread_block_end(void);
+
+/* Of every thread: its place and name agree, and its state is one of the three; the calling one is
+ * attached. Under a GIL it alone is, and holds the GIL; without one, who stopped the world is alone
+ * attached. */
+bool threads_are_valid(struct runtime *r);
 
 void thread_stop_world(struct runtime *r);
 void thread_start_world(struct runtime *r);

@@ -44,12 +44,17 @@ void trash_put(struct thread *t, struct object *o)
     t->trash.table[t->trash.count++] = o;
 }
 
+static struct object *trash_next(struct object *o)
+{
+    return (struct object *)(intptr_t)atomic_load_explicit(&o->shared, memory_order_relaxed);
+}
+
 static struct object *trash_take(struct thread *t)
 {
     struct object *o = t->trash.later;
     if (!o)
         return t->trash.count ? t->trash.table[--t->trash.count] : NULL;
-    t->trash.later = (struct object *)(intptr_t)atomic_load_explicit(&o->shared, memory_order_relaxed);
+    t->trash.later = trash_next(o);
     atomic_store_explicit(&o->shared, SHARED_DEFAULT, memory_order_relaxed);
     return o;
 }
@@ -83,11 +88,16 @@ void trash_put(struct thread *t, struct object *o)
     t->trash.pending = true;
 }
 
+static struct object *trash_next(struct object *o)
+{
+    return (struct object *)(TRASH_LINK(o) & ~(uintptr_t)TRASH_KEEP);
+}
+
 static struct object *trash_take(struct thread *t)
 {
     struct object *o = t->trash.later;
     if (o) {
-        t->trash.later = (struct object *)(TRASH_LINK(o) & ~(uintptr_t)TRASH_KEEP);
+        t->trash.later = trash_next(o);
         TRASH_LINK(o) &= TRASH_KEEP;
     }
     return o;
@@ -98,6 +108,19 @@ void trash_close(struct thread *t)
     (void)t;
 }
 #endif
+
+bool trash_is_valid(const struct thread *t)
+{
+    const struct trashcan *trash = &t->trash;
+    if (trash->nesting < 0 || trash->nesting > TRASH_LEVELS + 1 || trash->count > trash->room)
+        return false;
+    if (trash->nesting == 0 || !trash->pending)
+        return !trash->pending && !trash->later && trash->count == 0;
+    for (struct object *o = trash->later; o; o = trash_next(o))
+        if (gc_is_tracked(o) || !object_is_gc(o))
+            return false;
+    return true;
+}
 
 /* --- the end of the outermost dealloc ------------------------------------------------------------------- */
 
@@ -128,6 +151,8 @@ void trash_finish(struct thread *t)
         o->type->dealloc(o);
     t->trash.nesting--;
     t->trash.pending = false;
+    hg_seed(trash_pending, t->trash.pending = true);
+    hg_assert_whole(trash_is_valid(t));
     if (t->trash.cascade_start_ns)
         cascade_end(t);
 }

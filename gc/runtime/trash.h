@@ -17,6 +17,9 @@
 int trash_open(struct thread *t); /* 0 or -ENOMEM */
 void trash_put(struct thread *t, struct object *o);
 void trash_close(struct thread *t);
+/* Nothing lies in it but between the outermost trash_begin and trash_end; what does is untracked and not
+ * counted any more. By t itself. */
+bool trash_is_valid(const struct thread *t);
 void cascade_begin(struct thread *t);
 /* The outermost dealloc ends, and something was put aside or the clock was read. */
 void trash_finish(struct thread *t);

@@ -1,5 +1,5 @@
-/* container.h: what a list and a dict need beside their layout: whether they are tracked, and readers without a
- * lock, which biased alone has: pointers that they may see, and how a container is used.
+/* container.h: what a list and a dict need beside their layout: whether they are tracked, and readers
+ * without a lock, which biased alone has: pointers that they may see, and how a container is used.
  *   container_touch(c)        in c's lock, first of all: a thread that is not c's owner marks c as shared
  *   container_has_readers(c)  c is shared: old arrays of it go through qsbr
  *   container_drops(c, o)     in c's lock: o is about to leave c */

@@ -300,8 +300,8 @@ struct type type_dict = {.name = "dict",
                          .traverse = dict_traverse,
                          .clear = dict_clear,
                          .dealloc = dict_dealloc,
-                          .maybe_untrack = dict_maybe_untrack,
-                          .clear_freelist = dict_clear_freelist,
+                         .maybe_untrack = dict_maybe_untrack,
+                         .clear_freelist = dict_clear_freelist,
                          .bytes = dict_bytes};
 
 struct object *dict_new(void)

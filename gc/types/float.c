@@ -7,12 +7,6 @@ static size_t float_bytes(const struct object *o)
     return sizeof(struct float_object);
 }
 
-/* Free floats are linked through their value. */
-static struct object **float_link(struct object *o)
-{
-    return (struct object **)&((struct float_object *)o)->value;
-}
-
 static void float_dealloc(struct object *o)
 {
     struct freelists *f = FREELISTS;

@@ -69,9 +69,27 @@ static int64_t intern_hash(const struct str_object *s)
     return __atomic_load_n(&s->hash, __ATOMIC_RELAXED);
 }
 
-static size_t intern_home(const struct intern_table *t, struct str_object *s)
+static size_t intern_home(const struct intern_table *t, const struct str_object *s)
 {
     return (size_t)((uint64_t)intern_hash(s) * 0x9e3779b97f4a7c15u >> 20) & (t->room - 1);
+}
+
+bool intern_is_valid(void)
+{
+    const struct intern_table *t = &intern_table;
+    size_t used = 0, mask = t->room - 1;
+    for (size_t i = 0; i < t->room; i++) {
+        const struct str_object *s = t->slot[i];
+        if (!s)
+            continue;
+        used++;
+        size_t at = intern_home(t, s);
+        while (t->slot[at] && t->slot[at] != s)
+            at = (at + 1) & mask;
+        if (at != i || __atomic_load_n(&s->interned, __ATOMIC_RELAXED) != 1)
+            return false;
+    }
+    return used == t->used;
 }
 
 static int intern_grow(struct intern_table *t)
@@ -126,6 +144,8 @@ struct str_object *intern_enter(struct str_object *s)
         t->slot[at] = s;
         __atomic_store_n(&s->interned, 1, __ATOMIC_RELEASE);
         r->types.intern_misses++;
+        hg_seed(intern_used, t->used++);
+        hg_assert_whole(intern_is_valid());
         if (t->used * 2 > t->room && intern_grow(t) != 0 && t->used + 2 > t->room) {
             /* No memory to grow and no room: out again, not interned. */
             t->slot[at] = NULL;

@@ -164,7 +164,7 @@ struct type type_list = {.name = "list",
                          .traverse = list_traverse,
                          .clear = list_clear_items,
                          .dealloc = list_dealloc,
-                          .clear_freelist = list_clear_freelist,
+                         .clear_freelist = list_clear_freelist,
                          .bytes = list_bytes};
 
 struct object *list_new(size_t size)

@@ -5,7 +5,7 @@
 
 static void none_dealloc(struct object *o)
 {
-    /* More references dropped than taken: goes on, as CPython, where this is a fatal error in debug builds. */
+    /* More references dropped than taken: goes on, as CPython, where debug builds end here. */
     hg_assert(o != &object_none);
     rc_init(o);
     rc_set_immortal(o);

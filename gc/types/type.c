@@ -1,5 +1,5 @@
-/* type.c: classes made at run time. A class is an object; it is taken apart by its last reference, or with the
- * runtime. */
+/* type.c: classes made at run time. A class is an object; it is taken apart by its last reference, or with
+ * the runtime. */
 #include "types.h"
 
 static void type_unlink(struct type *type)

@@ -104,6 +104,11 @@ struct object *int_new(int64_t value); /* -5..256: the cached one, counted */
 int64_t int_value(const struct object *o);
 
 struct object *float_new(double value);
+/* Free floats are linked through their value. */
+static inline struct object **float_link(struct object *o)
+{
+    return (struct object **)&((struct float_object *)o)->value;
+}
 static inline double float_value(const struct object *o)
 {
     return ((const struct float_object *)o)->value;
@@ -197,7 +202,7 @@ void object_clear_weakrefs(struct object *o);
 /* Clears them without calling anyone: those that a finaliser made. */
 void object_forget_weakrefs(struct object *o);
 
-/* --- for the runtime and between the types ---------------------------------------------------------------- */
+/* --- for the runtime and between the types -------------------------------------------------------------- */
 
 /* What stands as long as the runtime does: None, small ints, the empty tuple, the table of interned strings.
  * 0 or -ENOMEM, and then types_close all the same. */
@@ -216,13 +221,18 @@ extern const struct type type_instance;
 /* The interning table (intern.c). */
 int intern_open(struct runtime *r);
 void intern_close(struct runtime *r);
-/* The table's string with s's text: s itself, or another, and then s's reference has been given up for one to it.
- * s has its hash. */
+/* The table's string with s's text: s itself, or another, and then s's reference has been given up for one
+ * to it. s has its hash. */
 struct str_object *intern_enter(struct str_object *s);
 void intern_forget(struct str_object *s); /* a dying interned string */
+/* Every string of the table is marked as interned and found where a lookup would look; used counts them. */
+bool intern_is_valid(void);
 
 /* Empties every free list, as a full collection does (of all threads: world stopped without a GIL). The
  * collector counts the containers as freed now. */
 void freelist_clear_all(struct runtime *r);
+/* Each list is as long as its count says, and no longer than it may be; its objects are of its type, dead
+ * and not tracked. Of all threads: world stopped without a GIL. */
+bool freelists_are_valid(struct runtime *r);
 
 #endif

@@ -1,5 +1,6 @@
 /* debug(X): the layout is CPython's; every kind of damage is found, in a child of ours that must die by
  * SIGABRT with the right words; and a program without damage runs as on X. */
+#include "alloc/wrap/debug.h"
 #include "alloc/alloc.h"
 #include "alloc/base/compiler.h"
 #include "alloc/spec.h"
@@ -41,6 +42,13 @@ static void open_spec(const char *text)
     assert_int_equal(alloc_open(&stack, spec, &m), 0);
     free(spec);
     a = &stack.layer[0];
+}
+
+/* The table and the quarantine add up, whatever the test did. */
+static void close_heap(void)
+{
+    assert_true(debug_is_valid(&stack.layer[0]));
+    alloc_close(&stack);
 }
 
 static int refused(const char *text, const char *word)
@@ -119,7 +127,7 @@ static void layout_is_that_of_pythonmalloc_debug(void **state)
     drop(p); /* it stays in quarantine: reading it is what this test may do */
     for (int i = -16; i < 0x1234 + 8; i++)
         assert_int_equal(p[i], 0xdd);
-    alloc_close(&stack);
+    close_heap();
 }
 
 static void calloc_and_realloc_fill_what_is_new_alone(void **state)
@@ -144,7 +152,7 @@ static void calloc_and_realloc_fill_what_is_new_alone(void **state)
     p = a->realloc(a->ctx, NULL, 10);
     assert_int_equal(p[9], 0xcd);
     drop(p);
-    alloc_close(&stack);
+    close_heap();
 }
 
 static void over_aligned_blocks_are_aligned_and_freed(void **state)
@@ -160,7 +168,7 @@ static void over_aligned_blocks_are_aligned_and_freed(void **state)
         assert_int_equal(p[33], 0xcd);
         drop(p);
     }
-    alloc_close(&stack);
+    close_heap();
 }
 
 static void a_failed_call_changes_nothing(void **state)
@@ -179,7 +187,7 @@ static void a_failed_call_changes_nothing(void **state)
     assert_null(a->calloc(a->ctx, SIZE_MAX / 2, 3));
     assert_null(a->aligned(a->ctx, 4096, (size_t)PTRDIFF_MAX));
     drop(p);
-    alloc_close(&stack);
+    close_heap();
 }
 
 static void table_that_cannot_grow_fails_the_call_alone(void **state)
@@ -200,7 +208,7 @@ static void table_that_cannot_grow_fails_the_call_alone(void **state)
     assert_non_null(p[n]);
     for (unsigned i = 0; i <= n; i++)
         drop(p[i]);
-    alloc_close(&stack);
+    close_heap();
 }
 
 /* --- the damage ----------------------------------------------------------------------------------------- */
@@ -396,7 +404,7 @@ static void threads_share_blocks(void **state)
         drop(atomic_exchange(&shared[i], NULL));
     assert_int_equal(wrong, 0);
     alloc_verify(&stack, NULL);
-    alloc_close(&stack);
+    close_heap();
 }
 
 int main(void)

@@ -5,6 +5,7 @@
 
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
+#include "alloc/pools/pools.h"
 #include "alloc/spec.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ static int teardown(void **state)
 {
     (void)state;
     os_fail_maps_after(0);
+    assert_true(pools_is_valid(heap->ctx)); /* whatever the test did: the conservation laws hold */
     alloc_close(&stack);
     return 0;
 }

@@ -37,6 +37,13 @@ static struct alloc *open_heap(const struct layout *l)
     return &stack.layer[0];
 }
 
+/* Whatever the test did, the conservation laws hold. */
+static void close_heap(void)
+{
+    assert_true(pymalloc_heap_is_valid(&stack.layer[0]));
+    alloc_close(&stack);
+}
+
 static bool owns(const struct alloc *a, const void *p)
 {
     return pymalloc_owns(a, p);
@@ -176,7 +183,7 @@ static void test_realloc_rules(void **state)
         assert_true(owns(a, p));
         a->free(a->ctx, p);
         assert_int_equal(figure(a, "heap.bytes_allocated"), 0);
-        alloc_close(&stack);
+        close_heap();
     }
 }
 
@@ -211,7 +218,7 @@ static void test_sizes(void **state)
             memset(p, 1, 100);
             a->free(a->ctx, p);
         }
-        alloc_close(&stack);
+        close_heap();
     }
 }
 
@@ -239,7 +246,7 @@ static void test_calloc_zeroes(void **state)
         errno = 0;
         assert_null(a->calloc(a->ctx, SIZE_MAX / 2, 3));
         assert_int_equal(errno, ENOMEM);
-        alloc_close(&stack);
+        close_heap();
     }
 }
 
@@ -281,7 +288,7 @@ static void test_owns(void **state)
         for (unsigned bit = 34; bit < 64 && l->pool_bytes != 4096; bit++)
             assert_false(owns(a, (char *)((uintptr_t)r.base ^ (uintptr_t)1 << bit)));
         free(local);
-        alloc_close(&stack);
+        close_heap();
         region_close(&r);
     }
 }
@@ -306,7 +313,7 @@ static void test_owns_lying_page(void **state)
     assert_false(owns(a, page + 12));
     os_unmap(&os_harness, page, 4096);
     a->free(a->ctx, p);
-    alloc_close(&stack);
+    close_heap();
 }
 
 /* --- arenas ----------------------------------------------------------------------------------------------*/
@@ -342,7 +349,7 @@ static void test_arenas_given_back(void **state)
             block[i] = a->malloc(a->ctx, 512);
         assert_int_equal(r.live, 6);
         assert_int_equal(r.maps, 11);
-        alloc_close(&stack);
+        close_heap();
         region_close(&r);
     }
     free(block);
@@ -364,7 +371,7 @@ static void test_misaligned_arena(void **state)
     assert_int_equal(figure(a, "heap.bytes_unused_pools"), 0);
     assert_non_null(a->malloc(a->ctx, 512)); /* the 64th pool is the next arena's */
     assert_int_equal(r.live, 2);
-    alloc_close(&stack);
+    close_heap();
     region_close(&r);
 }
 
@@ -402,7 +409,7 @@ static void test_populate(void **state)
         /* All arenas from there on, but an end that is too short. */
         size_t all = r.places * l->arena_bytes - (4 << 20) + l->arena_bytes;
         assert_between(r.populated_bytes, all - r.places * 16384, all);
-        alloc_close(&stack);
+        close_heap();
         region_close(&r);
 
         a = open_heap(l);
@@ -410,7 +417,7 @@ static void test_populate(void **state)
         for (size_t i = 0; i < r.places * (l->arena_bytes / l->pool_bytes) * pool_blocks; i++)
             assert_non_null(a->malloc(a->ctx, 512));
         assert_int_equal(r.populates, 1);
-        alloc_close(&stack);
+        close_heap();
         region_close(&r);
     }
 }
@@ -456,7 +463,7 @@ static void test_map_failure(void **state)
             a->free(a->ctx, block[i]);
         }
         assert_int_equal(figure(a, "heap.bytes_allocated"), 0);
-        alloc_close(&stack);
+        close_heap();
     }
 }
 
@@ -577,7 +584,7 @@ static void test_walk(void **state)
         a->free(a->ctx, raw);
         a->backend->stats(a->ctx, &t);
         assert_int_equal(t.live_usable_bytes, s.live_usable_bytes);
-        alloc_close(&stack);
+        close_heap();
     }
 }
 
@@ -630,7 +637,7 @@ static void test_contents(void **state)
         assert_int_equal(figure(b, "heap.bytes_allocated"), 64);
         b->free(b->ctx, theirs);
         alloc_close(&other);
-        alloc_close(&stack);
+        close_heap();
     }
 }
 
@@ -654,7 +661,7 @@ static void test_close_gives_all_back(void **state)
             struct alloc *a = open_heap(l);
             for (unsigned j = 0; j < 3000; j++)
                 assert_non_null(a->malloc(a->ctx, 512)); /* left to close */
-            alloc_close(&stack);
+            close_heap();
             if (i == 0)
                 before = address_space_pages();
         }

@@ -69,6 +69,17 @@ breach() { # FILE TEXT MESSAGE: a house with this one change is refused with thi
     [[ "$output" == "obj-gil: a circle of 3 files: gc/a.c gc/b.c gc/d.c (by a b c)" ]]
 }
 
+@test "recorder, replayer and tool share the format and nothing else" {
+    for from in record replay tool; do
+        for to in record replay tool; do
+            [ "$from" != "$to" ] || continue
+            rm -rf "$house"
+            mkdir -p "$house/workloads/trace/$from"
+            breach "workloads/trace/$from/a.c" "#include \"workloads/trace/$to/b.h\"\n" "workloads/trace/$from/ may not include"
+        done
+    done
+}
+
 @test "memory mapped outside os.c is found" {
     breach gc/m.c 'void g(void) { munmap(0, 1); }\n' 'gc/m.c:1: only alloc/base/os.c maps memory: munmap'
 }
@@ -82,7 +93,12 @@ breach() { # FILE TEXT MESSAGE: a house with this one change is refused with thi
 @test "the front contains no workload, a worker no topology and no JSON" {
     run -0 nm "$HEAPGAUGE_BUILD/heapgauge"
     [[ "$output" == *" main"* ]]
-    [[ "$output" != *" workload_alloc_churn"* ]]
+    names=$(sed -n 's/^ *W(\([a-z0-9_]*\)).*/\1/p' "$top/workloads/list.h")
+    [ "$(wc -w <<<"$names")" -gt 40 ]
+    for name in $names; do
+        [[ "$output" == *" workload_info_$name"* ]]
+        [[ "$output" != *" workload_$name"$'\n'* ]]
+    done
     for worker in "$HEAPGAUGE_BUILD"/heapgauge-worker-*; do
         run -0 readelf -d "$worker"
         [[ "$output" == *libc.so* ]]

@@ -128,6 +128,10 @@ static int suite_on_value(void *arg, const char *section, const char *name, cons
     char joined[sizeof(param_c_WORDS)];
     if (r->err) /* inih goes on after the first wrong line; the first is the one to report */
         return 0;
+    if (!section[0]) {
+        message_set(r->m, 0, "'%.60s' stands before the first [section]", name);
+        return suite_wrong(r, line, -EINVAL);
+    }
     if (strcmp(section, r->section) != 0) {
         if (!suite_end_section(r))
             return 0;
@@ -138,10 +142,6 @@ static int suite_on_value(void *arg, const char *section, const char *name, cons
         settings_defaults(&r->words, IN_SECTION);
         r->own_baseline = false;
         settings_copy(&r->words, &r->suite->settings, IN_SUITE, 0);
-        if (!section[0]) {
-            message_set(r->m, 0, "'%.60s' stands before the first [section]", name);
-            return suite_wrong(r, line, -EINVAL);
-        }
     }
     char owner[160];
     snprintf(owner, sizeof owner, "section [%.100s]", r->section);

@@ -72,7 +72,7 @@ complete() { # WORD...: what the completion offers for the last one
 
 @test "make install puts the completion and the manual page where they are looked for" {
     [ "$HEAPGAUGE_BUILD" = "$top/build/release" ] || skip "of the release build"
-    make -C "$top" -s install DESTDIR="$PWD/root" PREFIX=/usr >/dev/null
+    make -C "$top" -s -o all install DESTDIR="$PWD/root" PREFIX=/usr >/dev/null
     cmp root/usr/share/bash-completion/completions/heapgauge <("$hg" completion bash)
     [ -s root/usr/share/man/man1/heapgauge.1 ]
     [ "$(root/usr/bin/heapgauge --version)" = "$("$hg" --version)" ]

@@ -4,6 +4,7 @@
  * the least time that any took without its collector. */
 #include "cmd.h"
 #include "bench/report/collectors.h"
+#include "bench/report/noise.h"
 #include "bench/report/text.h"
 #include "bench/result/run.h"
 

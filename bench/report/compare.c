@@ -1,8 +1,8 @@
-/* compare.c: paired comparisons over blocks (declared in data.h). In a block the two samples of the baseline
+/* compare.c: paired comparisons over blocks (see compare.h). In a block the two samples of the baseline
  * are the A/A arm; which of them counts as "first" is drawn by the block's number, since the one that ran
  * earlier always would put a drift within blocks into the A/A ratio. Other configurations are compared with
  * the geometric mean of both. */
-#include "data.h"
+#include "compare.h"
 #include "alloc/base/rng.h"
 
 #include <errno.h>
@@ -159,8 +159,7 @@ static double *room_for(const struct report_cell *c)
     return calloc(c->samples + c->oracles + 1, sizeof(double));
 }
 
-/* The logs of the cell's values, one a block. */
-static size_t block_logs(const struct report_cell *c, const struct report_metric *metric, double *out)
+size_t report_block_logs(const struct report_cell *c, const struct report_metric *metric, double *out)
 {
     struct block_value v;
     size_t n = 0;
@@ -176,7 +175,7 @@ struct stats_interval report_level(const struct report_cell *c, const struct rep
     double *logs = room_for(c);
     *n = 0;
     if (logs) {
-        *n = block_logs(c, metric, logs);
+        *n = report_block_logs(c, metric, logs);
         ci = stats_hodges_lehmann(logs, *n);
         ci.estimate = exp(ci.estimate);
         ci.lo = exp(ci.lo);
@@ -364,60 +363,4 @@ const char *report_verdict(const struct report_comparisons *c, const struct repo
     if (row->verdict == STATS_LOWER)
         return c->metric->lower;
     return fixed[row->verdict];
-}
-
-/* --- noise ---------------------------------------------------------------------------------------------- */
-
-static void noise_of_samples(const struct report_data *d, const struct report_work *w,
-                             struct report_noise *noise)
-{
-    size_t n = 0, room = 1;
-    for (size_t c = w->first; c < w->first + w->cells; c++)
-        room += d->cell[c].samples;
-    double *rate = calloc(room, sizeof *rate);
-    for (size_t c = w->first; rate && c < w->first + w->cells; c++) {
-        for (size_t i = 0; i < d->cell[c].samples; i++) {
-            const struct sample *s = d->cell[c].sample[i].sample;
-            if (!sample_has(s, wall_ns) || s->wall_ns <= 0)
-                continue;
-            if (sample_has(s, os_steal_ns))
-                noise->steal_share = fmax(noise->steal_share, (double)s->os_steal_ns / (double)s->wall_ns);
-            if (sample_has(s, os_involuntary_switches))
-                rate[n++] = (double)s->os_involuntary_switches / (double)s->wall_ns * 1e9;
-        }
-    }
-    if (rate)
-        noise->switches_per_s = stats_median(rate, n);
-    free(rate);
-}
-
-struct report_noise report_noise_of(const struct report_data *d, size_t work,
-                                    const struct report_comparisons *c)
-{
-    struct report_noise noise = {NULL, NAN, NAN, NAN, NAN, NAN, false, false, false, false};
-    const struct report_work *w = &d->work[work];
-    const struct report_cell *base = NULL;
-    for (size_t i = 0; i < c->rows && !base; i++) {
-        if (c->row[i].cell < &d->cell[w->first] || c->row[i].cell >= &d->cell[w->first] + w->cells)
-            continue;
-        if (c->row[i].control)
-            noise.control = &c->row[i];
-        base = c->row[i].base;
-    }
-    double *logs = base ? room_for(base) : NULL, trend = 0;
-    if (logs) {
-        size_t n = block_logs(base, c->metric, logs);
-        noise.lag1 = stats_lag1(logs, n);
-        noise.lag1_limit = stats_lag1_limit(n);
-        noise.drift = stats_theil_sen(logs, n) * ((double)n - 1);
-        trend = stats_trend_z(logs, n);
-    }
-    free(logs);
-    noise_of_samples(d, w, &noise);
-    const struct report_comparison *aa = noise.control;
-    noise.aa_excludes_1 = aa && (aa->log_ratio.lo > 0 || aa->log_ratio.hi < 0);
-    noise.correlated = fabs(noise.lag1) > noise.lag1_limit;
-    noise.drifting = fabs(noise.drift) > (aa ? aa->margin : stats_margin(NAN)) && fabs(trend) > 1.96;
-    noise.stolen = noise.steal_share > 0.01;
-    return noise;
 }

@@ -7,7 +7,7 @@
  * reason. */
 #include "table.h"
 
-#include "data.h"
+#include "noise.h"
 #include "text.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 #ifndef HG_BENCH_REPORT_TABLE_H
 #define HG_BENCH_REPORT_TABLE_H
 
-#include "data.h"
+#include "compare.h"
 
 /* baseline: the spec that ratios are against ("system"), or NULL: the first of each workload. */
 void report_table(FILE *out, struct sample *const *sample, size_t samples, const char *baseline);

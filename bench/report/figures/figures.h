@@ -3,7 +3,7 @@
 #ifndef HG_BENCH_REPORT_FIGURES_FIGURES_H
 #define HG_BENCH_REPORT_FIGURES_FIGURES_H
 
-#include "bench/report/data.h"
+#include "bench/report/compare.h"
 #include "bench/report/plot.h"
 
 #define FIGURES_OVERVIEW SIZE_MAX /* the section of what is about all works */

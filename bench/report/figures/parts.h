@@ -3,7 +3,7 @@
 #ifndef HG_BENCH_REPORT_FIGURES_PARTS_H
 #define HG_BENCH_REPORT_FIGURES_PARTS_H
 
-#include "bench/report/data.h"
+#include "bench/report/compare.h"
 #include "bench/report/plot.h"
 
 #define FIGURES_SERIES 7u /* more lines than that nobody can tell apart */

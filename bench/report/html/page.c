@@ -4,6 +4,7 @@
 #include "bench/report/census.h"
 #include "runtime.h"
 #include "bench/report/text.h"
+#include "bench/report/noise.h"
 
 #include <errno.h>
 #include <math.h>

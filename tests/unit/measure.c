@@ -1,0 +1,122 @@
+// links: bench/sample/measure.c bench/result/sample.c bench/result/schema.c bench/result/record.c
+/* measure.c: figures of memory from readings made by hand. */
+#include "bench/sample/measure.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+// cmocka wants the above first
+#include <cmocka.h>
+
+#define MIB ((uint64_t)1 << 20)
+
+static struct measure readings(void)
+{
+    static struct measure m;
+    memset(&m, 0, sizeof m);
+    m.baseline = (struct measure_phase){true, 2 * MIB, 0, 0};
+    m.begin = (struct measure_phase){true, 12 * MIB, 8 * MIB, 9 * MIB};
+    m.peak = (struct measure_phase){true, 42 * MIB, 32 * MIB, 36 * MIB};
+    m.vm_hwm_bytes = 50 * MIB;
+    m.rss_100ms_bytes = 22 * MIB;
+    m.rss_1s_bytes = MEASURE_UNKNOWN;
+    m.timeline.start_ns = 1000;
+    m.timeline.points = 2;
+    m.timeline.t_ns[1] = 500;
+    m.timeline.rss_bytes[0] = 12 * MIB;
+    m.timeline.live_bytes[0] = 8 * MIB;
+    m.timeline.rss_bytes[1] = 52 * MIB; /* more resident, less live than at the peak */
+    m.timeline.live_bytes[1] = 20 * MIB;
+    return m;
+}
+
+static void test_figures(void **state)
+{
+    (void)state;
+    struct measure m = readings();
+    struct sample s = {0};
+    sample_set(&s, probe_peak_mapped, (int64_t)(64 * MIB));
+    sample_set(&s, probe_peak_active, (int64_t)(40 * MIB));
+    sample_set(&s, probe_peak_largest_free, 30);
+    sample_set(&s, probe_peak_total_free, 40);
+    sample_push(&s, KEY_timeline_gc_t_ns, 1700);
+    assert_int_equal(measure_sample(&m, &s), 0);
+    assert_int_equal(s.memory_baseline_rss_bytes, 2 * MIB);
+    assert_int_equal(s.memory_peak_rss_bytes, 52 * MIB);
+    assert_int_equal(s.memory_vm_hwm_bytes, 50 * MIB);
+    assert_int_equal(s.memory_peak_live_requested_bytes, 32 * MIB);
+    assert_int_equal(s.memory_peak_live_usable_bytes, 36 * MIB);
+    assert_int_equal(s.memory_held_bytes, 64 * MIB);
+    assert_false(sample_has(&s, memory_pss_bytes));
+    assert_float_equal(s.fragmentation_internal, 1 - 32.0 / 36, 1e-12);
+    assert_float_equal(s.fragmentation_external, 40.0 / 36, 1e-12);
+    assert_float_equal(s.fragmentation_residency, 40.0 / 40, 1e-12);
+    assert_float_equal(s.fragmentation_jw1, (10.0 / 8 + 50.0 / 20 + 10.0 / 8 + 40.0 / 32) / 4, 1e-12);
+    assert_float_equal(s.fragmentation_jw2, 40.0 / 32, 1e-12);
+    assert_float_equal(s.fragmentation_jw3, 50.0 / 20, 1e-12);
+    assert_float_equal(s.fragmentation_jw4, 50.0 / 32, 1e-12);
+    assert_float_equal(s.fragmentation_return_to_os_100ms, 20.0 / 50, 1e-12);
+    assert_false(sample_has(&s, fragmentation_return_to_os_1s));
+    assert_float_equal(s.fragmentation_contiguity, 0.25, 1e-12);
+    assert_int_equal(s.timeline_rss_bytes.count, 2);
+    assert_int_equal(s.timeline_t_ns.value[1], 500);
+    assert_int_equal(s.timeline_gc_t_ns.value[0], 700); /* on the timeline's axis */
+    sample_clear(&s);
+}
+
+static void test_what_was_not_measured(void **state)
+{
+    (void)state;
+    struct measure m = readings();
+    struct sample s = {0};
+    m.peak.live_usable = m.begin.live_usable = 0; /* the backend cannot tell */
+    m.rss_100ms_bytes = MEASURE_UNKNOWN;
+    m.vm_hwm_bytes = 0;
+    assert_int_equal(measure_sample(&m, &s), 0);
+    assert_false(sample_has(&s, memory_peak_live_usable_bytes));
+    assert_false(sample_has(&s, memory_vm_hwm_bytes));
+    assert_false(sample_has(&s, memory_held_bytes));
+    assert_false(sample_has(&s, fragmentation_internal));
+    assert_false(sample_has(&s, fragmentation_external));
+    assert_false(sample_has(&s, fragmentation_residency));
+    assert_false(sample_has(&s, fragmentation_contiguity));
+    assert_false(sample_has(&s, fragmentation_return_to_os_100ms));
+    assert_true(sample_has(&s, fragmentation_jw2));
+    sample_clear(&s);
+    memset(&m, 0, sizeof m); /* a worker that never came to its baseline */
+    m.rss_100ms_bytes = m.rss_1s_bytes = MEASURE_UNKNOWN;
+    assert_int_equal(measure_sample(&m, &s), 0);
+    for (enum schema_key key = 0; key < SCHEMA_KEYS; key++)
+        assert_false(sample_knows(&s, key));
+    sample_clear(&s);
+}
+
+/* Under 1 MiB a ratio says more about pages than about the allocator; a sum below zero for an instant is 0. */
+static void test_little_and_below_zero(void **state)
+{
+    (void)state;
+    struct measure m = readings();
+    struct sample s = {0};
+    m.begin.live_requested = 1000;
+    m.peak.live_requested = MIB - 1;
+    m.timeline.live_bytes[0] = 2000;
+    m.timeline.live_bytes[1] = (uint64_t)-4096;
+    assert_int_equal(measure_sample(&m, &s), 0);
+    assert_int_equal(s.memory_peak_live_requested_bytes, MIB - 1);
+    assert_false(sample_has(&s, fragmentation_internal));
+    assert_false(sample_has(&s, fragmentation_jw1));
+    assert_false(sample_has(&s, fragmentation_jw4));
+    assert_int_equal(s.timeline_live_bytes.value[0], 2000);
+    assert_int_equal(s.timeline_live_bytes.value[1], 0);
+    sample_clear(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_what_was_not_measured),
+        cmocka_unit_test(test_little_and_below_zero),
+    };
+    return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
+}

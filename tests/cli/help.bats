@@ -7,7 +7,7 @@ bats_require_minimum_version 1.5.0
 setup() {
     top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     hg=$HEAPGAUGE_BUILD/heapgauge
-    cd "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR" || return
 }
 
 @test "every verb has --help, and its options are in it one by one" {

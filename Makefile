@@ -78,14 +78,17 @@ SETTINGS_C := bench/plan/settings.c
 WORKER_C  := $(call in,bench/worker bench/worker/check)
 WORKER_RC := $(GC_C) $(OBJECT_C) $(WORKER_C)
 # One file, two objects: what it is, for all that link the list that names it, and what it does, for workers.
-# workloads/about.h says how such a file is written.
+# workloads/about.h and gc/about.h say how such a file is written.
 ABOUT_C   := $(shell grep -l 'ifdef HG_ABOUT' $(wildcard workloads/*/*.c workloads/*/*/*.c))
+ABOUT_GC  := $(shell grep -l 'ifdef HG_ABOUT' $(wildcard gc/*/*.c))
 RECORD_C  := $(call in,workloads/trace/record) alloc/base/os.c alloc/base/assert.c
 SHIM_C    := $(call in,alloc/shim)
 
-obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1)) $(if $(filter workloads/list.c,$(1)),$(obj_about))
-obj_about = $(ABOUT_C:%.c=$(OUT)/obj-about/%.o)
-obj_rc   = $(patsubst %.c,$(OUT)/obj-$(1)/%.o,$(2))
+obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1)) $(call about,$(1))
+about    = $(if $(filter workloads/list.c,$(1)),$(ABOUT_C:%.c=$(OUT)/obj-about/%.o)) \
+           $(if $(filter gc/list.c,$(1)),$(ABOUT_GC:%.c=$(OUT)/obj-about/%.o))
+obj_about = $(call about,workloads/list.c gc/list.c)
+obj_rc   = $(patsubst %.c,$(OUT)/obj-$(1)/%.o,$(2)) $(call about,$(2))
 obj_pic  = $(patsubst %.c,$(OUT)/obj-pic/%.o,$(1))
 
 WORKERS := $(POLICIES:%=$(OUT)/heapgauge-worker-%)
@@ -109,7 +112,7 @@ define worker_rules
 $(OUT)/heapgauge-worker-$(1): $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C) $(SETTINGS_C)) $(call obj_rc,$(1),$(WORKER_RC))
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(LDFLAGS) -rdynamic -o $$@ $$^ $(WORKER_LIBS)
-$(call obj_rc,$(1),$(WORKER_RC)): $(OUT)/obj-$(1)/%.o: %.c Makefile
+$(filter $(OUT)/obj-$(1)/%,$(call obj_rc,$(1),$(WORKER_RC))): $(OUT)/obj-$(1)/%.o: %.c Makefile
 	$$(call say,CC,$$(@:$(OUT)/%=%))
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(CFLAGS) $(BUILD_DEFS) -DHG_RC=HG_RC_$(shell echo $(1) | tr a-z A-Z) -DHG_RC_NAME='"$(1)"' -MMD -MP -c -o $$@ $$<

@@ -1,4 +1,4 @@
-/* list.c: the tables of list.h; the front links this file alone of gc/. */
+/* list.c: the tables of list.h, for the front and for workers. */
 #include "list.h"
 
 #include <errno.h>
@@ -6,20 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLICY_INFO(ident, name, flags, PARAMS, summary) \
-    {name, flags, PARAM_TABLE(rc_##ident##_params, PARAMS), summary},
-const struct policy_info policy_list[] = {POLICIES(POLICY_INFO){NULL, 0, NULL, NULL}};
+/* A worker of another name, and a check of thresholds: few have them. */
+#define POLICY_EXTERN(ident, flags, summary)        \
+    extern const struct param rc_##ident##_table[]; \
+    const char *rc_##ident##_worker(const void *params) __attribute__((weak));
+POLICIES(POLICY_EXTERN)
 
-#define COLLECTOR_INFO(ident, name, flags, PARAMS, summary) \
-    {name, flags, PARAM_TABLE(gc_##ident##_params, PARAMS), summary},
-const struct collector_info collector_list[] = {COLLECTORS(COLLECTOR_INFO){NULL, 0, NULL, NULL}};
+#define POLICY_INFO(ident, flags, summary) {#ident, flags, rc_##ident##_table, summary, rc_##ident##_worker},
+const struct policy_info policy_list[] = {POLICIES(POLICY_INFO){NULL, 0, NULL, NULL, NULL}};
+
+#define COLLECTOR_EXTERN(ident, flags, summary)                                             \
+    extern const struct param gc_##ident##_table[];                                         \
+    int gc_##ident##_check(const int64_t threshold[3], const char *text, struct message *m) \
+        __attribute__((weak));
+COLLECTORS(COLLECTOR_EXTERN)
+
+#define COLLECTOR_INFO(ident, flags, summary) \
+    {#ident, flags, gc_##ident##_table, summary, gc_##ident##_check},
+const struct collector_info collector_list[] = {COLLECTORS(COLLECTOR_INFO){NULL, 0, NULL, NULL, NULL}};
 
 const char *policy_worker(const struct policy_info *policy, const void *params)
 {
-    static const char *const gil[] = {
-        [GIL_IMMORTAL_OFF] = "gil", [GIL_IMMORTAL_312] = "gil312", [GIL_IMMORTAL_314] = "gil314"};
-    const struct rc_gil_params *p = params;
-    return policy == &policy_list[0] ? gil[p->immortal] : policy->name;
+    return policy->worker ? policy->worker(params) : policy->name;
 }
 
 int gc_thresholds_parse(const char *owner, const char *text, int64_t threshold[3], struct message *m)
@@ -53,10 +61,10 @@ int collector_check(const struct collector_info *collector, const void *params, 
             int err = gc_thresholds_parse(collector->name, (const char *)params + p->offset, value, m);
             if (err)
                 return err;
-            if (strcmp(collector->name, "pep848") == 0 && value[1] > PEP848_HALF_SPACES_MAX)
-                return message_set(m, -EINVAL,
-                                   "pep848: thresholds '%s' is out of range: at most %d aging half-spaces",
-                                   (const char *)params + p->offset, PEP848_HALF_SPACES_MAX);
+            if (collector->check_thresholds)
+                err = collector->check_thresholds(value, (const char *)params + p->offset, m);
+            if (err)
+                return err;
         }
     }
     return 0;

@@ -1,6 +1,7 @@
 /* runtime.c: opens and closes the runtime of this worker, and reports what it counted. On top of the room:
  * knows every collector, and what each policy does at a thread's coming and going. */
 #include "runtime.h"
+#include "list.h"
 #include "gc/collect/collector.h"
 #include "gc/collect/tracing.h"
 #include "gc/runtime/lock.h"
@@ -10,7 +11,12 @@
 
 /* --- the collector -------------------------------------------------------------------------------------- */
 
-#define COLLECTOR_POINTER(ident, name, flags, PARAMS, summary) &collector_##ident,
+/* Weak: a collector that this policy cannot run is not compiled into its worker. */
+#define COLLECTOR_EXTERN(ident, flags, summary) \
+    extern const struct collector collector_##ident __attribute__((weak));
+COLLECTORS(COLLECTOR_EXTERN)
+
+#define COLLECTOR_POINTER(ident, flags, summary) &collector_##ident,
 static const struct collector *const collectors[] = {COLLECTORS(COLLECTOR_POINTER)};
 
 static int runtime_open_collector(struct runtime *r, const struct runtime_config *config, struct message *m)
@@ -27,7 +33,7 @@ static int runtime_open_collector(struct runtime *r, const struct runtime_config
                            info->name);
     bool traces = (info->flags & GC_NEEDS_TRACING) != 0, counts = HG_RC != HG_RC_TRACING;
     if (traces == counts && info != &collector_list[0])
-        return message_set(m, -ENOTSUP, "gc %s and rc " HG_RC_POLICY " do not go together", info->name);
+        return message_set(m, -ENOTSUP, "gc %s and rc %s do not go together", info->name, policy_here.name);
     if (!ops)
         return message_set(m, -ENOTSUP, "gc %s is not in this worker", info->name);
 #if RC_GIL_HELD
@@ -64,34 +70,16 @@ static const struct thread_hooks no_hooks;
 
 static void runtime_read_params(struct runtime *r, const void *params)
 {
-    r->options.immortal = !RC_GIL_HELD || HG_RC != HG_RC_GIL;
-#if HG_RC == HG_RC_GIL || HG_RC == HG_RC_GIL312 || HG_RC == HG_RC_GIL314
-    struct rc_gil_params p;
-#elif HG_RC == HG_RC_TRACING
-    struct rc_tracing_params p;
-#elif HG_RC == HG_RC_ATOMIC
-    struct rc_atomic_params p;
-#elif HG_RC == HG_RC_OBJLOCK
-    struct rc_objlock_params p;
-#else
-    struct rc_biased_params p;
-#endif
-    if (params) {
-        memcpy(&p, params, sizeof p);
-    } else {
-        for (const struct policy_info *i = policy_list; i->name; i++)
-            if (strcmp(i->name, HG_RC_POLICY) == 0)
-                param_defaults(i->params, &p);
-    }
-    r->options.freelists = p.freelists != 0;
+    char defaults[PARAM_STRUCT_MAX] __attribute__((aligned(16)));
+    for (const struct policy_info *i = policy_list; !params && i->name; i++)
+        if (strcmp(i->name, policy_here.name) == 0) {
+            param_defaults(i->params, defaults);
+            params = defaults;
+        }
+    policy_here.read(params, &r->options);
 #if RC_GIL_HELD
-    gil_init(&r->gil, p.interval);
+    gil_init(&r->gil, r->options.interval_ns);
     r->freelists.on = r->options.freelists;
-#else
-    r->options.immortal = p.immortal != 0;
-#endif
-#if HG_RC == HG_RC_BIASED
-    r->options.deferred = p.deferred != 0;
 #endif
 }
 
@@ -122,7 +110,6 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
     r->open = true;
     int err = runtime_open_collector(r, config, m);
 #if HG_RC == HG_RC_TRACING
-    r->freelists.on = r->options.freelists = false; /* what is in the table is alive or swept */
     if (!err && tracing_table_open() != 0)
         err = message_set(m, -ENOMEM, "no memory for the table of objects");
 #endif

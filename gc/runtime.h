@@ -4,7 +4,7 @@
 #define HG_GC_RUNTIME_H
 
 #include "alloc/alloc.h"
-#include "list.h"
+#include "about.h"
 #include "gc/runtime/pause.h"
 
 struct runtime;

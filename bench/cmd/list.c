@@ -6,7 +6,7 @@
 #include "bench/result/schema.h"
 
 #include "alloc/list.h"
-#include "gc/list.h"
+#include "gc/about.h"
 #include "workloads/about.h"
 
 #include <dirent.h>

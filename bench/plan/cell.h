@@ -5,7 +5,7 @@
 #define HG_BENCH_PLAN_CELL_H
 
 #include "alloc/spec.h"
-#include "gc/list.h"
+#include "gc/about.h"
 #include "workloads/about.h"
 #include "bench/host/place.h"
 #include "bench/result/baseline.h"

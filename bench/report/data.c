@@ -2,7 +2,7 @@
 #include "data.h"
 
 #include "style.h"
-#include "gc/list.h"
+#include "gc/about.h"
 #include "workloads/about.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 
 #include "alloc/spec.h"
 #include "bench/plan/settings.h"
-#include "gc/list.h"
+#include "gc/about.h"
 #include "workloads/gauge.h"
 #include "workloads/about.h"
 #include "workloads/workload.h"

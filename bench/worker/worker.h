@@ -11,7 +11,7 @@
 #include "alloc/alloc.h"
 #include "alloc/base/file_out.h"
 #include "alloc/spec.h"
-#include "gc/list.h"
+#include "gc/about.h"
 #include "gc/runtime.h"
 #include "workloads/about.h"
 #include "workloads/workload.h"

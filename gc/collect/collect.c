@@ -117,7 +117,16 @@ int gc_each_tracked(struct runtime *r, object_visit *visit, void *arg)
 
 bool gc_invariant_holds(struct runtime *r)
 {
-    return atomic_load_explicit(&r->gc.collecting, memory_order_relaxed) || r->gc.ops->is_valid(r);
+    if (atomic_load_explicit(&r->gc.collecting, memory_order_relaxed))
+        return true;
+#if RC_GIL_HELD
+    if (!r->gc.ops->is_valid) {
+        uint64_t count = 0;
+        return gc_list_is_valid(&r->gc.default_list, GC_NEXT_PLACE, 0, &count) &&
+               count == (uint64_t)r->gc.tracked;
+    }
+#endif
+    return r->gc.ops->is_valid(r);
 }
 
 #if !RC_GIL_HELD

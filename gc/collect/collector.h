@@ -17,7 +17,7 @@
 #ifndef HG_GC_COLLECT_COLLECTOR_H
 #define HG_GC_COLLECT_COLLECTOR_H
 
-#include "gc/list.h"
+#include "gc/about.h"
 #include "gc/types/types.h"
 
 /* Of one generation, as gc.get_stats() returns them. */
@@ -52,15 +52,9 @@ struct collector {
     /* Every tracked object, any generation, frozen ones too; world stopped or GIL held. NULL: default_list.
      */
     int (*each_tracked)(struct runtime *r, object_visit *visit, void *arg);
-    /* The invariant, outside of a collection. */
+    /* The invariant, outside of a collection. NULL under a GIL: that of default_list. */
     bool (*is_valid)(struct runtime *r);
 };
-
-/* Weak: a collector that this policy cannot run is not compiled into its worker. */
-#define COLLECTOR_EXTERN(ident, name, flags, PARAMS, summary) \
-    extern const struct collector collector_##ident __attribute__((weak));
-COLLECTORS(COLLECTOR_EXTERN)
-#undef COLLECTOR_EXTERN
 
 /* See above. Costs a walk over the heap. */
 bool gc_invariant_holds(struct runtime *r);

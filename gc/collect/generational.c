@@ -8,6 +8,17 @@
  * younger one. The oldest generation whose count is over its threshold is collected with all younger ones; a
  * full collection is put off while the objects that survived a middle one since the last full one are fewer
  * than a quarter of those that survived that. Frozen objects lie on a list that nobody examines. */
+#include "gc/about.h"
+
+#define PARAMS(P, S)                                                     \
+    P(S, CHOICE, version, "3.11", "3.11|3.13",                           \
+      "3.11 collects inside the allocation, 3.13 at the next safepoint") \
+    P(S, TEXT, thresholds, "", "", "of the three generations, A/B/C; empty takes the version's own")
+PARAM_STRUCT(gc_generational_params, PARAMS)
+
+#ifdef HG_ABOUT
+const struct param gc_generational_table[] = PARAM_ROWS(gc_generational_params, PARAMS);
+#else
 #include "cycles.h"
 
 #include <errno.h>
@@ -229,4 +240,5 @@ const struct collector collector_generational = {
     .is_valid = generational_is_valid,
 };
 
+#endif
 #endif

@@ -21,11 +21,23 @@
  *   version=3.14.1   counts objects when they are tracked, at most 2; a run that is ahead returns at once, so
  *                    that one marking of n objects is paid for by n new ones
  *
- * Runs that only mark, or return at once, are pauses but none of the collections that gc.get_stats() tells.
+ * Runs that only mark, or return at once, are pauses but none of the collections that gc.get_stats() counts.
  * The heap's share is one of tracked objects in both; 3.14.0 counts all containers that were allocated.
  *
  * Roots: the tables that workloads register (heap.h) stand for module globals, builtins and thread stacks.
  * They are marked once a cycle; there are no frames that could be scanned in later increments. */
+#include "gc/about.h"
+
+#define PARAMS(P, S)                                                                            \
+    P(S, CHOICE, version, "3.14.0", "3.14.0|3.14.1",                                            \
+      "3.14.1 counts objects when they are tracked, and skips a run that is ahead of its work") \
+    P(S, TEXT, thresholds, "", "",                                                              \
+      "A/B/C: new objects that start an increment, its scan rate, no use; empty is 2000/10/0")
+PARAM_STRUCT(gc_incremental_params, PARAMS)
+
+#ifdef HG_ABOUT
+const struct param gc_incremental_table[] = PARAM_ROWS(gc_incremental_params, PARAMS);
+#else
 #include "cycles.h"
 
 #include <errno.h>
@@ -379,4 +391,5 @@ const struct collector collector_incremental = {
     .is_valid = incremental_is_valid,
 };
 
+#endif
 #endif

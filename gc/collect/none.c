@@ -1,7 +1,14 @@
 /* none.c: the collector that does nothing: what reference counts alone leave behind. Objects are tracked all
  * the same, so that a walk over the heap finds them. */
+#include "gc/about.h"
+
+#define PARAMS PARAM_NONE
+PARAM_STRUCT(gc_none_params, PARAMS)
+
+#ifdef HG_ABOUT
+const struct param gc_none_table[] = PARAM_ROWS(gc_none_params, PARAMS);
+#else
 #include "find.h"
-#include "gc_list.h"
 
 static int none_open(struct runtime *r, const void *params, struct message *m)
 {
@@ -25,12 +32,7 @@ static void none_close(struct runtime *r)
 }
 
 #if RC_GIL_HELD
-static bool none_is_valid(struct runtime *r)
-{
-    uint64_t count = 0;
-    return gc_list_is_valid(&r->gc.default_list, GC_NEXT_SPACE, 0, &count) &&
-           count == (uint64_t)r->gc.tracked;
-}
+#define none_is_valid NULL
 #else
 static int none_check(struct object *o, void *arg)
 {
@@ -46,3 +48,4 @@ static bool none_is_valid(struct runtime *r)
 
 const struct collector collector_none = {
     .name = "none", .open = none_open, .close = none_close, .is_valid = none_is_valid};
+#endif

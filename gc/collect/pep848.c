@@ -20,8 +20,8 @@
  * twice over from garbage found.
  *
  * Low bits of next: GC_NEXT_YOUNG on everything that is not old (frozen objects have it too: nobody may move
- * them), else GC_NEXT_SPACE tells visited from pending by comparison with self.visited; reachable objects
- * bear the visited bit.
+ * them), else GC_NEXT_SPACE is what visited and pending differ by, in comparison with self.visited;
+ * reachable objects bear the visited bit.
  *
  * Where the draft is not clear, this is what is done here, and the parameter that gives the other reading:
  *   limit     the pseudocode's test for work left stands outside the loop over the reachable objects, so that
@@ -43,6 +43,35 @@
  *   collect(0) takes nursery and all aging spaces; collect(1) an increment, of at least one step.
  *   threshold 1 is a number of half-spaces, rounded up to even; 0 means that a full nursery is collected
  *   itself. */
+#include "gc/about.h"
+
+#include <errno.h>
+
+#define PEP848_HALF_SPACES_MAX 2048
+#define PARAMS(P, S)                                                                                    \
+    P(S, TEXT, thresholds, "", "",                                                                      \
+      "A/B/C: kB of a half-space, aging half-spaces, no use; empty is 2000/10/10")                      \
+    P(S, CHOICE, bytes, "gc", "gc|all", "which bytes start a collection: of container objects, or all") \
+    P(S, CHOICE, limit, "inside", "inside|outside",                                                     \
+      "where marking tests for work left: at each object, or as the draft's pseudocode has it")         \
+    P(S, CHOICE, aging, "filled", "filled|one",                                                         \
+      "aging spaces at the start: as many as thresholds say, or one as the draft's pseudocode has it")  \
+    P(S, CHOICE, roots, "cycle", "cycle|increment",                                                     \
+      "when roots are marked: once a cycle, or at every increment")
+PARAM_STRUCT(gc_pep848_params, PARAMS)
+
+#ifdef HG_ABOUT
+const struct param gc_pep848_table[] = PARAM_ROWS(gc_pep848_params, PARAMS);
+
+int gc_pep848_check(const int64_t threshold[3], const char *text, struct message *m);
+int gc_pep848_check(const int64_t threshold[3], const char *text, struct message *m)
+{
+    if (threshold[1] <= PEP848_HALF_SPACES_MAX)
+        return 0;
+    return message_set(m, -EINVAL, "pep848: thresholds '%s' is out of range: at most %d aging half-spaces",
+                       text, PEP848_HALF_SPACES_MAX);
+}
+#else
 #include "cycles.h"
 
 #include <errno.h>
@@ -516,4 +545,5 @@ const struct collector collector_pep848 = {
     .is_valid = pep848_is_valid,
 };
 
+#endif
 #endif

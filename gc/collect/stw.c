@@ -14,6 +14,20 @@
  *
  * Under biased an object in its owner's queue counts as referenced until the owner has come by; CPython
  * merges those counts first. */
+#include "gc/about.h"
+
+#define PARAMS(P, S)                                                                                \
+    P(S, TEXT, thresholds, "", "",                                                                  \
+      "A/B/C: objects that start a collection, 0 = however many live, no use; empty is 2000/10/10") \
+    P(S, CHOICE, gate, "none", "none|rss", "rss: only if the process has grown, as 3.14.0 does")    \
+    P(S, FLAG, alive, "1", "", "mark what the roots reach before counting, as 3.14 does")           \
+    P(S, CHOICE, find, "auto", "auto|walk|registry",                                                \
+      "how objects are found: by a walk over the allocator's heap, or in lists that threads keep")
+PARAM_STRUCT(gc_stw_params, PARAMS)
+
+#ifdef HG_ABOUT
+const struct param gc_stw_table[] = PARAM_ROWS(gc_stw_params, PARAMS);
+#else
 #include "stw_mark.h"
 
 #include "alloc/base/os.h"
@@ -392,4 +406,5 @@ const struct collector collector_stw = {
     .is_valid = stw_is_valid,
 };
 
+#endif
 #endif

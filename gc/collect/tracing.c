@@ -8,6 +8,17 @@
  * thereby kept once more; clears dead weak references; frees what is not marked; and runs those finalisers. A
  * weak reference's callback runs when its object is freed. Next collection after as many new container
  * objects as growth times what is alive, and at least min. */
+#include "gc/about.h"
+
+#define PARAMS(P, S)                                                              \
+    P(S, COUNT, min, "10k", "0-1G",                                               \
+      "new container objects that start a collection, at least; 0 = none starts") \
+    P(S, REAL, growth, "1", "0-100", "new container objects that start one, as a part of those alive")
+PARAM_STRUCT(gc_tracing_params, PARAMS)
+
+#ifdef HG_ABOUT
+const struct param gc_tracing_table[] = PARAM_ROWS(gc_tracing_params, PARAMS);
+#else
 #include "cycles.h"
 #include "tracing.h"
 
@@ -271,4 +282,5 @@ const struct collector collector_tracing = {
     .is_valid = tracing_is_valid,
 };
 
+#endif
 #endif

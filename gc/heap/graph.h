@@ -3,7 +3,7 @@
  * knows objects by their addresses alone and looks into none: it is compiled for no refcount policy.
  *
  * A graph belongs to its maker; nothing in it changes once it is made. Its memory is mapped, never taken from
- * an allocator. Functions return 0 or -ENOMEM where nothing else is said. */
+ * an allocator. Functions return 0 or -ENOMEM unless noted. */
 #ifndef HG_GC_HEAP_GRAPH_H
 #define HG_GC_HEAP_GRAPH_H
 

@@ -185,7 +185,7 @@ static int snapshot_read_object(struct snapshot_reader *r, char *at)
         return snapshot_no_memory(r);
     struct heap_node *node = &g->node[n];
     if (node->known)
-        return message_set(r->m, -EINVAL, "%s:%u: object 0x%" PRIxPTR " was told before", r->path, r->line,
+        return message_set(r->m, -EINVAL, "%s:%u: object 0x%" PRIxPTR " has a line already", r->path, r->line,
                            (uintptr_t)o);
     node->type = type;
     node->bytes = (size_t)bytes;
@@ -219,7 +219,7 @@ static int snapshot_read_end(struct snapshot_reader *r, char *at)
 {
     uint64_t objects;
     if (!snapshot_number(at, 10, &objects) || objects != r->objects)
-        return message_set(r->m, -EINVAL, "%s:%u: 'end %.40s', but %" PRIu32 " objects were told", r->path,
+        return message_set(r->m, -EINVAL, "%s:%u: 'end %.40s', but there were %" PRIu32 " objects", r->path,
                            r->line, at, r->objects);
     r->ended = true;
     return 0;
@@ -274,9 +274,8 @@ static int snapshot_read_lines(struct snapshot_reader *r, FILE *f)
     const struct heap_graph *g = &r->s->graph;
     for (uint32_t n = 0; n < g->nodes; n++)
         if (!g->node[n].known)
-            return message_set(r->m, -EINVAL,
-                               "%s: 0x%" PRIxPTR " is referred to, but no object line tells it", r->path,
-                               (uintptr_t)g->node[n].object);
+            return message_set(r->m, -EINVAL, "%s: 0x%" PRIxPTR " is referred to, but has no object line",
+                               r->path, (uintptr_t)g->node[n].object);
     return 0;
 }
 

@@ -17,6 +17,8 @@
 #ifndef HG_GC_RC_RC_H
 #define HG_GC_RC_RC_H
 
+#include "policy.h"
+
 #include "alloc/base/assert.h"
 #include "alloc/base/compiler.h"
 
@@ -24,18 +26,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define HG_RC_GIL     1
-#define HG_RC_GIL312  2 /* gil:immortal=3.12, as in 3.12 and 3.13 */
-#define HG_RC_GIL314  3 /* gil:immortal=3.14 */
-#define HG_RC_ATOMIC  4
-#define HG_RC_OBJLOCK 5
-#define HG_RC_BIASED  6
-#define HG_RC_TRACING 7 /* no counts */
-
-#ifndef HG_RC
-#error "compile gc/ with -DHG_RC=HG_RC_<policy>"
-#endif
 
 struct object;
 struct type;
@@ -69,19 +59,6 @@ enum {
 #include "rc_tracing.h"
 #else
 #error "HG_RC names no policy"
-#endif
-
-/* Its name in list.h. */
-#if HG_RC == HG_RC_GIL || HG_RC == HG_RC_GIL312 || HG_RC == HG_RC_GIL314
-#define HG_RC_POLICY "gil"
-#elif HG_RC == HG_RC_TRACING
-#define HG_RC_POLICY "tracing"
-#elif HG_RC == HG_RC_ATOMIC
-#define HG_RC_POLICY "atomic"
-#elif HG_RC == HG_RC_OBJLOCK
-#define HG_RC_POLICY "objlock"
-#else
-#define HG_RC_POLICY "biased"
 #endif
 
 static inline void rc_xdec(struct object *o)

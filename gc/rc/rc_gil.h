@@ -1,12 +1,14 @@
 /* rc_gil.h: plain counts; the GIL makes each thread's steps appear one after another.
  *
- * Invariant: whoever touches a count holds the GIL, so no atomic is needed: the GIL's mutex orders
- * everything. HG_RC_GIL      as CPython to 3.11: every object is counted, the small ints and None too.
- * HG_RC_GIL312   PEP 683 as 3.12 and 3.13 ship it on 64 bits: immortal = the low 32 bits all ones. An
- * increment works on the low 32 bits and is dropped when they wrap to 0; a decrement is dropped when the low
- *                32 bits are negative as an int32.
- * HG_RC_GIL314   as 3.14: a 32-bit count, immortal from 2^31 on, set to 3*2^30; increments stop at 3*2^30
- * only, decrements when the sign bit is set, so an immortal count may drift and still stays immortal. */
+ * Invariant: whoever touches a count holds the GIL, so no atomic is needed: its mutex orders everything.
+ *
+ *   HG_RC_GIL      as CPython to 3.11: every object is counted, the small ints and None too.
+ *   HG_RC_GIL312   PEP 683 as 3.12 and 3.13 ship it on 64 bits: immortal = the low 32 bits all ones. An
+ *                  increment works on the low 32 bits and is dropped when they wrap to 0; a decrement is
+ *                  dropped when the low 32 bits are negative as an int32.
+ *   HG_RC_GIL314   as 3.14: a 32-bit count, immortal from 2^31 on, set to 3*2^30; increments stop at 3*2^30
+ *                  only, decrements when the sign bit is set, so an immortal count may drift and still stays
+ *                  immortal. */
 #ifndef HG_GC_RC_RC_GIL_H
 #define HG_GC_RC_RC_GIL_H
 

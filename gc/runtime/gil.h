@@ -2,7 +2,7 @@
  *
  * take  while locked, wait at most interval_ns on cond; when that time passed, the lock is still held and
  *       nobody switched meanwhile, set BREAK_GIL in the holder's breaker. Then lock, and if another thread
- *       held it last, count a switch and tell switch_cond.
+ *       held it last, count a switch and signal switch_cond.
  * drop  unlock, signal cond. If we were asked to drop (BREAK_GIL), wait once on switch_cond until another
  *       thread has taken it: forced switching, so that a request never ends with the same thread running on.
  *

@@ -48,13 +48,6 @@ struct runtime_types {
     uint64_t intern_hits, intern_misses;
 };
 
-/* Set by runtime_open, from the policy's parameters. */
-struct runtime_options {
-    bool freelists;
-    bool deferred; /* classes are not counted by their instances */
-    bool immortal; /* small ints, None, classes and interned strs are never counted */
-};
-
 struct runtime_threads {
     pthread_mutex_t mutex; /* guards this and stop */
     struct thread *at[RUNTIME_THREADS_MAX];
@@ -85,7 +78,7 @@ struct runtime {
     struct freelists freelists;
 #endif
     struct runtime_types types;
-    struct runtime_options options;
+    struct policy_options options; /* set by runtime_open */
     struct roots roots;
     struct runtime_threads threads;
     struct runtime_stop stop;

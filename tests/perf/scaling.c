@@ -8,7 +8,7 @@
  *   cpu        without a GIL: 2 x processor time an operation with one thread over that with two, which is
  *              what it would gain with both processors to itself
  *   of ideal   the same over the loop's */
-#include "gc/list.h"
+#include "gc/about.h"
 #include "interval.h"
 
 #include <stdlib.h>

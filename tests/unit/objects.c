@@ -259,8 +259,10 @@ static void test_free_lists(void **state)
     freelist_clear_all(r);
     assert_int_equal(r->gc.young, 0);
     test_close(r);
-    struct rc_gil_params off = {.freelists = 0, .interval = 5000000};
-    r = test_open(&off);
+    char off[PARAM_STRUCT_MAX] __attribute__((aligned(16)));
+    struct message m;
+    assert_int_equal(param_parse(policy_list[0].params, off, "rc gil", "freelists=0", &m), 0);
+    r = test_open(off);
     r->gc.young = 0;
     rc_dec(tuple_new(3));
     rc_dec(list_new(3));

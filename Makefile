@@ -141,7 +141,7 @@ $(OUT)/libheapgauge-record.so: $(call obj_pic,$(RECORD_C))
 
 $(OUT)/libheapgauge-shim.so: $(call obj_pic,$(SHIM_C) $(ALLOC_C))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-z,start-stop-visibility=hidden -o $@ $^ -ldl -lm
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-z,start-stop-visibility=hidden -Wl,-z,initfirst -o $@ $^ -ldl -lm
 
 -include $(ALL_OBJ:.o=.d)
 

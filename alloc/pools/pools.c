@@ -251,6 +251,7 @@ static int pools_open(struct alloc *a, const void *params, const struct alloc *i
     (void)params;
     (void)inner;
     unsigned slot = 0;
+    pools_hooks();
     pthread_mutex_lock(&pools_open_lock);
     while (slot < POOLS_INSTANCES && pools_instances[slot].open)
         slot++;

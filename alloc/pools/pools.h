@@ -156,6 +156,9 @@ bool pools_heap_is_valid(const struct pools_heap *h);
 /* A block of the class when the thread's local list is empty. *zero when it was never written. NULL with
  * ENOMEM. */
 void *pools_refill(struct pools *in, unsigned class_, bool *zero);
+/* At the first opening, not the first call: of handlers around fork() those registered first are the last to
+ * prepare and the first to go on, so that a program's, registered later, may allocate. */
+void pools_hooks(void);
 /* A block of a page that is not the thread's own, or of a thread without a heap. */
 void pools_free_remote(struct pools *in, void *p, uint32_t m);
 

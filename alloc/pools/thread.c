@@ -137,6 +137,11 @@ static void thread_hooks(void)
     pthread_atfork(thread_fork_prepare, thread_fork_done, thread_fork_child);
 }
 
+void pools_hooks(void)
+{
+    pthread_once(&thread_hooks_once, thread_hooks);
+}
+
 /* --- a thread's calls ----------------------------------------------------------------------------------- */
 
 /* The thread's heap, made when it has none; NULL when there is no memory for one, or the thread is exiting.
@@ -150,7 +155,6 @@ static struct pools_heap *thread_heap(struct pools *in)
         return NULL;
     /* First our own state, then the C library: it may call malloc for its own tables. */
     pools_tls[in->slot] = h;
-    pthread_once(&thread_hooks_once, thread_hooks);
     if (thread_key_made)
         pthread_setspecific(thread_key, h);
     return h;

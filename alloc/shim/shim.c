@@ -21,6 +21,10 @@
  * opening thread meanwhile comes from a small array, the early memory, and is never given back. A second
  * thread waits; there is none so early but in a program that starts one from its own first constructor.
  *
+ * Forks: handlers of the program's may allocate, so ours, which take the locks, are to run after all others
+ * before a fork and before them after it, that is, to be registered first. The library is linked with
+ * -z initfirst for that: its constructor runs before any other library's.
+ *
  * The end: at exit() debug() looks at the whole heap once more, and trace() writes its snapshot. A program
  * that ends by _exit() (dash does) or by a signal leaves neither.
  *

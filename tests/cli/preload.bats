@@ -7,10 +7,12 @@ setup_file() {
     bats_require_minimum_version 1.5.0
     export hg="$HEAPGAUGE_BUILD/heapgauge" programs="$BATS_FILE_TMPDIR"
     local p
-    for p in family holds damages stacks; do
+    for p in family holds damages stacks handlers; do
         "${CC:-cc}" -std=gnu17 -g -O1 -fno-builtin -fno-omit-frame-pointer -pthread \
             -o "$programs/$p" "$BATS_TEST_DIRNAME/../programs/$p.c"
     done
+    "${CC:-cc}" -std=gnu17 -g -O1 -fno-builtin -pthread -DFROM_A_LIBRARY -shared -fPIC \
+        -o "$programs/libhandlers.so" "$BATS_TEST_DIRNAME/../programs/handlers.c"
 }
 
 setup() {
@@ -64,6 +66,22 @@ same_on_all() {
         "trace:frames=64(pools)" "debug:frames=16(system)"; do
         timeout 60 "$hg" preload "$a" -- "$programs/stacks" > out 2>&1 || { echo "$a: status $?"; cat out; return 1; }
         cmp bare out || { echo "$a: other output"; return 1; }
+    done
+}
+
+@test "fork handlers of the program, and of a library before it, may allocate" {
+    needs_shim
+    local a handler library
+    for a in "${backends[@]}" "trace(pools)" "debug(pools)" "trace(system)"; do
+        for handler in prepare parent child; do
+            for library in "" "$programs/libhandlers.so"; do
+                LD_PRELOAD=$library run timeout 20 "$hg" preload "$a" -- "$programs/handlers" $handler threads
+                [ "$status" -eq 0 ] && [ "$output" = forked ] || {
+                    echo "$a, $handler handler ${library:+of a library}: status $status, $output"
+                    return 1
+                }
+            done
+        done
     done
 }
 

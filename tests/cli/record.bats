@@ -282,6 +282,26 @@ EOF
     no_litter
 }
 
+@test "fork handlers that allocate, also of a library that came before the recorder" {
+    cc -O1 -fno-builtin -pthread -o handlers "$BATS_TEST_DIRNAME/../programs/handlers.c"
+    cc -O1 -fno-builtin -pthread -DFROM_A_LIBRARY -shared -fPIC -o libhandlers.so "$BATS_TEST_DIRNAME/../programs/handlers.c"
+    for library in "" "$PWD/libhandlers.so"; do
+        for handler in prepare parent child; do
+            rm -f h*.hgt
+            LD_PRELOAD=$library timeout 60 "$hg" record --children -o h.hgt -- ./handlers $handler
+            whole h.hgt
+            children=(h.*.hgt)
+            [ "${#children[@]}" -eq 20 ] # one each, and the handler's calls are in it
+            for child in "${children[@]}"; do
+                [ "$(count "$child" 200)" -eq 1 ]
+                [ "$(count "$child" 39)" -eq "$([ $handler = child ] && echo 1 || echo 0)" ]
+            done
+            [ "$(count h.hgt 39)" -eq "$([ $handler = child ] && echo 0 || echo 20)" ]
+        done
+    done
+    no_litter
+}
+
 @test "exec: the trace is of the program that it became" {
     run -0 --separate-stderr "$hg" record -o x.hgt -- sh -c 'exec env A=b python3 -c pass'
     [[ "$stderr" == *"was another program before"* ]]

@@ -69,6 +69,7 @@ static struct {
     ino_t inode;
     _Atomic uint32_t threads;
     uint64_t *wiped; /* 1, or 0 after a fork */
+    bool wipes;      /* the kernel does that */
     struct record_thread *free_states;
     char *states;
     size_t states_left;
@@ -426,8 +427,10 @@ static void process_decide(bool forked)
         atomic_store_explicit(&process.state, PROCESS_OFF, memory_order_release);
         return;
     }
-    if (!process.wiped)
+    if (!process.wiped) {
         process.wiped = os_map(&os_harness, sizeof *process.wiped, 0, OS_WIPE);
+        process.wipes = process.wiped != NULL;
+    }
     if (!process.wiped)
         process.wiped = os_map(&os_harness, sizeof *process.wiped, 0, 0);
     if (process.wiped)
@@ -472,8 +475,10 @@ __attribute__((constructor(101))) static void record_start(void)
     if (record_self != &record_none)
         record_self->busy = 0;
     thread_inside = false;
-    if (state_now() != PROCESS_OFF)
-        pthread_atfork(NULL, NULL, after_fork); /* may allocate */
+    /* Where the kernel wipes, a handler would undo what those that ran before it allocated; it may itself
+     * allocate here. */
+    if (state_now() != PROCESS_OFF && !process.wipes)
+        pthread_atfork(NULL, NULL, after_fork);
     errno = saved;
 }
 

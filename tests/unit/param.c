@@ -101,6 +101,7 @@ static void numbers(void **state)
     assert_int_equal(param_number("4KiB", 1024, &n), 0);
     assert_int_equal(n, 4096);
     assert_int_equal(param_number("4KiB", 1000, &n), -EINVAL);
+    assert_int_equal(param_number("4Ki", 1000, &n), -EINVAL);
     assert_int_equal(param_number("20000000000G", 1000, &n), -EINVAL);
     assert_int_equal(param_number("inf", 1000, &n), -EINVAL);
     assert_int_equal(param_duration("1.5ms", &n), 0);

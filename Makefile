@@ -75,6 +75,7 @@ OBJECT_C  := $(call in,workloads/object) workloads/script/objrun.c workloads/scr
 LEVEL_C   := $(call in,workloads workloads/alloc workloads/trace/replay) workloads/script/objscript.c workloads/script/objmodel.c
 # What the front and the workers share beside that: a worker's arguments are rows of its table.
 SETTINGS_C := bench/plan/settings.c
+SCHEMA_C  := bench/result/schema.c
 WORKER_C  := $(call in,bench/worker bench/worker/check)
 WORKER_RC := $(GC_C) $(OBJECT_C) $(WORKER_C)
 # One file, two objects: what it is, for all that link the list that names it, and what it does, for workers.
@@ -109,7 +110,7 @@ $(OUT)/heapgauge: $(call obj,$(FRONT_C) $(STAT_C) $(FORMAT_C) $(ALLOC_C))
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS)
 
 define worker_rules
-$(OUT)/heapgauge-worker-$(1): $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C) $(SETTINGS_C)) $(call obj_rc,$(1),$(WORKER_RC))
+$(OUT)/heapgauge-worker-$(1): $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT_C) $(SETTINGS_C) $(SCHEMA_C)) $(call obj_rc,$(1),$(WORKER_RC))
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(LDFLAGS) -rdynamic -o $$@ $$^ $(WORKER_LIBS)
 $(filter $(OUT)/obj-$(1)/%,$(call obj_rc,$(1),$(WORKER_RC))): $(OUT)/obj-$(1)/%.o: %.c Makefile

@@ -59,7 +59,7 @@ bool sample_number(const struct sample *s, enum schema_key key, double *out)
 {
     if (key >= SCHEMA_KEYS || !sample_knows(s, key) || !schema_is_figure(key))
         return false;
-    *out = schema_rows[key].type == TYPE_INT ? (double)*sample_int(s, key) : *sample_real(s, key);
+    *out = schema_rows[key].type == VALUE_INT ? (double)*sample_int(s, key) : *sample_real(s, key);
     return true;
 }
 
@@ -73,9 +73,9 @@ struct record *sample_parts(struct sample *s)
 void sample_clear(struct sample *s)
 {
     for (enum schema_key key = 0; key < SCHEMA_KEYS; key++) {
-        if (schema_rows[key].type == TYPE_TEXT)
+        if (schema_rows[key].type == VALUE_TEXT)
             free(*(char **)field_of(s, key));
-        else if (schema_rows[key].type == TYPE_INTS)
+        else if (schema_rows[key].type == VALUE_INTS)
             free(sample_ints(s, key)->value);
     }
     record_free(s->parts);
@@ -123,19 +123,19 @@ static enum schema_key container_of(const char *path)
 static const char *take_scalar(struct sample *s, enum schema_key key, const struct record_value *v)
 {
     switch (schema_rows[key].type) {
-    case TYPE_INT:
+    case VALUE_INT:
         if (v->kind != RECORD_INTEGER)
             return "not an integer below 2^63";
         *sample_int(s, key) = v->integer;
         break;
-    case TYPE_REAL:
+    case VALUE_REAL:
         if (v->kind == RECORD_TEXT)
             return "not a number";
         *sample_real(s, key) = v->kind == RECORD_INTEGER ? (double)v->integer : v->real;
         if (!isfinite(*sample_real(s, key)))
             return NULL; /* not known */
         break;
-    case TYPE_TEXT:
+    case VALUE_TEXT:
         if (v->kind != RECORD_TEXT)
             return "not a \"text\"";
         return sample_put_text(s, key, field_of(s, key), v->text) ? "no memory" : NULL;
@@ -173,7 +173,7 @@ static const char *take(struct sample *s, const char *path, char *word)
     struct record_value v;
     enum schema_key key = schema_find(path, strlen(path)), whole = container_of(path);
     bool part = key == SCHEMA_KEYS && whole < SCHEMA_KEYS &&
-                (schema_rows[whole].type == TYPE_TREE || schema_rows[whole].type == TYPE_INTS);
+                (schema_rows[whole].type == VALUE_TREE || schema_rows[whole].type == VALUE_INTS);
     if (part)
         key = whole;
     if (key == SCHEMA_KEYS)
@@ -184,7 +184,7 @@ static const char *take(struct sample *s, const char *path, char *word)
         return "not an integer below 2^63, a real or a \"text\"";
     if (!part)
         return take_scalar(s, key, &v);
-    if (schema_rows[key].type == TYPE_TREE)
+    if (schema_rows[key].type == VALUE_TREE)
         return take_part(s, path, &v);
     return take_item(s, key, path + strlen(schema_rows[key].path) + 1, &v);
 }
@@ -207,22 +207,22 @@ static void put_value(struct record *r, const struct sample *s, enum schema_key 
     const char *path = schema_rows[key].path;
     const struct sample_integers *a;
     switch (schema_rows[key].type) {
-    case TYPE_INT:
+    case VALUE_INT:
         record_set_integer(r, path, *sample_int(s, key));
         break;
-    case TYPE_REAL:
+    case VALUE_REAL:
         record_set_real(r, path, *sample_real(s, key));
         break;
-    case TYPE_BOOL:
+    case VALUE_BOOL:
         record_set_bool(r, path, *(const bool *)field_of(s, key));
         break;
-    case TYPE_TEXT:
+    case VALUE_TEXT:
         record_set_text(r, path, *(char *const *)field_of(s, key));
         break;
-    case TYPE_STATUS:
+    case VALUE_STATUS:
         record_set_text(r, path, sample_status_words[s->status]);
         break;
-    case TYPE_INTS:
+    case VALUE_INTS:
         a = sample_ints(s, key);
         record_set_integers(r, path, a->value, a->count);
         break;
@@ -247,8 +247,8 @@ char *sample_format(const struct sample *s, size_t *size)
     struct record *r = record_new();
     for (enum schema_key key = 0; r && key < SCHEMA_KEYS; key++) {
         const struct schema_row *row = &schema_rows[key];
-        bool known = row->type == TYPE_TREE ? s->parts && record_has(s->parts, row->path)
-                                            : row->type != TYPE_GROUP && sample_knows(s, key);
+        bool known = row->type == VALUE_TREE ? s->parts && record_has(s->parts, row->path)
+                                             : row->type != VALUE_GROUP && sample_knows(s, key);
         if (row->place & PLACE_LETTER)
             continue;
         if (known)
@@ -309,28 +309,28 @@ static int read_value(void *arg, const char *path, size_t length, const struct r
     if (key == SCHEMA_KEYS || schema_rows[key].place & PLACE_LETTER)
         return container;
     switch (schema_rows[key].type) {
-    case TYPE_INT:
+    case VALUE_INT:
         known = integer_of(v, sample_int(s, key));
         break;
-    case TYPE_REAL:
+    case VALUE_REAL:
         known = v->kind == RECORD_INTEGER || v->kind == RECORD_REAL;
         *sample_real(s, key) = v->kind == RECORD_INTEGER ? (double)v->integer : v->real;
         break;
-    case TYPE_BOOL:
+    case VALUE_BOOL:
         known = v->kind == RECORD_BOOL;
         *(bool *)field_of(s, key) = v->truth;
         break;
-    case TYPE_TEXT:
+    case VALUE_TEXT:
         return v->kind == RECORD_TEXT ? sample_put_text(s, key, field_of(s, key), v->text) : 0;
-    case TYPE_STATUS:
+    case VALUE_STATUS:
         s->status = v->kind == RECORD_TEXT ? sample_status_of(v->text) : SAMPLE_UNKNOWN;
         known = s->status != SAMPLE_UNKNOWN; /* one of a later version: not known, and so not ok */
         break;
-    case TYPE_INTS:
+    case VALUE_INTS:
         return r->figures ? 0 : read_integers(s, key, v);
-    case TYPE_TREE:
+    case VALUE_TREE:
         return read_part(r, key, path, v);
-    case TYPE_GROUP:
+    case VALUE_GROUP:
         return container;
     }
     if (known)

@@ -12,9 +12,9 @@
 #define ROW_AT_INTS(id)   offsetof(struct sample, id)
 #define ROW_AT_TREE(id)   0
 #define ROW_AT_GROUP(id)  0
-#define ROW_F(id, path, pattern, type, unit, rule, place, sense, name, title, null_when, doc)   \
-    [KEY_##id] = {path,          pattern, TYPE_##type, UNIT_##unit, RULE_##rule, PLACE_##place, \
-                  SENSE_##sense, name,    title,       null_when,   doc,         ROW_AT_##type(id)},
+#define ROW_F(id, path, pattern, type, unit, rule, place, sense, name, title, null_when, doc)    \
+    [KEY_##id] = {path,          pattern, VALUE_##type, UNIT_##unit, RULE_##rule, PLACE_##place, \
+                  SENSE_##sense, name,    title,        null_when,   doc,         ROW_AT_##type(id)},
 #define ROW_K(id, path, ...) ROW_F(id, path, NULL, __VA_ARGS__)
 
 const struct schema_row schema_rows[SCHEMA_KEYS] = {SCHEMA(ROW_K, ROW_F)};
@@ -74,5 +74,5 @@ enum schema_key schema_find(const char *path, size_t length)
 
 bool schema_is_figure(enum schema_key key)
 {
-    return schema_rows[key].type == TYPE_INT || schema_rows[key].type == TYPE_REAL;
+    return schema_rows[key].type == VALUE_INT || schema_rows[key].type == VALUE_REAL;
 }

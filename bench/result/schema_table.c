@@ -13,8 +13,8 @@ static const struct {
 } sections[] = {SCHEMA_SECTIONS(SECTION)};
 
 static const char *const type_words[] = {
-    [TYPE_INT] = "integer", [TYPE_REAL] = "real",     [TYPE_BOOL] = "bool", [TYPE_TEXT] = "text",
-    [TYPE_STATUS] = "text", [TYPE_INTS] = "integers", [TYPE_TREE] = "JSON", [TYPE_GROUP] = "object",
+    [VALUE_INT] = "integer", [VALUE_REAL] = "real",     [VALUE_BOOL] = "bool", [VALUE_TEXT] = "text",
+    [VALUE_STATUS] = "text", [VALUE_INTS] = "integers", [VALUE_TREE] = "JSON", [VALUE_GROUP] = "object",
 };
 static const char *const unit_words[] = {
     [UNIT_NONE] = "",         [UNIT_COUNT] = "",        [UNIT_NS] = ", ns",    [UNIT_BYTES] = ", bytes",

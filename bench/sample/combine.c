@@ -106,11 +106,12 @@ static int64_t combine_sum(int64_t a, int64_t b)
     return (int64_t)((uint64_t)a + (uint64_t)b);
 }
 
-/* An integer or real of the nth other process goes into what is there of those before it. */
-static void combine_figure(struct sample *into, const struct sample *said, enum schema_key key, unsigned nth)
+/* An integer or real of another process goes into what is there of `before` processes. */
+static void combine_figure(struct sample *into, const struct sample *said, enum schema_key key,
+                           unsigned before)
 {
     enum schema_rule rule = schema_rows[key].rule;
-    bool whole = schema_rows[key].type == TYPE_INT;
+    bool whole = schema_rows[key].type == VALUE_INT;
     double there = 0, more;
     if (rule == RULE_FIRST || rule == RULE_FRONT || rule == RULE_WHOLE || !sample_number(said, key, &more))
         return;
@@ -124,8 +125,8 @@ static void combine_figure(struct sample *into, const struct sample *said, enum 
         a = combine_sum(a, b);
         there += more;
     } else if (rule == RULE_MEAN) {
-        a += (b - a) / (int64_t)(nth + 1);
-        there += (more - there) / (nth + 1);
+        a += (b - a) / (int64_t)(before + 1);
+        there += (more - there) / (before + 1);
     }
     if (whole)
         *sample_int(into, key) = a;
@@ -187,8 +188,10 @@ int combine_samples(const struct combine *c, struct sample *into, struct sample 
             sample_forget(into, key);
             continue;
         }
+        unsigned before = sample_knows(into, key);
         for (unsigned i = 0; i < count; i++)
-            combine_figure(into, said[i], key, i + 1);
+            if (sample_knows(said[i], key))
+                combine_figure(into, said[i], key, before++);
     }
     for (unsigned i = 0; i < c->count; i++)
         combine_points(c->of[i], into);

@@ -165,10 +165,10 @@ void census_report(const struct worker_cell *cell)
 {
     if (!cell->settings.census || !census.have_peak)
         return;
-    say_integer("census.objects", census.peak.count);
-    say_integer("census.bytes", census.peak.bytes);
+    say_integer(SAY(census_objects), census.peak.count);
+    say_integer(SAY(census_bytes), census.peak.bytes);
     census_say_rows("types", &census.peak);
     census_say_rows("growth", &census.growth);
     if (census.leak[0])
-        say_text("census.leak", census.leak);
+        say_text(SAY(census_leak), census.leak);
 }

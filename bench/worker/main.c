@@ -86,13 +86,13 @@ static void main_report(const struct worker_cell *cell, struct workload_sample *
         failed += s->thread[i].failed_allocs;
     }
     uint64_t wall = run.end_ns > run.start_ns ? run.end_ns - run.start_ns : 1;
-    say_integer("ops", ops);
-    say_text("checksum", SAY_KEY(text, "%016llx", (unsigned long long)checksum));
+    say_integer(SAY(ops), ops);
+    say_text(SAY(checksum), SAY_KEY(text, "%016llx", (unsigned long long)checksum));
     if (!cell->settings.oracle) {
-        say_integer("wall_ns", wall);
-        say_integer("probe.start_ns", run.start_ns);
-        say_integer("probe.end_ns", run.end_ns);
-        say_real("ops_per_s", (double)ops * 1e9 / (double)wall);
+        say_integer(SAY(wall_ns), wall);
+        say_integer(SAY(probe_start_ns), run.start_ns);
+        say_integer(SAY(probe_end_ns), run.end_ns);
+        say_real(SAY(ops_per_s), (double)ops * 1e9 / (double)wall);
         run.cpu_ns = probe_report(cell);
         metered_report(cell);
         if (s->runtime)

@@ -86,7 +86,7 @@ static void object_say(void *arg, const char *key, uint64_t value)
             value -= object.begin[i].value;
     say_integer(key, value);
     if (strcmp(key, "gc.references") == 0 && object.containers)
-        say_real("gc.references_per_object", (double)value / (double)object.containers);
+        say_real(SAY(gc_references_per_object), (double)value / (double)object.containers);
 }
 
 static void object_say_text(void *arg, const char *key, const char *value)
@@ -129,8 +129,8 @@ static void object_say_reclaim(const struct workload_sample *s)
             hist_record(&objects, mark->freed_made - mark->died_made);
         }
     }
-    say_integer("gc.reclaim.count", hist_count(&ns));
-    say_integer("gc.reclaim.waiting", waiting);
+    say_integer(SAY(gc_reclaim_count), hist_count(&ns));
+    say_integer(SAY(gc_reclaim_waiting), waiting);
     say_distribution("gc.reclaim", "ns", &ns, HIST_P50 | HIST_P99);
     say_distribution("gc.reclaim", "objects", &objects, HIST_P50);
 }
@@ -146,7 +146,7 @@ void object_end_measured(const struct workload_sample *s)
     }
     pauses_end();
     object.containers = runtime_containers_made(r) - object.containers;
-    say_integer("gc.allocated", object.containers);
+    say_integer(SAY(gc_allocated), object.containers);
     runtime_report(r, &sink);
     object_say_reclaim(s);
 }

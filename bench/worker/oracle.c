@@ -73,10 +73,10 @@ void oracle_report(void)
 {
     if (oracle.no_memory)
         say_fail("oom", "no memory for the oracle's walk over the heap");
-    say_integer("gc.uncollected_samples", oracle.made);
+    say_integer(SAY(gc_uncollected_samples), oracle.made);
     if (!oracle.made)
         return;
-    say_integer("gc.uncollected_peak", oracle.peak);
-    say_integer("gc.uncollected_peak_bytes", oracle.peak_bytes);
-    say_real("gc.uncollected_mean", (double)oracle.objects / (double)oracle.made);
+    say_integer(SAY(gc_uncollected_peak), oracle.peak);
+    say_integer(SAY(gc_uncollected_peak_bytes), oracle.peak_bytes);
+    say_real(SAY(gc_uncollected_mean), (double)oracle.objects / (double)oracle.made);
 }

@@ -118,10 +118,10 @@ static void pauses_say_cost(const struct pause_log *all, const struct pauses_run
     for (unsigned c = 0; c < PAUSE_CAUSES; c++)
         ready -= pauses_is_waiting(c) ? (double)all->cause[c].ns.sum_ns : 0;
     double ran = (double)run->cpu_ns < ready ? (double)run->cpu_ns / ready : 1;
-    say_integer("gc.cost_wall_ns", (uint64_t)(collector + cascades));
-    say_integer("gc.cost_cpu_ns", (uint64_t)((double)work * ran));
+    say_integer(SAY(gc_cost_wall_ns), (uint64_t)(collector + cascades));
+    say_integer(SAY(gc_cost_cpu_ns), (uint64_t)((double)work * ran));
     if (wall > 0)
-        say_real("gc.share", collector / wall);
+        say_real(SAY(gc_share), collector / wall);
 }
 
 /* Orders the pauses of each thread, joins and cuts them: what needs them as they were noted comes before. */
@@ -216,10 +216,10 @@ void pauses_report(const struct pauses_run *run)
 {
     pauses_merge();
     const struct pause_log *all = &pauses.log[0];
-    say_integer("pauses.count", hist_count(&all->all));
-    say_integer("pauses.total_ns", all->all.sum_ns);
+    say_integer(SAY(pauses_count), hist_count(&all->all));
+    say_integer(SAY(pauses_total_ns), all->all.sum_ns);
     if (all->dropped)
-        say_integer("pauses.dropped", all->dropped);
+        say_integer(SAY(pauses_dropped), all->dropped);
     say_distribution("pauses", "ns", &all->all, HIST_P50 | HIST_P99 | HIST_P99_9);
     pauses_say_causes(all);
     pauses_say_cost(all, run);

@@ -107,15 +107,15 @@ static void phases_report_heap(void)
     if (a->backend->stats)
         a->backend->stats(a->ctx, &stats);
     const struct {
-        const char *key;
+        enum schema_key key;
         uint64_t value;
-    } figures[] = {{"probe.peak.mapped", stats.mapped_bytes},
-                   {"probe.peak.active", stats.active_bytes},
-                   {"probe.peak.largest_free", stats.largest_free_bytes},
-                   {"probe.peak.total_free", stats.total_free_bytes}};
+    } figures[] = {{KEY_probe_peak_mapped, stats.mapped_bytes},
+                   {KEY_probe_peak_active, stats.active_bytes},
+                   {KEY_probe_peak_largest_free, stats.largest_free_bytes},
+                   {KEY_probe_peak_total_free, stats.total_free_bytes}};
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         if (figures[i].value != ALLOC_UNKNOWN)
-            say_integer(figures[i].key, figures[i].value);
+            say_integer(schema_rows[figures[i].key].path, figures[i].value);
     if (a->backend->report)
         a->backend->report(a->ctx, &say_sink);
 }

@@ -15,14 +15,14 @@
 
 enum { COUNTER_CYCLES, COUNTER_INSTRUCTIONS, COUNTER_CACHE_MISSES, COUNTER_DTLB_MISSES, COUNTERS };
 static const struct {
-    const char *key;
+    enum schema_key key;
     uint32_t type;
     uint64_t config;
 } probe_counters[COUNTERS] = {
-    {"counters.cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
-    {"counters.instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
-    {"counters.cache_misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES},
-    {"counters.dtlb_misses", PERF_TYPE_HW_CACHE,
+    {KEY_counters_cycles, PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
+    {KEY_counters_instructions, PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
+    {KEY_counters_cache_misses, PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES},
+    {KEY_counters_dtlb_misses, PERF_TYPE_HW_CACHE,
      PERF_COUNT_HW_CACHE_DTLB | PERF_COUNT_HW_CACHE_OP_READ << 8 | PERF_COUNT_HW_CACHE_RESULT_MISS << 16},
 };
 
@@ -129,14 +129,14 @@ static void probe_report_latency(enum op_kind op)
 uint64_t probe_report(const struct worker_cell *cell)
 {
     (void)cell;
-    say_integer("cpu_ns", probe.cpu_ns);
-    say_integer("os.minor_faults", (uint64_t)probe.usage.ru_minflt);
-    say_integer("os.major_faults", (uint64_t)probe.usage.ru_majflt);
-    say_integer("os.voluntary_switches", (uint64_t)probe.usage.ru_nvcsw);
-    say_integer("os.involuntary_switches", (uint64_t)probe.usage.ru_nivcsw);
+    say_integer(SAY(cpu_ns), probe.cpu_ns);
+    say_integer(SAY(os_minor_faults), (uint64_t)probe.usage.ru_minflt);
+    say_integer(SAY(os_major_faults), (uint64_t)probe.usage.ru_majflt);
+    say_integer(SAY(os_voluntary_switches), (uint64_t)probe.usage.ru_nvcsw);
+    say_integer(SAY(os_involuntary_switches), (uint64_t)probe.usage.ru_nivcsw);
     for (unsigned i = 0; i < COUNTERS; i++)
         if (probe.counter[i] >= 0)
-            say_integer(probe_counters[i].key, probe.count[i]);
+            say_integer(schema_rows[probe_counters[i].key].path, probe.count[i]);
     for (unsigned op = 0; op < OP_KINDS; op++)
         probe_report_latency(op);
     return probe.cpu_ns;

@@ -111,8 +111,8 @@ void proof_of_library(const struct worker_cell *cell)
         snprintf(version, sizeof version, "glibc %s", gnu_get_libc_version());
     }
     if (served[0])
-        say_text("library.path", served);
+        say_text(SAY(library_path), served);
     if (version[0])
-        say_text("library.version", version);
-    say_text("library.resolved_by", "dladdr(malloc)");
+        say_text(SAY(library_version), version);
+    say_text(SAY(library_resolved_by), "dladdr(malloc)");
 }

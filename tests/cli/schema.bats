@@ -65,3 +65,26 @@ walk(json.load(open(sys.argv[2] + "/run.json")), [])
 walk(json.load(open(sys.argv[3] + "/compare")), [])
 P
 }
+
+@test "a worker's line that is not of the schema fails its sample, which says the line" {
+    cd "$BATS_TEST_TMPDIR"
+    cp "$HEAPGAUGE_BUILD/heapgauge" here # beside a worker of our own
+    says() { # LINE, what the reason has
+        printf '#!/bin/sh\nprintf "%%s\\n" '"'%s'"' >&3\nexec sleep 60\n' "$1" > heapgauge-worker-gil
+        chmod +x heapgauge-worker-gil
+        run ./here run --workload churn:ops=1k --settle 0s --timeout 20s --quiet --json
+        [ "$status" -eq 3 ]
+        python3 -c 'import json, sys
+s = json.loads(sys.argv[1])
+assert s["status"] == "protocol" and sys.argv[2] in s["reason"] and sys.argv[3] in s["reason"], s["reason"]
+assert s["fragmentation"]["internal"] is None and "fragmentation-internal" not in s' "$output" "$1" "$2"
+    }
+    says 'set fragmentation-internal 0.1' 'no such key'
+    says 'set ops many' 'ops'
+    says 'set ops 1.5' 'not an integer'
+    says 'set memory.peak_rss_bytes 5' "not a worker"
+    says 'hist nothing ns 5 1:1' 'no histogram'
+    says 'phase peak 0 0' 'out of order'
+    says 'fail noisy' 'no status'
+    says 'hello' 'not of the protocol'
+}

@@ -164,22 +164,22 @@ static void fill(struct sample *s)
     for (enum schema_key key = 0; key < SCHEMA_KEYS; key++) {
         const struct schema_row *row = &schema_rows[key];
         char *field = (char *)s + row->offset;
-        if (row->place & PLACE_LETTER || row->type == TYPE_GROUP)
+        if (row->place & PLACE_LETTER || row->type == VALUE_GROUP)
             continue;
-        if (row->type == TYPE_TREE) {
+        if (row->type == VALUE_TREE) {
             snprintf(text, sizeof text, "%s.part", row->path);
             assert_int_equal(record_set_integer(sample_parts(s), text, key), 0);
             continue;
         }
-        if (row->type == TYPE_INT)
+        if (row->type == VALUE_INT)
             *sample_int(s, key) = ((int64_t)1 << 62) + key;
-        else if (row->type == TYPE_REAL)
+        else if (row->type == VALUE_REAL)
             *sample_real(s, key) = 0.1 + key;
-        else if (row->type == TYPE_BOOL)
+        else if (row->type == VALUE_BOOL)
             *(bool *)field = true;
-        else if (row->type == TYPE_STATUS)
+        else if (row->type == VALUE_STATUS)
             s->status = SAMPLE_PROTOCOL;
-        else if (row->type == TYPE_TEXT) {
+        else if (row->type == VALUE_TEXT) {
             snprintf(text, sizeof text, "text \"%d\"", (int)key);
             assert_int_equal(sample_put_text(s, key, (char **)(void *)field, text), 0);
         } else
@@ -197,27 +197,27 @@ static void equal(const struct sample *a, const struct sample *b, enum schema_ke
     double number = -1;
     bool same = true;
     switch (row->type) {
-    case TYPE_INT:
+    case VALUE_INT:
         same = *sample_int(a, key) == *sample_int(b, key);
         break;
-    case TYPE_REAL:
+    case VALUE_REAL:
         same =
             !(*sample_real(a, key) < *sample_real(b, key)) && !(*sample_real(a, key) > *sample_real(b, key));
         break;
-    case TYPE_BOOL:
+    case VALUE_BOOL:
         same = *(const bool *)x == *(const bool *)y;
         break;
-    case TYPE_STATUS:
+    case VALUE_STATUS:
         same = a->status == b->status;
         break;
-    case TYPE_TEXT:
+    case VALUE_TEXT:
         same = strcmp(*(char *const *)(const void *)x, *(char *const *)(const void *)y) == 0;
         break;
-    case TYPE_INTS:
+    case VALUE_INTS:
         same = sample_ints(a, key)->count == 5 && sample_ints(b, key)->count == 5 &&
                memcmp(sample_ints(a, key)->value, sample_ints(b, key)->value, 5 * sizeof(int64_t)) == 0;
         break;
-    case TYPE_TREE:
+    case VALUE_TREE:
         snprintf(part, sizeof part, "%s.part", row->path);
         same = record_number(b->parts, part, &number) && number >= key && number <= key;
         break;

@@ -5,6 +5,7 @@
 #include "cmd.h"
 #include "bench/host/library.h"
 #include "bench/host/paths.h"
+#include "bench/host/program.h"
 
 #include "alloc/spec.h"
 #include "alloc/tracer/tracer.h"
@@ -216,6 +217,16 @@ static int preload_wait(struct preload *p)
     return result;
 }
 
+/* Figures of a program that another malloc served, taken for ours, would be worse than none. */
+static int preload_serves(const struct preload *p, struct message *m)
+{
+    char buffer[512];
+    const char *why = program_not_served(p->program[0], buffer, sizeof buffer);
+    return why ? message_set(m, -ENOTSUP, "%.300s would not be served by %.100s: %s", p->program[0],
+                             p->shim ? p->spec.text : p->library, why)
+               : 0;
+}
+
 #define PRELOAD_FD 100 /* the least number of the descriptor that the program gets: out of its way */
 
 static int preload_place_snapshot(struct preload *p, struct message *m)
@@ -289,7 +300,7 @@ int cmd_preload(const struct command *self, int argc, char **argv)
         return option_refuse(&m);
     }
     p.program = argv + dashes + 1;
-    if (preload_choose(&p, argv[0], &m) != 0 || preload_place_snapshot(&p, &m) != 0)
+    if (preload_choose(&p, argv[0], &m) != 0 || preload_serves(&p, &m) != 0 || preload_place_snapshot(&p, &m) != 0)
         return option_refuse(&m);
     return p.o.by ? preload_wait(&p) : preload_exec(&p);
 }

@@ -8,6 +8,7 @@
  * F.hgt.part.PID.IMAGE -o F.hgt` makes a trace of them. */
 #include "cmd.h"
 #include "bench/host/paths.h"
+#include "bench/host/program.h"
 
 #include "workloads/trace/format/spool.h"
 #include "workloads/trace/tool/tool.h"
@@ -254,10 +255,21 @@ static int record_convert(const struct recording *r, const struct image *image, 
     return 0;
 }
 
+/* other: what it may be when the program's file does not say. */
+static int record_nothing(const struct recording *r, const char *other, struct message *m)
+{
+    char buffer[512];
+    const char *why = program_not_served(r->program[0], buffer, sizeof buffer);
+    message_set(m, -ENOENT, "%.300s made no call that could be recorded: %s (it ended with %s)",
+                r->program[0], why ? why : other, r->how);
+    return option_refuse(m);
+}
+
 static int record_finish(struct recording *r, struct file_out *f, struct message *m)
 {
     struct image *images;
     struct tool_spool spool = {0};
+    char other[512];
     size_t count, last = SIZE_MAX;
     uint64_t lost = 0;
     int result = EXIT_DONE, err = record_images(r, &images, &count);
@@ -267,12 +279,9 @@ static int record_finish(struct recording *r, struct file_out *f, struct message
     if (err || last == SIZE_MAX) {
         file_out_drop(f);
         free(images);
-        message_set(
-            m, -ENOENT,
-            "%s made no call that could be recorded: it is statically linked, set-user-ID, or not allowed to "
-            "write %s (it ended with %s)",
-            r->program[0], r->base, r->how);
-        return option_refuse(m);
+        snprintf(other, sizeof other, "it started another program, or is not allowed to write %.300s",
+                 r->base);
+        return record_nothing(r, other, m);
     }
     for (size_t i = 0; i < count; i++) {
         if (i == last)
@@ -296,12 +305,7 @@ static int record_finish(struct recording *r, struct file_out *f, struct message
     if (err)
         return option_refuse(m);
     if (spool.ops == 0) {
-        message_set(
-            m, -ENOENT,
-            "%s made no call that could be recorded: it brings its own malloc, or allocates nothing (it "
-            "ended with %s)",
-            r->program[0], r->how);
-        return option_refuse(m);
+        return record_nothing(r, "it allocates nothing, or brings its own malloc", m);
     }
     if (lost)
         fprintf(stderr,

@@ -69,13 +69,11 @@ static const char *const system_directories[] = {
 
 /* --- is it one? ----------------------------------------------------------------------------------------- */
 
-/* Which of malloc (bit 0) and free (bit 1) a dynamic symbol table defines. */
-static unsigned library_scan_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+static bool library_symbols_define(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, const char *wanted)
 {
-    unsigned found = 0;
     Elf_Data *data = elf_getdata(section, NULL);
     size_t count = data ? data->d_size / gelf_fsize(elf, ELF_T_SYM, 1, EV_CURRENT) : 0;
-    for (size_t i = 0; i < count && i < INT_MAX && found != 3; i++) {
+    for (size_t i = 0; i < count && i < INT_MAX; i++) {
         GElf_Sym symbol;
         if (!gelf_getsym(data, (int)i, &symbol))
             break;
@@ -84,9 +82,28 @@ static unsigned library_scan_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr
             (binding != STB_GLOBAL && binding != STB_WEAK))
             continue;
         const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
-        found |= !name ? 0 : strcmp(name, "malloc") == 0 ? 1 : strcmp(name, "free") == 0 ? 2 : 0;
+        if (name && strcmp(name, wanted) == 0)
+            return true;
     }
-    return found;
+    return false;
+}
+
+bool library_defines(Elf *elf, const char *function)
+{
+    GElf_Shdr header;
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));)
+        if (gelf_getshdr(section, &header) && header.sh_type == SHT_DYNSYM &&
+            library_symbols_define(elf, section, &header, function))
+            return true;
+    return false;
+}
+
+bool library_is_of_this_machine(Elf *elf)
+{
+    GElf_Ehdr head;
+    return gelf_getehdr(elf, &head) &&
+           head.e_ident[EI_CLASS] == (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) &&
+           head.e_ident[EI_DATA] == LIBRARY_DATA && head.e_machine == LIBRARY_MACHINE;
 }
 
 static int library_examine(Elf *elf, const char *path, struct message *m)
@@ -94,29 +111,26 @@ static int library_examine(Elf *elf, const char *path, struct message *m)
     GElf_Ehdr head;
     if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &head))
         return message_set(m, -ENOEXEC, "%s is not a shared library (no ELF header)", path);
-    if (head.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
-        head.e_ident[EI_DATA] != LIBRARY_DATA || head.e_machine != LIBRARY_MACHINE)
+    if (!library_is_of_this_machine(elf))
         return message_set(m, -ENOEXEC, "%s is a library for another kind of machine", path);
     if (head.e_type != ET_DYN)
         return message_set(m, -ENOEXEC, "%s is an ELF file, but not a shared library", path);
-    unsigned found = 0;
     size_t sections = 0, seen = 0;
     if (elf_getshdrnum(elf, &sections) != 0)
         return message_set(m, -ENOEXEC, "%s is damaged: %s", path, elf_errmsg(-1));
-    for (Elf_Scn *section = NULL; found != 3 && (section = elf_nextscn(elf, section)); seen++) {
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section)); seen++) {
         GElf_Shdr header;
         if (!gelf_getshdr(section, &header))
             return message_set(m, -ENOEXEC, "%s is damaged: %s", path, elf_errmsg(-1));
-        if (header.sh_type == SHT_DYNSYM)
-            found |= library_scan_symbols(elf, section, &header);
     }
     if (sections > 1 && !seen)
         return message_set(m, -ENOEXEC, "%s is damaged: its section table lies outside the file", path);
-    if (found != 3)
+    bool has_malloc = library_defines(elf, "malloc"), has_free = library_defines(elf, "free");
+    if (!has_malloc || !has_free)
         return message_set(m, -ENOEXEC, "%s does not define %s: it cannot take malloc's place", path,
-                           found == 0   ? "malloc and free"
-                           : found == 1 ? "free"
-                                        : "malloc");
+                           has_malloc ? "free"
+                           : has_free ? "malloc"
+                                      : "malloc and free");
     return 0;
 }
 

@@ -5,6 +5,8 @@
 
 #include "alloc/base/message.h"
 
+#include <libelf.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Writes the library's real, absolute path. What is taken: a short name (of library_names), a file name
@@ -17,5 +19,9 @@ int library_resolve(const char *name_or_path, char *path, size_t size, struct me
 
 /* The short names, ended by NULL. */
 extern const char *const library_names[];
+
+/* Of an ELF file that is open: does its dynamic symbol table define the function? */
+bool library_defines(Elf *elf, const char *function);
+bool library_is_of_this_machine(Elf *elf);
 
 #endif

@@ -225,6 +225,58 @@ SQL
     [[ $output = *"locked(pymalloc)"* ]]
 }
 
+@test "a program that a preloaded library does not reach is refused with the reason" {
+    needs_shim
+    printf '#include <stdlib.h>\nint main(void) { void *volatile p = malloc(1); free(p); return 3; }\n' > p.c
+    refused() { # REASON PROGRAM: by all that could stand before it, and by record
+        local a
+        for a in pools "trace(system)" jemalloc; do
+            run --separate-stderr "$hg" preload "$a" -- "$2"
+            [[ $stderr = *"is not installed"* ]] && continue
+            [ "$status" -eq 2 ] && [ -z "$output" ] && [[ $stderr = *"$2 would not be served by "*": $1"* ]] || {
+                echo "$a: status $status, $stderr"
+                return 1
+            }
+        done
+        run --separate-stderr "$hg" record -o r.hgt -- "$2"
+        [ "$status" -eq 2 ] && [[ $stderr = *"$2 made no call that could be recorded: $1"* ]] || { echo "$stderr"; return 1; }
+    }
+    "${CC:-cc}" -O1 -fno-builtin -static -o static p.c
+    refused "it is statically linked" "$PWD/static"
+    printf '#!%s\n' "$PWD/static" > script
+    chmod +x script
+    refused "it is statically linked" "$PWD/script"
+    PATH=$PWD:$PATH refused "it is statically linked" static
+    cat > own.c <<'C'
+#include <stddef.h>
+static char room[1 << 20];
+static size_t used;
+void *malloc(size_t n) { void *p = room + used; used += (n + 15) & ~(size_t)15; return p; }
+void free(void *p) { (void)p; }
+void *calloc(size_t n, size_t m) { return malloc(n * m); }
+void *realloc(void *p, size_t n) { (void)p; return malloc(n); }
+int main(void) { return malloc(1) == NULL; }
+C
+    "${CC:-cc}" -O1 -fno-builtin -o own own.c
+    refused "it brings its own malloc" "$PWD/own"
+    # A set-user-ID program of another user: made by root, or there already.
+    "${CC:-cc}" -O1 -fno-builtin -o plain p.c
+    run -3 "$hg" preload pools -- ./plain
+    local other=
+    if [ "$(id -u)" -eq 0 ]; then
+        chown 65534 plain
+        chmod 4755 plain
+        other=$PWD/plain
+    else
+        other=$(command -v su || true)
+    fi
+    if [ -u "$other" ] && ! findmnt -no OPTIONS -T "$other" | grep -q nosuid && ! grep -q 'NoNewPrivs:.*1' /proc/self/status; then
+        run --separate-stderr "$hg" preload pools -- "$other"
+        [ "$status" -eq 2 ]
+        [[ $stderr = *"it is set-user-ID"* ]]
+    fi
+}
+
 @test "trace() tells who holds memory, and what changed between two moments" {
     needs_shim
     run --separate-stderr "$hg" preload --snapshot s --signal USR2 --by line "trace(pools)" -- "$programs/holds"

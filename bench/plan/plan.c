@@ -139,10 +139,16 @@ static bool plan_mark_named(struct plan *p, unsigned first, unsigned end, const 
     return best != BASELINE_OTHER;
 }
 
-/* Where none is marked: system where there are other allocators, too, else the first that can work. */
+/* Where none is marked: system where there are other allocators, too, else the first that can work. Nothing
+ * is compared where only one can, and nothing need run twice. */
 static void plan_mark_default(struct plan *p, unsigned first, unsigned end)
 {
     bool several = false, any = false;
+    unsigned can_work = 0;
+    for (unsigned i = first; i < end; i++)
+        can_work += !p->cell[i].refused[0];
+    if (can_work < 2)
+        return;
     for (unsigned i = first; i < end; i++) {
         any = any || p->cell[i].baseline;
         several = several || strcmp(p->cell[i].cell.alloc.text, p->cell[first].cell.alloc.text) != 0;

@@ -1,7 +1,9 @@
 /* garbage.c: heap_garbage on heaps whose dead are known one by one. */
-// policies: gil atomic biased tracing
+// policies: gil objlock atomic biased tracing
 #include "between.h"
 #include "runtime.h"
+
+#include <pthread.h>
 
 #define COUNTS (HG_RC != HG_RC_TRACING) /* what nobody refers to is gone at once */
 
@@ -177,11 +179,90 @@ static void test_no_memory(void **state)
     close_all(r);
 }
 
+/* Payloads for every kind of place that an allocator has: small classes, runs of slices, mappings of their
+ * own. */
+static void test_sizes(void **state)
+{
+    (void)state;
+    static const unsigned payload[] = {0, 100, 5000, 100000, 500000, 2000000};
+    enum { SIZES = sizeof payload / sizeof *payload, TURNS = 5 };
+    struct runtime *r = open_with_roots();
+    struct type *of[SIZES];
+    struct object *dead = list_new(0);
+    size_t bytes = object_bytes(dead);
+    for (unsigned i = 0; i < SIZES; i++)
+        of[i] = type_new_instance_type("garbage.size", 1, payload[i], 0, NULL);
+    for (unsigned i = 0; i < SIZES * TURNS; i++) {
+        struct object *o = instance_new(of[i % SIZES]), *freed = instance_new(of[i % SIZES]);
+        assert_true(o && freed);
+        instance_set(o, 0, dead);
+        bytes += object_bytes(o);
+        rc_dec(dead);
+        rc_dec(freed); /* free places between those in use */
+        dead = o;
+    }
+    uint64_t freed = COUNTS ? 0 : SIZES * TURNS;
+    struct heap_garbage found = look(r); /* roots do not reach it, whatever its count */
+    assert_int_equal(found.garbage, SIZES * TURNS + 1 + freed);
+    if (COUNTS)
+        assert_int_equal(found.bytes, bytes);
+    rc_dec(dead);
+    for (unsigned i = 0; i < SIZES; i++)
+        rc_dec(&of[i]->head);
+    close_all(r);
+}
+
+static void *leave_ring(void *r)
+{
+    assert_int_equal(runtime_thread_attach(r, 1), 0);
+    struct object *dead = ring(100);
+    rc_dec(dead);
+    runtime_thread_detach(r);
+    return NULL;
+}
+
+/* What a thread left that is gone is found as what others made. */
+static void test_gone_thread(void **state)
+{
+    (void)state;
+    struct runtime *r = open_with_roots();
+    pthread_t thread;
+    runtime_thread_detach(r);
+    assert_int_equal(pthread_create(&thread, NULL, leave_ring, r), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(runtime_thread_attach(r, 0), 0);
+    assert_int_equal(look(r).garbage, 200);
+    assert_int_equal(look(r).reached, 0);
+    close_all(r);
+}
+
+/* Every test again where objects are found by a walk (find.h), for the policies that do. */
+static int on_pools(void **state)
+{
+    (void)state;
+    test_spec = "pools";
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_none), cmocka_unit_test(test_dropped_ring),  cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_many), cmocka_unit_test(test_deep_and_wide), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_dropped_ring),
+        cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_deep_and_wide),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_gone_thread),
+        cmocka_unit_test(test_no_memory),
+        {"test_none_on_pools", test_none, on_pools, NULL, NULL},
+        {"test_dropped_ring_on_pools", test_dropped_ring, on_pools, NULL, NULL},
+        {"test_shared_on_pools", test_shared, on_pools, NULL, NULL},
+        {"test_many_on_pools", test_many, on_pools, NULL, NULL},
+        {"test_deep_and_wide_on_pools", test_deep_and_wide, on_pools, NULL, NULL},
+        {"test_sizes_on_pools", test_sizes, on_pools, NULL, NULL},
+        {"test_gone_thread_on_pools", test_gone_thread, on_pools, NULL, NULL},
+        {"test_no_memory_on_pools", test_no_memory, on_pools, NULL, NULL},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

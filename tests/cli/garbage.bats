@@ -83,19 +83,66 @@ assert gc["uncollected_peak"] == 0 == gc["uncollected_peak_bytes"] and gc["uncol
 @test "the oracle with threads: the world stopped, under a GIL and without" {
     for cell in "gil none" "atomic none" "objlock stw" "biased stw" "tracing tracing"; do
         # shellcheck disable=SC2086 # two words
-        sample cycles:ops=6k,length=4,live=40 $cell --threads 3 --oracle 12 --alloc 'locked(pymalloc)'
+        sample cycles:ops=6k,length=4,live=40 $cell --threads 3 --oracle 12 --alloc 'locked(pymalloc),pools'
         python3 - "$cell" <<'PY'
 import json, sys
-s = [json.loads(line) for line in open("samples")][1]
-assert s["status"] == "ok", s
-n = s["gc"]["uncollected_samples"]
-assert 6 <= n <= 12, n  # threads tell their progress now and then: two walks may be due at once
-if "none" in sys.argv[1]:
-    assert s["gc"]["uncollected_peak"] == 6000 * 4, s["gc"]
-else:
-    assert 0 < s["gc"]["uncollected_peak"] <= 6000 * 4
+oracles = [s for s in map(json.loads, open("samples")) if s.get("oracle")]
+assert len(oracles) == 2
+for s in oracles:
+    assert s["status"] == "ok", s
+    n = s["gc"]["uncollected_samples"]
+    assert 6 <= n <= 12, n  # threads tell their progress now and then: two walks may be due at once
+    if "none" in sys.argv[1]:
+        assert s["gc"]["uncollected_peak"] == 6000 * 4, s["gc"]
+    else:
+        assert 0 < s["gc"]["uncollected_peak"] <= 6000 * 4
 PY
     done
+}
+
+# figures RC GC ALLOC: appends the records of a fixed work to the file "all"
+figures() {
+    "$hg" run --workload cycles:ops=3000,length=10,live=50 --rc "$1" --gc "$2" --alloc "$3" --oracle 5 --census \
+        --settle 0s --quiet --json >>all
+}
+
+@test "what waits, what lives and what was freed are the same on every allocator, however objects are found" {
+    allocs='pools,system,locked(pymalloc),debug(pools),trace(pools)'
+    if "$hg" run --workload churn:ops=100 --alloc preload:mimalloc --settle 0s --quiet --json >churned; then
+        allocs+=,preload:mimalloc
+    else
+        grep -q "mimalloc is not installed" churned
+    fi
+    figures gil none,generational,incremental,pep848 "pymalloc,$allocs"
+    figures objlock,atomic,biased none,stw,stw:find=registry "$allocs"
+    figures objlock,atomic,biased stw:find=walk pools
+    figures tracing none,tracing "pymalloc,$allocs"
+    python3 - <<'PY'
+import json
+groups = {}
+for s in map(json.loads, open("all")):
+    cell, gc, nodes = s["cell"], s["gc"], [t["count"] for t in s["census"]["types"] if t["type"] == "cycles.node"]
+    assert s["status"] == "ok", s
+    assert len(nodes) == 1
+    name = cell["rc"], cell["gc"], cell["alloc"]
+    if s.get("oracle"):
+        assert gc["uncollected_samples"] == 5, name
+        figures = [gc[k] for k in ("uncollected_peak", "uncollected_peak_bytes", "uncollected_mean")] + nodes
+        if cell["gc"] == "none":
+            assert gc["uncollected_peak"] == 3000 * 10, (name, gc)
+    else:
+        assert gc["live_objects"] == nodes[0], (name, gc["live_objects"], nodes) # a counter, and a walk
+        figures = [gc[k] for k in ("freed_by_gc", "allocated")] + nodes
+        if cell["gc"] == "none":
+            assert nodes == [(3000 + 50) * 10], (name, nodes)
+    free_threaded = cell["rc"] in ("objlock", "atomic", "biased")
+    group = "free-threaded" if free_threaded else cell["rc"], cell["gc"].split(":")[0], bool(s.get("oracle"))
+    groups.setdefault(group, {})[name] = figures
+for group, of in groups.items():
+    assert len(of) >= 5, group
+    assert len(set(map(tuple, of.values()))) == 1, (group, of)
+assert len(groups) == 2 * (4 + 2 + 2), groups.keys()
+PY
 }
 
 @test "--oracle without objects, and one that is no number, are refused" {

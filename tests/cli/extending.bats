@@ -54,7 +54,7 @@ measured() {
 @test "a workload: what the page says keeps the rules and is measured" {
     follow "A workload" 20
     [[ $output = *$'\n  fifo '* ]]
-    [[ $output = *"[  PASSED  ] 4 test"* ]]
+    [[ $output = *"[  PASSED  ] 4 test"* || $output = *"# ok - tests"* ]] # of cmocka, as a person and as prove has it
     measured null 2
     # At object level it is compiled once for each policy, and that is all.
     touch "$tree/workloads/list.h" "$tree/workloads/object/leak.c"
@@ -72,7 +72,7 @@ measured() {
 }
 
 @test "a collector: what the page says frees what it must and is measured" {
-    follow "A collector"
+    follow "A collector" 28 # under 20 by the row in the list, and its own file once for each policy and as a description
     [[ $output = *$'\n  single '* ]]
     [[ $output = *"single : old garbage is found in "* && $output != *"not ok"* ]]
     measured ".*single" 1

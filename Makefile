@@ -125,6 +125,8 @@ $(filter $(OUT)/obj/%,$(sort $(call obj,$(ALLOC_C) $(LEVEL_C) $(FORMAT_C) $(STAT
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BUILD_DEFS) -MMD -MP -c -o $@ $<
 
+$(OUT)/obj/bench/report/html/page.o: bench/report/html/page.css # .incbin, of which -MMD knows nothing
+
 $(obj_about): $(OUT)/obj-about/%.o: %.c Makefile
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)

@@ -13,39 +13,14 @@
 
 #define HTML_SVG_MAX (4u << 20)
 
-static const char style[] =
-    ":root{color-scheme:light "
-    "dark;--ink:#1a1a1a;--soft:#5a5a5a;--page:#fff;--line:#d8d8d8;--tint:#f4f6f8;--bad:#b03000;--good:#"
-    "006b4d}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e8e8e8;--soft:#a8a8a8;--page:#15171a;--line:#3a3d42;--"
-    "tint:#1f2226;--bad:#ff9a6b;--good:#5fd3ad}\n"
-    "figure svg{filter:invert(.92) hue-rotate(180deg)}}\n"
-    "body{margin:0 auto;padding:1rem;max-width:62rem;background:var(--page);color:var(--ink);font:16px/1.5 "
-    "system-ui,sans-serif}\n"
-    "h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.2rem;margin:2.5rem 0 .5rem;border-top:1px solid "
-    "var(--line);padding-top:1.25rem;overflow-wrap:anywhere}\n"
-    "h3{font-size:1rem;margin:1.25rem 0 .25rem}h4{font-size:.9rem;margin:1rem 0 "
-    ".25rem}small{color:var(--soft)}.dense{font-size:.85rem}.dense th,.dense td{padding:.25rem "
-    ".5rem;vertical-align:top}.dense th{white-space:normal}.dense "
-    "td:first-child{white-space:normal;min-width:7rem}.dense "
-    "small{display:block;font-weight:400}.wide "
-    "td:first-child,.wide tr:first-child th:first-child{position:sticky;left:0;background:var(--page)}.wide "
-    "tr:first-child th:first-child{background:var(--tint)}p{margin:.5rem "
-    "0}.soft{color:var(--soft);font-size:.9rem}.wide{overflow-x:auto}\n"
-    "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}th,td{padding:.25rem "
-    ".6rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}\n"
-    "th{font-weight:600;background:var(--tint)}th:first-child,td:first-child,td.text,th.text{text-align:left}"
-    "thead tr+tr th{text-align:right}th.group,td.group{border-left:1px solid "
-    "var(--line)}th.group[colspan]{text-align:center}td.reason{text-align:left;white-space:normal;min-width:"
-    "16rem;color:var(--bad)}\n"
-    ".bad{color:var(--bad)}.good{color:var(--good)}\n"
-    "figure{margin:1.25rem 0}figure .wide{border:1px solid var(--line);border-radius:6px}figure "
-    "svg{display:block;width:100%;min-width:34rem;height:auto}\n"
-    "figcaption{font-size:.9rem;margin-top:.4rem}details{margin:1rem "
-    "0}summary{cursor:pointer;font-weight:600}a{color:inherit}\n"
-    "dl{display:grid;grid-template-columns:minmax(8rem,auto) 1fr;gap:.1rem "
-    "1rem;font-size:.85rem}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
-    "@media(max-width:34rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}\n";
+/* page.css, from its first byte to a NUL. The path counts from where make runs, as those of includes do. */
+extern const char page_css[];
+__asm__(".pushsection .rodata\n"
+        ".globl page_css\n"
+        "page_css:\n"
+        ".incbin \"bench/report/html/page.css\"\n"
+        ".byte 0\n"
+        ".popsection\n");
 
 static double median_of(const struct report_cell *cell, enum schema_key key)
 {
@@ -278,7 +253,7 @@ static void put_head(FILE *f, const struct report_page *page)
     report_put_html(f, run_word(run, suite_keys));
     fputs(" on ", f);
     report_put_html(f, run_word(run, host_keys));
-    fprintf(f, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>heapgauge: ", style);
+    fprintf(f, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>heapgauge: ", page_css);
     report_put_html(f, run_word(run, suite_keys));
     fputs("</h1>\n<p>", f);
     report_put_html(f, run_word(run, date_keys));

@@ -1,7 +1,7 @@
 /* collectors.c: see collectors.h. Columns:
  *
- *   configuration max-pause   ops/s     gc peak RSS waiting  refs  reclaim   longest
- *   generational   12.3 ms   123 M 12.3 %  123 MiB   123 k  1.23  1.23 ms  12.3 ms
+ *   configuration max-pause   ops/s     gc heap peak waiting  refs reclaim  longest
+ *   generational   12.3 ms   123 M 12.3 %   123 MiB   123 k  1.23 1.23 ms  12.3 ms
  *
  * A label that is too long stands on a line of its own. */
 #include "collectors.h"
@@ -22,10 +22,10 @@ static const struct {
 } beside[] = {
     {KEY_ops_per_s, "ops/s", 7, false},
     {KEY_gc_share, "gc", 6, false},
-    {KEY_memory_peak_rss_bytes, "peak RSS", 8, false},
+    {KEY_memory_heap_peak_bytes, "heap peak", 9, false},
     {KEY_gc_uncollected_peak, "waiting", 7, true},
     {KEY_gc_references_per_object, "refs", 5, false},
-    {KEY_gc_reclaim_p50_ns, "reclaim", 8, false},
+    {KEY_gc_reclaim_p50_ns, "reclaim", 7, false},
     {KEY_gc_reclaim_max_ns, "longest", 8, true},
 };
 #define BESIDE (sizeof beside / sizeof *beside)

@@ -1,7 +1,7 @@
 /* table.c: see table.h. Columns:
  *
- *   configuration            ops/s  ratio      95 % CI peak RSS   JW2/ext    pause
- *   pools                   123 M  1.234 1.211-1.260  123 MiB  1.05/1.02  1.23 ms
+ *   configuration            ops/s  ratio     95 % CI heap peak heap/live    pause
+ *   pools                   123 M  1.234 1.211-1.260   123 MiB     1.052  1.23 ms
  *
  * A label that is too long stands on a line of its own. What did not work is said below the row, with its
  * reason. */
@@ -27,22 +27,6 @@ static void put_label(FILE *out, const char *label)
     fputs("  ", out);
     size_t n = report_put_plain(out, label, TABLE_LABEL);
     fprintf(out, "%*s", (int)(TABLE_LABEL - n), "");
-}
-
-/* "1.05/1.02": each alone is missing as "-". */
-static struct report_figure fragmentation_of(const struct report_cell *cell)
-{
-    struct report_figure f = {"-"};
-    double jw2 = report_median(cell, report_metric_of(KEY_fragmentation_jw2));
-    double external = report_median(cell, report_metric_of(KEY_fragmentation_external));
-    char part[2][16] = {"-", "-"};
-    if (isfinite(jw2))
-        snprintf(part[0], sizeof part[0], jw2 < 9.995 ? "%.2f" : "%.1f", jw2);
-    if (isfinite(external))
-        snprintf(part[1], sizeof part[1], external < 9.995 ? "%.2f" : "%.1f", external);
-    if (isfinite(jw2) || isfinite(external))
-        snprintf(f.text, sizeof f.text, "%s/%s", part[0], part[1]);
-    return f;
 }
 
 static void put_trouble(FILE *out, const struct report_cell *cell)
@@ -91,17 +75,18 @@ static void put_row(FILE *out, const struct report_cell *cell, const struct repo
     if (cell->ok) {
         const struct report_comparison *row = report_row_of(c, cell);
         double rate = report_median(cell, report_metric_of(KEY_ops_per_s));
-        double rss = report_median(cell, report_metric_of(KEY_memory_peak_rss_bytes));
+        double heap = report_median(cell, report_metric_of(KEY_memory_heap_peak_bytes));
+        double over_live = report_median(cell, report_metric_of(KEY_fragmentation_jw4));
         double pause = report_maximum(cell, report_metric_of(KEY_pauses_max_ns));
         put_label(out, cell->shown);
-        fprintf(out, " %7s %6s %11s %8s %10s %8s\n", report_figure(rate, UNIT_RATE).text,
+        fprintf(out, " %7s %6s %11s %9s %9s %8s\n", report_figure(rate, UNIT_RATE).text,
                 row       ? report_ratio(exp(row->log_ratio.estimate)).text
                 : is_base ? "1"
                           : "-",
                 row && row->n        ? report_interval(row->log_ratio).text
                 : is_base && c->rows ? "baseline"
                                      : "-",
-                report_figure(rss, UNIT_BYTES).text, fragmentation_of(cell).text,
+                report_figure(heap, UNIT_BYTES).text, report_ratio(over_live).text,
                 report_figure(pause, UNIT_NS).text);
     }
     put_trouble(out, cell);
@@ -112,8 +97,8 @@ static void put_work(FILE *out, const struct report_data *d, size_t index, const
 {
     const struct report_work *w = &d->work[index];
     report_put_heading(out, w, TABLE_WIDTH);
-    fprintf(out, "  %-*s %7s %6s %11s %8s %10s %8s\n", TABLE_LABEL, "configuration", "ops/s", "ratio",
-            "95 % CI", "peak RSS", "JW2/ext", "pause");
+    fprintf(out, "  %-*s %7s %6s %11s %9s %9s %8s\n", TABLE_LABEL, "configuration", "ops/s", "ratio",
+            "95 % CI", "heap peak", "heap/live", "pause");
     for (size_t i = w->first; i < w->first + w->cells; i++)
         put_row(out, &d->cell[i], c, report_base_of(d, &d->cell[i], baseline) == &d->cell[i]);
     struct report_noise noise = report_noise_of(d, index, c);
@@ -131,8 +116,8 @@ void report_table_of(FILE *out, const struct report_data *d, const struct report
     if (d->works)
         fprintf(out,
                 "ratio: throughput over the baseline's, same block (Hodges-Lehmann%s);\n"
-                "JW2: resident over live memory at the peak; ext: active pages over live blocks;\n"
-                "peak RSS: of the whole process; pause: the longest\n",
+                "heap peak: most resident above what was resident before the work began;\n"
+                "heap/live: heap peak over most bytes live; pause: the longest\n",
                 d->blocks < STATS_MIN ? "; CI: from 6 blocks on" : ", exact CI");
     fflush(out); /* what follows on standard error comes after it */
 }

@@ -338,6 +338,14 @@ static int read_value(void *arg, const char *path, size_t length, const struct r
     return 0;
 }
 
+/* Of a record from before the key: the two that it is made of are there. */
+static void read_heap_peak(struct sample *s)
+{
+    if (!sample_has(s, memory_heap_peak_bytes) && sample_has(s, memory_peak_rss_bytes) &&
+        sample_has(s, memory_baseline_rss_bytes) && s->memory_peak_rss_bytes >= s->memory_baseline_rss_bytes)
+        sample_set(s, memory_heap_peak_bytes, s->memory_peak_rss_bytes - s->memory_baseline_rss_bytes);
+}
+
 int sample_read(struct sample *s, const char *text, size_t size, bool figures, const char *file,
                 unsigned line, struct message *m)
 {
@@ -347,5 +355,6 @@ int sample_read(struct sample *s, const char *text, size_t size, bool figures, c
     struct reading reading = {s, figures};
     int err = record_walk(r, read_value, &reading);
     record_free(r);
+    read_heap_peak(s);
     return err ? message_set(m, err, "%s:%u: no memory for the sample", file, line) : 0;
 }

@@ -324,8 +324,13 @@
 #define SCHEMA_MEMORY(K, F)                                                                                            \
     K(memory_baseline_rss_bytes, "memory.baseline_rss_bytes", INT, BYTES, FRONT, ALWAYS_CSV, LARGER, "", "",           \
       "not reached", "resident before the workload's first allocation: program, tables of the harness")                \
+    K(memory_heap_peak_bytes, "memory.heap_peak_bytes", INT, BYTES, FRONT, ALWAYS_CSV, LARGER, "heap-peak",            \
+      "heap peak: resident above the baseline", "not reached",                                                         \
+      "most M: `memory.peak_rss_bytes` less `memory.baseline_rss_bytes`, the headline of memory. The program, the "    \
+      "tables of the harness and a decoded recording are not in it. Records without the key: the difference is "       \
+      "taken when they are read")                                                                                      \
     K(memory_peak_rss_bytes, "memory.peak_rss_bytes", INT, BYTES, FRONT, ALWAYS_CSV, LARGER, "peak-rss",               \
-      "peak resident memory", "not reached",                                                                           \
+      "peak resident memory, whole process", "not reached",                                                            \
       "most resident, whole process, of all readings; several processes: the sum, in which pages that they share "     \
       "(program and libraries) count each time")                                                                       \
     K(memory_vm_hwm_bytes, "memory.vm_hwm_bytes", INT, BYTES, FRONT, ALWAYS_CSV, LARGER, "", "",                       \
@@ -348,10 +353,11 @@
       "M/A: under 1 where pages were not touched, over 1 where memory is kept that is not active")                     \
     K(fragmentation_jw1, "fragmentation.jw1", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", "",                       \
       "mean over time of M/L (Johnstone & Wilson, ISMM'98)")                                                           \
-    K(fragmentation_jw2, "fragmentation.jw2", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "fragmentation",                  \
-      "resident over live memory at the peak (JW2)", "", "M/L when L is largest: the headline")                        \
+    K(fragmentation_jw2, "fragmentation.jw2", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", "",                       \
+      "M/L when L is largest")                                                                                         \
     K(fragmentation_jw3, "fragmentation.jw3", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", "", "M/L when M is largest")\
-    K(fragmentation_jw4, "fragmentation.jw4", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", "", "largest M / largest L")\
+    K(fragmentation_jw4, "fragmentation.jw4", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "fragmentation",                  \
+      "heap peak over live peak (JW4)", "", "largest M / largest L: heap peak over live peak, the headline")           \
     K(fragmentation_return_to_os_100ms, "fragmentation.return_to_os_100ms", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", \
       "", "not waited for (`--settle`; suites wait in block 0)",                                                       \
       "M after the drain and that long a wait, over the largest M: 0 is \"all given back\"")                           \

@@ -117,8 +117,10 @@ int measure_sample(const struct measure *m, struct sample *sample)
     struct measure_extremes e = measure_extremes(m);
     if (m->baseline.seen)
         sample_set(sample, memory_baseline_rss_bytes, (int64_t)m->baseline.rss_bytes);
-    if (m->baseline.seen && (m->peak.seen || m->timeline.points))
+    if (m->baseline.seen && (m->peak.seen || m->timeline.points)) {
+        sample_set(sample, memory_heap_peak_bytes, (int64_t)e.max_memory);
         sample_set(sample, memory_peak_rss_bytes, (int64_t)(e.max_memory + m->baseline.rss_bytes));
+    }
     if (m->pss_bytes)
         sample_set(sample, memory_pss_bytes, (int64_t)m->pss_bytes);
     if (m->vm_hwm_bytes)

@@ -1,5 +1,5 @@
-# memory: peak resident memory with the live part of it, and fragmentation, a bar a configuration
-# Settings: NAME TITLE0 N CHARS XMAX FMIN FMAX LABEL[] COLOUR[] VALUE[] FVALUE[]; data, a block a configuration: place peak live jw2 external (MiB)
+# memory: the heap at its peak with the live part of it, and fragmentation, a bar a configuration
+# Settings: NAME TITLE0 N CHARS XMAX FMIN FMAX LABEL[] COLOUR[] VALUE[] FVALUE[]; data, a block a configuration: place peak live jw4 external (MiB)
 label_at(peak, live) = (m = live > peak ? live : peak, m > XMAX * 0.75 ? XMAX * 0.74 : m)
 shown(ratio) = ratio >= FMIN && ratio <= FMIN + 0.6 * (FMAX - FMIN) ? ratio : NaN
 nice(step) = (m = 10**floor(log10(step)), step / m < 1.5 ? m : step / m < 3 ? 2 * m : step / m < 7 ? 5 * m : 10 * m)
@@ -20,7 +20,7 @@ do for [T in "svg pngcairo"] {
     set bmargin at screen 62.0 / H
     set lmargin at screen (20.0 + 9 * CHARS) / W
     set rmargin at screen (325.0 + 9 * CHARS) / W
-    set xlabel "MiB resident at the peak (yellow: live)" font ",12"
+    set xlabel "MiB of heap at the peak (yellow: live)" font ",12"
     set xrange [0:XMAX]
     set xtics nice(XMAX / 5)
     plot for [i=1:N] NAME.".data" index i-1 using ($2/2):1:($2/2):(0.34) with boxxyerror lc rgb COLOUR[i] notitle, \
@@ -29,7 +29,7 @@ do for [T in "svg pngcairo"] {
     set lmargin at screen (360.0 + 9 * CHARS) / W
     set rmargin at screen (580.0 + 9 * CHARS) / W
     do for [i=1:N] { set ytics add ("" i) }
-    set xlabel "JW2 (dot), ext (ring)" font ",12"
+    set xlabel "heap/live (dot), ext (ring)" font ",12"
     set xrange [FMIN:FMAX]
     set xtics nice((FMAX - FMIN) / 4)
     set arrow 1 from first 1, graph 0 to first 1, graph 1 nohead lc rgb "#888888" dt 2

@@ -49,7 +49,7 @@ made() {
 
 @test "smaller memory is smaller, and the words say so" {
     made "$dir" blocks=10 noise=0.01 memory=0.8 configs="system=1 pools=1"
-    run "$hg" compare "$dir" --metric peak-rss
+    run "$hg" compare "$dir" --metric heap-peak
     grep -Eq '^  pools +0\.[78].* smaller$' <<< "$output"
 }
 
@@ -204,9 +204,9 @@ P
     for metric in max-pause p99-pause p99.9-pause total-pause mmu-10ms pauses.count; do
         run "$hg" compare "$dir" --metric "$metric"
         [ "$status" -eq 0 ]
-        grep -Eq ' ops/s +gc +peak RSS +waiting +refs +reclaim +longest$' <<< "$output"
-        grep -Eq ' 8\.00 M +10\.0 % +47\.7 MiB +5\.00 k +2\.000 +1\.25 ms +11\.2 ms$' <<< "$output"
-        grep -Eq '^  gc none +[-0] +10\.0 M +0\.00 % +47\.7 MiB +- +- +- +-$' <<< "$output"
+        grep -Eq ' ops/s +gc +heap peak +waiting +refs +reclaim +longest$' <<< "$output"
+        grep -Eq ' 8\.00 M +10\.0 % +45\.8 MiB +5\.00 k +2\.000 +1\.25 ms +11\.2 ms$' <<< "$output"
+        grep -Eq '^  gc none +[-0] +10\.0 M +0\.00 % +45\.8 MiB +- +- +- +-$' <<< "$output"
         [ "$(awk '{ if (length > m) m = length } END { print m }' <<< "$output")" -le 80 ]
     done
     "$hg" compare "$dir" --metric max-pause | grep -Eq '^ +625 us +8\.00 M'
@@ -247,7 +247,7 @@ P
     cp "$dir/run.json" "$dir.2"
     grep -v '"oracle":true' "$dir/samples.jsonl" > "$dir.2/samples.jsonl"
     [ "$(wc -l < "$dir.2/samples.jsonl")" -eq 24 ]
-    for metric in throughput wall peak-rss max-pause lbo; do
+    for metric in throughput wall heap-peak max-pause lbo; do
         diff <("$hg" compare "$dir" --metric "$metric" | sed 's/ 5\.00 k / - /; s/ 100 / - /' | tr -s ' ') \
             <("$hg" compare "$dir.2" --metric "$metric" | tr -s ' ')
     done

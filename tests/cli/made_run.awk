@@ -52,7 +52,7 @@ function sample(work, threads, config, factor, block, position, first, walk,    
         put_gc(rate, gc, walk ? peaks[gc] : 0)
     }
     printf "\"memory\":{\"baseline_rss_bytes\":2000000,\"peak_rss_bytes\":%d,\"peak_live_requested_bytes\":40000000},", rss
-    printf "\"fragmentation\":{\"jw2\":%.4f,\"external\":%.4f},", (rss - 2e6) / 4e7, (rss - 2e6) / 4.2e7
+    printf "\"fragmentation\":{\"jw2\":%.4f,\"jw4\":%.4f,\"external\":%.4f},", (rss - 2e6) / 4e7, (rss - 2e6) / 4e7, (rss - 2e6) / 4.2e7
     printf "\"timeline\":{\"t_ns\":["; for (i = 0; i < 50; i++) printf "%s%d", i ? "," : "", i * 2e14 / rate
     printf "],\"rss_bytes\":["; for (i = 0; i < 50; i++) printf "%s%d", i ? "," : "", 2e6 + (rss - 2e6) * (i < 20 ? i / 20 : i < 40 ? 1 : 0.5)
     printf "],\"live_bytes\":["; for (i = 0; i < 50; i++) printf "%s%d", i ? "," : "", i < 20 ? i * 2e6 : i < 40 ? 4e7 : 0

@@ -34,7 +34,22 @@ for line in open("samples"):
     assert s["ops"] == 20000 and s["wall_ns"] > 0 and s["ops_per_s"] > 0
     assert s["cell"]["workload"] == "churn" and s["cell"]["params"]["live"] == 1000
     assert s["memory"]["peak_rss_bytes"] >= s["memory"]["baseline_rss_bytes"] > 0
+    assert s["memory"]["heap_peak_bytes"] == s["memory"]["peak_rss_bytes"] - s["memory"]["baseline_rss_bytes"]
     assert s["library"]["path"] and len(s["library"]["sha256"]) == 64
+PY
+}
+
+@test "the table shows the heap: resident above the baseline, over what was live" {
+    "$hg" run --workload churn:ops=200k,live=20k --alloc system --settle 0s --out made --quiet >table
+    grep -Eq '^  configuration +ops/s +ratio +95 % CI heap peak heap/live +pause$' table
+    python3 - <<'PY'
+import json
+s = json.loads(open("made/samples.jsonl").readline())
+m, f = s["memory"], s["fragmentation"]
+assert abs(f["jw4"] - m["heap_peak_bytes"] / m["peak_live_requested_bytes"]) < 1e-6, (m, f)
+row = next(l for l in open("table") if l.startswith("  system")).split()
+shown = float(row[row.index("MiB") - 1]) * 2**20
+assert abs(shown / m["heap_peak_bytes"] - 1) < 0.01 and abs(float(row[row.index("MiB") + 1]) - f["jw4"]) < 0.01, (row, m)
 PY
 }
 

@@ -5,7 +5,7 @@
     top="$BATS_TEST_DIRNAME/../.."
     "$top/scripts/schema" "$HEAPGAUGE_BUILD/heapgauge" "$top/results/SCHEMA.md" > "$BATS_TEST_TMPDIR/made"
     diff "$top/results/SCHEMA.md" "$BATS_TEST_TMPDIR/made"
-    grep -q '^| `memory.peak_rss_bytes` | integer, bytes | not reached |' "$BATS_TEST_TMPDIR/made"
+    grep -q '^| `memory.heap_peak_bytes` | integer, bytes | not reached |' "$BATS_TEST_TMPDIR/made"
     sed 's/^| `ops` .*/| `opps` | | | | |/' "$top/results/SCHEMA.md" > "$BATS_TEST_TMPDIR/changed"
     "$top/scripts/schema" "$HEAPGAUGE_BUILD/heapgauge" "$BATS_TEST_TMPDIR/changed" | diff - "$top/results/SCHEMA.md"
     run "$HEAPGAUGE_BUILD/heapgauge" list --schema allocs

@@ -42,6 +42,7 @@ static void test_figures(void **state)
     sample_push(&s, KEY_timeline_gc_t_ns, 1700);
     assert_int_equal(measure_sample(&m, &s), 0);
     assert_int_equal(s.memory_baseline_rss_bytes, 2 * MIB);
+    assert_int_equal(s.memory_heap_peak_bytes, 50 * MIB);
     assert_int_equal(s.memory_peak_rss_bytes, 52 * MIB);
     assert_int_equal(s.memory_vm_hwm_bytes, 50 * MIB);
     assert_int_equal(s.memory_peak_live_requested_bytes, 32 * MIB);

@@ -83,13 +83,15 @@ static void test_metrics(void **state)
 {
     (void)state;
     struct message m;
-    const struct report_metric *metric = report_metric_find("peak-rss", &m);
+    const struct report_metric *metric = report_metric_find("heap-peak", &m);
     assert_non_null(metric);
-    assert_int_equal(metric->key, KEY_memory_peak_rss_bytes);
-    assert_ptr_equal(metric, report_metric_find("memory.peak_rss_bytes", &m));
-    assert_ptr_equal(metric, report_metric_at("memory", "peak_rss_bytes"));
+    assert_int_equal(metric->key, KEY_memory_heap_peak_bytes);
+    assert_ptr_equal(metric, report_metric_find("memory.heap_peak_bytes", &m));
+    assert_ptr_equal(metric, report_metric_at("memory", "heap_peak_bytes"));
+    assert_int_equal(report_metric_find("fragmentation", &m)->key, KEY_fragmentation_jw4);
+    assert_int_equal(report_metric_find("peak-rss", &m)->key, KEY_memory_peak_rss_bytes);
     assert_int_equal(metric->unit, UNIT_BYTES);
-    assert_string_equal(metric->title, "peak resident memory");
+    assert_string_equal(metric->title, "heap peak: resident above the baseline");
     assert_string_equal(metric->higher, "larger");
     assert_false(metric->more_is_better);
     assert_true(report_metric_find("throughput", &m)->more_is_better);

@@ -15,7 +15,7 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
 {
     const struct report_work *w = &d->work[work];
     const struct report_cell *cell[FIGURES_BARS];
-    size_t n = figure_pick(d, w, report_metric_of(KEY_memory_peak_rss_bytes), true, FIGURES_BARS, cell),
+    size_t n = figure_pick(d, w, report_metric_of(KEY_memory_heap_peak_bytes), true, FIGURES_BARS, cell),
            least = 0;
     if (n == 0)
         return 0;
@@ -27,35 +27,35 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
     figure_series(p, cell, n, "LABEL");
     plot_array(p, "VALUE", n);
     plot_array(p, "FVALUE", n);
-    fputs("workload,threads,configuration,peak_rss_bytes,peak_live_requested_bytes,jw2,external,samples\n",
+    fputs("workload,threads,configuration,heap_peak_bytes,peak_live_requested_bytes,jw4,external,samples\n",
           p->csv);
     double most = 0, most_floor = 0, ratio = 1.2, least_ratio = 0.9, lowest = INFINITY;
     for (size_t i = 0; i < n; i++) {
-        double rss = report_median(cell[i], report_metric_of(KEY_memory_peak_rss_bytes)),
+        double heap = report_median(cell[i], report_metric_of(KEY_memory_heap_peak_bytes)),
                live = report_median(cell[i], report_metric_of(KEY_memory_peak_live_requested_bytes));
-        double jw2 = report_median(cell[i], report_metric_of(KEY_fragmentation_jw2));
+        double jw4 = report_median(cell[i], report_metric_of(KEY_fragmentation_jw4));
         double external = report_median(cell[i], report_metric_of(KEY_fragmentation_external));
         char text[64];
-        fprintf(p->data, "%zu %.9g %.9g %.9g %.9g\n\n\n", i + 1, rss / MIB, live / MIB, jw2, external);
+        fprintf(p->data, "%zu %.9g %.9g %.9g %.9g\n\n\n", i + 1, heap / MIB, live / MIB, jw4, external);
         figure_csv_row(p, w, cell[i]);
-        double column[] = {rss, live, jw2, external};
+        double column[] = {heap, live, jw4, external};
         for (unsigned k = 0; k < 4; k++) {
             fputc(',', p->csv);
             report_put_csv_number(p->csv, column[k]);
         }
         fprintf(p->csv, ",%zu\n", cell[i]->ok);
-        plot_array_text(p, "VALUE", i + 1, report_figure(rss, UNIT_BYTES).text);
-        snprintf(text, sizeof text, "%.30s / %.30s", report_ratio(jw2).text, report_ratio(external).text);
+        plot_array_text(p, "VALUE", i + 1, report_figure(heap, UNIT_BYTES).text);
+        snprintf(text, sizeof text, "%.30s / %.30s", report_ratio(jw4).text, report_ratio(external).text);
         plot_array_text(p, "FVALUE", i + 1, text);
         if (figure_is_floor(cell[i])) {
-            most_floor = fmax(most_floor, rss);
+            most_floor = fmax(most_floor, heap);
             continue;
         }
-        most = fmax(most, rss);
-        ratio = fmax(ratio, fmax(jw2, external)); /* fmax leaves NaN out */
-        least_ratio = fmin(least_ratio, 0.98 * fmin(jw2, external));
-        if (rss < lowest) {
-            lowest = rss;
+        most = fmax(most, heap);
+        ratio = fmax(ratio, fmax(jw4, external)); /* fmax leaves NaN out */
+        least_ratio = fmin(least_ratio, 0.98 * fmin(jw4, external));
+        if (heap < lowest) {
+            lowest = heap;
             least = i;
         }
     }
@@ -68,13 +68,13 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
     plot_number(p, "FMAX", least_ratio + (1.05 * fmin(ratio, 10) - least_ratio) / 0.6);
     snprintf(
         p->finding, sizeof p->finding, "%.100s needs least memory at its peak: %s.", cell[least]->shown,
-        report_figure(report_median(cell[least], report_metric_of(KEY_memory_peak_rss_bytes)), UNIT_BYTES)
+        report_figure(report_median(cell[least], report_metric_of(KEY_memory_heap_peak_bytes)), UNIT_BYTES)
             .text);
-    snprintf(p->caption, sizeof p->caption,
-             "median of %zu samples; resident memory of the whole process; JW2 = resident over live at the "
-             "peak of live "
-             "memory; active = pages that the allocator uses, where it can tell; bars of floors may be cut",
-             cell[0]->ok);
+    snprintf(
+        p->caption, sizeof p->caption,
+        "median of %zu samples; heap = resident above the baseline; heap/live = heap peak over live "
+        "peak; ext = active pages over live blocks, where the allocator can tell; bars of floors may be cut",
+        cell[0]->ok);
     return plot_draw(plots, p, m);
 }
 
@@ -205,9 +205,9 @@ int figures_of_memory(struct plots *plots, const struct report_data *d, size_t w
 {
     const struct figure_pareto time = {"time",
                                        "time against memory",
-                                       report_metric_of(KEY_memory_peak_rss_bytes),
+                                       report_metric_of(KEY_memory_heap_peak_bytes),
                                        report_metric_of(KEY_wall_ns),
-                                       "MiB resident at the peak",
+                                       "MiB of heap at the peak",
                                        "wall time",
                                        3};
     int err = figure_memory(plots, d, work, m);

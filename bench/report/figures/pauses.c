@@ -231,9 +231,9 @@ int figures_of_pauses(struct plots *plots, const struct report_data *d, size_t w
         err = figure_mmu(plots, d, work, m);
     const struct figure_pareto memory = {"pause",
                                          "longest pause against memory",
-                                         report_metric_of(KEY_memory_peak_rss_bytes),
+                                         report_metric_of(KEY_memory_heap_peak_bytes),
                                          report_metric_of(KEY_pauses_max_ns),
-                                         "MiB resident at the peak",
+                                         "MiB of heap at the peak",
                                          "longest pause",
                                          2},
                                garbage = {"waiting",

@@ -84,8 +84,8 @@ static void put_row(FILE *f, const struct report_page *page, const struct report
                     report_base_of(page->data, cell, page->baseline) == cell && page->found->rows ? "baseline"
                                                                                                   : "");
         fprintf(f, "<td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
-                report_figure(median_of(cell, KEY_memory_peak_rss_bytes), UNIT_BYTES).text,
-                report_ratio(median_of(cell, KEY_fragmentation_jw2)).text,
+                report_figure(median_of(cell, KEY_memory_heap_peak_bytes), UNIT_BYTES).text,
+                report_ratio(median_of(cell, KEY_fragmentation_jw4)).text,
                 report_ratio(median_of(cell, KEY_fragmentation_external)).text,
                 report_figure(report_maximum(cell, report_metric_of(KEY_pauses_max_ns)), UNIT_NS).text);
     }
@@ -139,7 +139,7 @@ static void put_table(FILE *f, const struct report_page *page, size_t work)
     fputs("</h3>\n<div "
           "class=\"wide\"><table><thead><tr><th>configuration</th><th>ops/s</th><th>ratio</th><th>95&nbsp;% "
           "CI</th>"
-          "<th class=\"text\">verdict</th><th>peak RSS</th><th>JW2</th><th>ext</th><th>longest "
+          "<th class=\"text\">verdict</th><th>heap peak</th><th>heap/live</th><th>ext</th><th>longest "
           "pause</th></tr></thead><tbody>\n",
           f);
     for (size_t i = w->first; i < w->first + w->cells; i++)
@@ -271,9 +271,9 @@ static void put_head(FILE *f, const struct report_page *page)
         "the signed-rank test (Hodges-Lehmann), verdicts are adjusted for the number of comparisons (Holm). "
         "<em>no difference</em>: the interval lies within the noise of the baseline against itself (A/A), or "
         "within 1&nbsp;%; over 10&nbsp;% of noise it is not claimed. "
-        "JW2: resident over live memory when most is live. ext: active pages over live blocks, where the "
+        "Heap peak: most resident above what was resident before the work began. "
+        "heap/live: that over the most bytes that were live. ext: active pages over live blocks, where the "
         "allocator can tell. "
-        "Peak RSS: of the whole process. "
         "The figures of all cells: <a href=\"summary.csv\">summary.csv</a>.</p>\n",
         f);
     report_html_runtime_legend(f, page);

@@ -44,7 +44,7 @@ static const struct {
     {{KEY_pauses_mmu_10ms, "MMU 10&nbsp;ms", false}, {KEY_pauses_mmu_100ms, "100&nbsp;ms", false}},
     {{KEY_gc_share, "gc", false}, {0}},
     {{SCHEMA_KEYS, "throughput", false}, {KEY_ops_per_s, "ops/s", false}},
-    {{KEY_memory_peak_rss_bytes, "peak RSS", false}, {0}},
+    {{KEY_memory_heap_peak_bytes, "heap peak", false}, {0}},
     {{KEY_gc_uncollected_peak, "waiting", true}, {KEY_gc_uncollected_peak_bytes, "bytes", true}},
     {{KEY_gc_references_per_object, "refs", false}, {0}},
     {{KEY_gc_reclaim_p50_ns, "reclaim", false}, {KEY_gc_reclaim_max_ns, "longest", true}},

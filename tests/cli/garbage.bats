@@ -111,7 +111,7 @@ figures() {
     if "$hg" run --workload churn:ops=100 --alloc preload:mimalloc --settle 0s --quiet --json >churned; then
         allocs+=,preload:mimalloc
     else
-        grep -q "mimalloc is not installed" churned
+        grep -qE "mimalloc is not installed|Sanitizer|ASan" churned # whose own malloc must come first
     fi
     figures gil none,generational,incremental,pep848 "pymalloc,$allocs"
     figures objlock,atomic,biased none,stw,stw:find=registry "$allocs"

@@ -44,7 +44,7 @@ for svg in glob.glob(d + "/plots/*.svg"):
     xml.dom.minidom.parse(svg)
 page = open(d + "/report.html").read()
 assert page.count("<svg role=\"img\"") == page.count("</svg>") == len(glob.glob(d + "/plots/*.svg"))
-assert "made-host" in page and "crashed: SIGSEGV" in page and "@media(prefers-color-scheme:dark)" in page
+assert "made-host" in page and "crashed: SIGSEGV" in page and "@media (prefers-color-scheme:dark)" in page
 from html.parser import HTMLParser
 class Check(HTMLParser):
     stack, ids = [], set()

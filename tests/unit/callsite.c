@@ -15,7 +15,11 @@
 
 #include <cmocka.h>
 
+#ifdef HG_TSAN
+#define STACK_BYTES ((size_t)2 << 20) /* it takes more of a thread's stack than we do */
+#else
 #define STACK_BYTES ((size_t)256 << 10)
+#endif
 #define GUARD_BYTES ((size_t)64 << 10)
 
 static void the_walk_stays_within_the_stack(void **state)

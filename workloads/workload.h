@@ -65,6 +65,10 @@ struct workload_sample {
     void (*latency)(struct workload_thread *t, enum op_kind op, uint64_t ns);
     void (*request)(struct workload_thread *t, uint64_t begin_ns, uint64_t end_ns);
     void (*note)(struct workload_sample *s, const char *key, uint64_t value);
+    /* From run, at most once, right after the call at which most is live, by a workload of one thread that
+     * knows which that is: resident memory is read then, the one system call of a measured phase. May be
+     * NULL. */
+    void (*most_live)(struct workload_sample *s, uint64_t live_bytes);
     void (*note_text)(struct workload_sample *s, const char *key, const char *value);
     struct message *message;
 };

@@ -144,6 +144,13 @@
     K(trace_threads, "trace.threads", INT, COUNT, FIRST, ADDED, LESS, "", "", "no recording", "threads recorded")      \
     K(trace_peak_live_bytes, "trace.peak_live_bytes", INT, BYTES, FIRST, ADDED, LARGER, "", "", "no recording",        \
       "exact greatest live bytes of the recording")                                                                    \
+    K(replay_peak_live_recorded_bytes, "replay.peak_live_recorded_bytes", INT, BYTES, FIRST, ADDED, LARGER, "", "",    \
+      "no recording", "most L of the recording, to the byte")                                                          \
+    K(replay_peak_live_replayed_bytes, "replay.peak_live_replayed_bytes", INT, BYTES, FRONT, ADDED, LARGER, "", "",    \
+      "no recording", "most L that the replay came to: to the byte in order `total`, else the most that was read")     \
+    K(replay_order, "replay.order", TEXT, NONE, FIRST, ADDED, LESS, "", "", "no recording",                            \
+      "`total`: one worker, all calls in the order of the recording; `per-thread`: several, each thread's calls in "   \
+      "their order, and a block that passes between workers in the order of its own calls")                            \
     K(trace_path, "trace.path", TEXT, NONE, FIRST, ADDED, LESS, "", "", "no recording", "its file")                    \
     K(trace_blocks, "trace.blocks", INT, COUNT, FIRST, ADDED, LESS, "", "", "no `trace(...)`", "blocks held")          \
     K(trace_current_bytes, "trace.current_bytes", INT, BYTES, FIRST, ADDED, LARGER, "", "", "no `trace(...)`",         \
@@ -334,7 +341,7 @@
       "most resident, whole process, of all readings; several processes: the sum, in which pages that they share "     \
       "(program and libraries) count each time")                                                                       \
     K(memory_vm_hwm_bytes, "memory.vm_hwm_bytes", INT, BYTES, FRONT, ALWAYS_CSV, LARGER, "", "",                       \
-      "with `--census`, `--heap-snapshot`", "the kernel's own high-water mark: may be above, it misses nothing")       \
+      "with `--census`, `--heap-snapshot`", "the kernel's own high-water mark, from the baseline on")                  \
     K(memory_pss_bytes, "memory.pss_bytes", INT, BYTES, FRONT, ALWAYS, LARGER, "", "", "the kernel does not say",      \
       "proportional set size at the barrier after the measured phase, of all processes: what they share is counted "   \
       "once")                                                                                                          \
@@ -354,7 +361,7 @@
     K(fragmentation_jw1, "fragmentation.jw1", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", "",                       \
       "mean over time of M/L (Johnstone & Wilson, ISMM'98)")                                                           \
     K(fragmentation_jw2, "fragmentation.jw2", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", "",                       \
-      "M/L when L is largest")                                                                                         \
+      "M/L when L is largest; of a recording with one worker read at that very call")                                                                                         \
     K(fragmentation_jw3, "fragmentation.jw3", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", "", "M/L when M is largest")\
     K(fragmentation_jw4, "fragmentation.jw4", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "fragmentation",                  \
       "heap peak over live peak (JW4)", "", "largest M / largest L: heap peak over live peak, the headline")           \
@@ -402,6 +409,10 @@
 #define SCHEMA_LETTERS(K, F)                                                                                           \
     K(probe_start_ns, "probe.start_ns", INT, NS, LEAST, LETTER, LESS, "", "", "", "the measured phase began")          \
     K(probe_end_ns, "probe.end_ns", INT, NS, MOST, LETTER, LESS, "", "", "", "it ended")                               \
+    K(probe_most_live_bytes, "probe.most_live.bytes", INT, BYTES, FIRST, LETTER, LESS, "", "", "",                     \
+      "most L, where the workload knows it")                                                                           \
+    K(probe_most_live_rss_bytes, "probe.most_live.rss_bytes", INT, BYTES, FIRST, LETTER, LESS, "", "", "",             \
+      "resident right after the call at which L is that")                                                              \
     K(probe_peak_mapped, "probe.peak.mapped", INT, BYTES, SUM, LETTER, LESS, "", "", "", "at the peak: mapped")        \
     K(probe_peak_active, "probe.peak.active", INT, BYTES, SUM, LETTER, LESS, "", "", "", "A")                          \
     K(probe_peak_largest_free, "probe.peak.largest_free", INT, BYTES, MOST, LETTER, LESS, "", "", "",                  \

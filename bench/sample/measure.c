@@ -17,6 +17,7 @@ struct measure_extremes {
     double ratio_sum;
     unsigned ratios;
     uint64_t max_live, memory_at_max_live, max_memory, live_at_max_memory;
+    uint64_t heap_peak; /* max_memory is of readings that have L beside them */
 };
 
 /* Threads publish at different moments: a sum can be below zero for an instant. */
@@ -42,7 +43,7 @@ static void measure_point(struct measure_extremes *e, uint64_t live, uint64_t me
     }
 }
 
-static struct measure_extremes measure_extremes(const struct measure *m)
+static struct measure_extremes measure_extremes(const struct measure *m, const struct sample *sample)
 {
     struct measure_extremes e = {0};
     for (unsigned i = 0; i < m->timeline.points; i++)
@@ -56,6 +57,16 @@ static struct measure_extremes measure_extremes(const struct measure *m)
             if (exact[i]->live_requested == e.max_live)
                 e.memory_at_max_live = measure_above(exact[i]->rss_bytes, m);
         }
+    /* What is read from outside misses a peak of a moment: the worker and the kernel do not. */
+    uint64_t known = sample_has(sample, probe_most_live_bytes) ? (uint64_t)sample->probe_most_live_bytes : 0;
+    e.heap_peak = e.max_memory;
+    if (known && known >= e.max_live) {
+        e.max_live = known;
+        e.memory_at_max_live = measure_above((uint64_t)sample->probe_most_live_rss_bytes, m);
+        e.heap_peak = e.memory_at_max_live > e.heap_peak ? e.memory_at_max_live : e.heap_peak;
+    }
+    if (m->hwm_of_one && measure_above(m->vm_hwm_bytes, m) > e.heap_peak)
+        e.heap_peak = measure_above(m->vm_hwm_bytes, m);
     return e;
 }
 
@@ -78,13 +89,13 @@ static void measure_fragmentation(const struct measure *m, const struct measure_
         MEASURE_RATIO(sample, fragmentation_jw2, e->memory_at_max_live, e->max_live);
         if (e->live_at_max_memory >= MEASURE_MIN_LIVE_BYTES)
             MEASURE_RATIO(sample, fragmentation_jw3, e->max_memory, e->live_at_max_memory);
-        MEASURE_RATIO(sample, fragmentation_jw4, e->max_memory, e->max_live);
+        MEASURE_RATIO(sample, fragmentation_jw4, e->heap_peak, e->max_live);
         if (m->rss_100ms_bytes != MEASURE_UNKNOWN)
             MEASURE_RATIO(sample, fragmentation_return_to_os_100ms, measure_above(m->rss_100ms_bytes, m),
-                          e->max_memory);
+                          e->heap_peak);
         if (m->rss_1s_bytes != MEASURE_UNKNOWN)
             MEASURE_RATIO(sample, fragmentation_return_to_os_1s, measure_above(m->rss_1s_bytes, m),
-                          e->max_memory);
+                          e->heap_peak);
     }
     if (sample_has(sample, probe_peak_largest_free) && sample_has(sample, probe_peak_total_free) &&
         sample->probe_peak_total_free > 0)
@@ -114,19 +125,22 @@ static int measure_timeline(const struct watch_timeline *t, struct sample *sampl
 
 int measure_sample(const struct measure *m, struct sample *sample)
 {
-    struct measure_extremes e = measure_extremes(m);
+    struct measure_extremes e = measure_extremes(m, sample);
     if (m->baseline.seen)
         sample_set(sample, memory_baseline_rss_bytes, (int64_t)m->baseline.rss_bytes);
     if (m->baseline.seen && (m->peak.seen || m->timeline.points)) {
-        sample_set(sample, memory_heap_peak_bytes, (int64_t)e.max_memory);
-        sample_set(sample, memory_peak_rss_bytes, (int64_t)(e.max_memory + m->baseline.rss_bytes));
+        sample_set(sample, memory_heap_peak_bytes, (int64_t)e.heap_peak);
+        sample_set(sample, memory_peak_rss_bytes, (int64_t)(e.heap_peak + m->baseline.rss_bytes));
     }
     if (m->pss_bytes)
         sample_set(sample, memory_pss_bytes, (int64_t)m->pss_bytes);
     if (m->vm_hwm_bytes)
         sample_set(sample, memory_vm_hwm_bytes, (int64_t)m->vm_hwm_bytes);
-    if (m->peak.seen && e.max_live)
+    if (m->peak.seen && e.max_live) {
         sample_set(sample, memory_peak_live_requested_bytes, (int64_t)e.max_live);
+        if (sample_has(sample, replay_order))
+            sample_set(sample, replay_peak_live_replayed_bytes, (int64_t)e.max_live);
+    }
     uint64_t usable = m->peak.live_usable > m->begin.live_usable ? m->peak.live_usable : m->begin.live_usable;
     if (usable)
         sample_set(sample, memory_peak_live_usable_bytes, (int64_t)usable);

@@ -18,6 +18,7 @@ struct measure_phase {
 struct measure {
     struct measure_phase baseline, begin, peak;
     uint64_t vm_hwm_bytes, pss_bytes;       /* 0: not known; pss: at the peak's barrier */
+    bool hwm_of_one;                        /* the mark is of one process, from the baseline on */
     uint64_t rss_100ms_bytes, rss_1s_bytes; /* after the drain; MEASURE_UNKNOWN when not waited for */
     struct watch_timeline timeline;
 };

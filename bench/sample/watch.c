@@ -97,3 +97,14 @@ bool watch_high_water(pid_t pid, uint64_t *bytes)
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     return watch_field(path, "VmHWM", bytes);
 }
+
+bool watch_high_water_reset(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/clear_refs", (int)pid);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool done = fd >= 0 && write(fd, "5", 1) == 1;
+    if (fd >= 0)
+        close(fd);
+    return done;
+}

@@ -28,7 +28,9 @@ bool watch_statm(int statm_fd, uint64_t *rss_bytes);
 bool watch_exact(pid_t pid, uint64_t *rss_bytes);
 /* A page that n processes map counts as a part in n of each. */
 bool watch_proportional(pid_t pid, uint64_t *pss_bytes);
-/* The kernel's own high-water mark: VmHWM (ru_maxrss survives exec, so it is not used). */
+/* The kernel's own high-water mark: VmHWM (ru_maxrss survives exec, so it is not used). From the last reset
+ * on; false when the kernel refuses that. */
 bool watch_high_water(pid_t pid, uint64_t *bytes);
+bool watch_high_water_reset(pid_t pid);
 
 #endif

@@ -4,6 +4,7 @@
 #include "worker.h"
 #include "bench/stat/hist.h"
 
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -30,6 +31,8 @@ static struct {
     struct hist *latency; /* [threads][OP_KINDS] */
     unsigned threads;
     uint64_t cpu_ns, control_p50_ns;
+    int statm;
+    uint64_t most_live_bytes, most_live_rss_bytes; /* 0: not known */
     struct rusage usage;
     int counter[COUNTERS];
     uint64_t count[COUNTERS];
@@ -45,6 +48,22 @@ static uint64_t probe_cpu_ns(void)
 static void probe_latency(struct workload_thread *t, enum op_kind op, uint64_t ns)
 {
     hist_record(&probe.latency[t->index * OP_KINDS + op], ns);
+}
+
+/* "SIZE RESIDENT ...", in pages. */
+static void probe_most_live(struct workload_sample *s, uint64_t live_bytes)
+{
+    char text[128];
+    ssize_t n = pread(probe.statm, text, sizeof text - 1, 0);
+    uint64_t pages = 0;
+    (void)s;
+    if (n <= 0 || !memchr(text, ' ', (size_t)n))
+        return;
+    text[n] = '\0';
+    for (const char *at = text + strcspn(text, " ") + 1; *at >= '0' && *at <= '9'; at++)
+        pages = 10 * pages + (uint64_t)(*at - '0');
+    probe.most_live_bytes = live_bytes;
+    probe.most_live_rss_bytes = pages * os_page_bytes();
 }
 
 static int probe_counter_open(unsigned i)
@@ -68,6 +87,10 @@ void probe_open(const struct worker_cell *cell, struct workload_sample *s)
     if (!probe.latency)
         say_fail("oom", "no memory for the latency histograms");
     s->latency = probe_latency;
+    probe.statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (probe.statm >= 0 &&
+        cell->processes == 1) /* of several processes each has its highest at another time */
+        s->most_live = probe_most_live;
     s->latency_every = cell->settings.latency ? (uint32_t)cell->settings.latency : UINT32_MAX;
     /* The control: what timing nothing costs, recorded as the same histogram would. */
     struct hist *control = &probe.latency[0];
@@ -130,6 +153,10 @@ uint64_t probe_report(const struct worker_cell *cell)
 {
     (void)cell;
     say_integer(SAY(cpu_ns), probe.cpu_ns);
+    if (probe.most_live_rss_bytes) {
+        say_integer(SAY(probe_most_live_bytes), probe.most_live_bytes);
+        say_integer(SAY(probe_most_live_rss_bytes), probe.most_live_rss_bytes);
+    }
     say_integer(SAY(os_minor_faults), (uint64_t)probe.usage.ru_minflt);
     say_integer(SAY(os_major_faults), (uint64_t)probe.usage.ru_majflt);
     say_integer(SAY(os_voluntary_switches), (uint64_t)probe.usage.ru_nvcsw);

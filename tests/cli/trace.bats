@@ -202,3 +202,59 @@ EOF
         [ "${params#*repeat}" != "$params" ] || [ "$(grep -c '"ops":20000[,}]' samples)" -eq 4 ]
     done
 }
+
+@test "memory of a replay: the peak of a moment as another replayer sees it, and not the decoded trace" {
+    if nm "$hg" 2>/dev/null | grep -q '__[at]san_init'; then skip "the sanitizer's own malloc"; fi
+    ${CC:-cc} -O2 -fno-builtin -o peak "$BATS_TEST_DIRNAME/../programs/peak.c"
+    # Built block by block, whole for a moment, dropped; then a long time with little.
+    awk 'BEGIN {
+        srand(7)
+        for (round = 0; round < 3; round++) {
+            for (i = 0; i < 40000; i++) {
+                print "a", i, 16 + int((rand() * 10) ^ 3)
+                if (i % 5 == 0) print "r", i, 1500
+                if (i % 3 == 0) { print "a", 40000, 4000; print "f", 40000 }
+            }
+            for (i = 39999; i >= 0; i--) print "f", i
+        }
+        for (i = 0; i < 300000; i++) { print "a", 1, 100; print "f", 1 }
+    }' >moment.txt
+    "$hg" trace import moment.txt -o moment.hgt
+    allocs=system,pools
+    "$hg" preload preload:mimalloc -- true 2>/dev/null && allocs+=,preload:mimalloc
+    "$hg" run --workload trace:file=moment.hgt --alloc "$allocs" --settle 0s --json >samples
+    for alloc in ${allocs//,/ }; do echo "$alloc $("$hg" preload "$alloc" -- ./peak moment.txt)"; done >other
+    # Loading this one takes more for a moment than its blocks do.
+    awk 'BEGIN { for (i = 0; i < 200000; i++) print "a", i, 1; for (i = 0; i < 200000; i++) print "f", i }' >tiny.txt
+    "$hg" trace import tiny.txt -o tiny.hgt
+    "$hg" run --workload trace:file=tiny.hgt --alloc pools --settle 0s --json >tiny
+    "$hg" preload pools -- ./peak tiny.txt >tiny.other
+    # Two workers: no one knows the call, the kernel's mark is what does not miss the moment.
+    awk 'BEGIN { print "a 1 8388608"; print "f 1"; for (i = 0; i < 300000; i++) { print "a 1 100"; print "f 1" } }' >one.txt
+    "$hg" trace import one.txt -o one.hgt
+    "$hg" run --workload trace:file=one.hgt --alloc system --threads 2 --settle 0s --json >threads
+    "$hg" run --workload trace:file=moment.hgt --alloc system --threads 2 --processes 2 --settle 0s --json >two
+    python3 - <<'PY'
+import json
+other = {f[0]: [int(x) for x in f[1:]] for f in map(str.split, open("other"))}
+seen = {s["cell"]["alloc"]: s for s in map(json.loads, open("samples"))}
+assert len(seen) == len(other) >= 2
+for alloc, (live, then, most) in other.items():
+    s = seen[alloc]
+    m, f, r = s["memory"], s["fragmentation"], s["replay"]
+    assert s["status"] == "ok" and r["order"] == "total", s
+    assert live == m["peak_live_requested_bytes"] == r["peak_live_recorded_bytes"] == r["peak_live_replayed_bytes"], (alloc, live, m, r)
+    assert abs(f["jw2"] / (then / live) - 1) < 0.03, (alloc, f["jw2"], then / live)
+    assert abs(f["jw4"] / (most / live) - 1) < 0.03, (alloc, f["jw4"], most / live)
+    assert m["heap_peak_bytes"] == m["peak_rss_bytes"] - m["baseline_rss_bytes"], m
+    assert m["peak_rss_bytes"] >= m["vm_hwm_bytes"], m
+    assert m["baseline_rss_bytes"] > 8 * 900000, m      # the decoded trace, a word a call
+live, then, most = map(int, open("tiny.other").read().split())
+m = json.loads(open("tiny").read())["memory"]
+assert abs(m["heap_peak_bytes"] / most - 1) < 0.1, (m, most)
+m = json.loads(open("threads").read())["memory"]
+assert 7.5 * 2**20 < m["heap_peak_bytes"] < 8.5 * 2**20, m  # the kernel's counters lag by some tens of pages a processor
+s = json.loads(open("two").read())
+assert s["status"] == "ok" and s["replay"]["order"] == "per-thread" and s["replay"]["peak_live_replayed_bytes"] > 0, s
+PY
+}

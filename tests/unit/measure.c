@@ -65,6 +65,32 @@ static void test_figures(void **state)
     sample_clear(&s);
 }
 
+/* What lasted too short for a reading from outside: the worker read it at the call, the kernel has its mark. */
+static void test_peak_of_a_moment(void **state)
+{
+    (void)state;
+    struct measure m = readings();
+    struct sample s = {0};
+    m.vm_hwm_bytes = 92 * MIB; /* of a mark with what loading took in it */
+    sample_set(&s, probe_most_live_bytes, (int64_t)(50 * MIB));
+    sample_set(&s, probe_most_live_rss_bytes, (int64_t)(57 * MIB));
+    assert_int_equal(measure_sample(&m, &s), 0);
+    assert_int_equal(s.memory_peak_live_requested_bytes, 50 * MIB);
+    assert_float_equal(s.fragmentation_jw2, 55.0 / 50, 1e-12);
+    assert_float_equal(s.fragmentation_jw3, 50.0 / 20, 1e-12); /* of what was read with L beside it */
+    assert_int_equal(s.memory_heap_peak_bytes, 55 * MIB);
+    assert_false(sample_has(&s, replay_peak_live_replayed_bytes)); /* no replay */
+    assert_int_equal(sample_set_text(&s, replay_order, "total"), 0);
+    m.hwm_of_one = true;
+    assert_int_equal(measure_sample(&m, &s), 0);
+    assert_int_equal(s.memory_heap_peak_bytes, 90 * MIB);
+    assert_int_equal(s.memory_peak_rss_bytes, 92 * MIB);
+    assert_float_equal(s.fragmentation_jw4, 90.0 / 50, 1e-12);
+    assert_float_equal(s.fragmentation_jw2, 55.0 / 50, 1e-12);
+    assert_int_equal(s.replay_peak_live_replayed_bytes, 50 * MIB);
+    sample_clear(&s);
+}
+
 static void test_what_was_not_measured(void **state)
 {
     (void)state;
@@ -116,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_peak_of_a_moment),
         cmocka_unit_test(test_what_was_not_measured),
         cmocka_unit_test(test_little_and_below_zero),
     };

@@ -1,4 +1,5 @@
-/* quiet.c: in the measured phase the harness makes no system call and no allocation. A worker is run under
+/* quiet.c: in the measured phase the harness makes no system call and no allocation, but one reading of a
+ * replay. A worker is run under
  * ptrace with the protocol's front played here, and with a malloc that makes a system call each time
  * (tests/preload/loud_malloc.c). The measured phase lies between the two readings of the process's CPU time;
  * between them only the futex calls of the threads' barriers are allowed. The backend is null, so that every
@@ -148,6 +149,35 @@ static void test_counter_hears(void **state)
     assert_int_equal(c.allocations, 2000);
 }
 
+/* A replay of one worker reads what is resident at the call at which most is live: one call more, and no
+ * allocation. */
+static void test_replay(void **state)
+{
+    (void)state;
+    char text[] = "/tmp/quiet-XXXXXX", trace[64], command[4400], workload[96];
+    const char *build = getenv("HEAPGAUGE_BUILD");
+    FILE *f = fdopen(mkstemp(text), "w");
+    assert_non_null(f);
+    for (unsigned i = 0; i < 3000; i++)
+        fprintf(f, "a %u %u\n", i, i);
+    for (unsigned i = 0; i < 3000; i++)
+        fprintf(f, "f %u\n", i);
+    assert_int_equal(fclose(f), 0);
+    snprintf(trace, sizeof trace, "%s.hgt", text);
+    snprintf(command, sizeof command, "%s/heapgauge trace import %s -o %s >/dev/null",
+             build ? build : "build/release", text, trace);
+    assert_int_equal(system(command), 0);
+    snprintf(workload, sizeof workload, "trace:file=%s", trace);
+    struct quiet_count one = quiet_run(workload, "null", "1"), two = quiet_run(workload, "null", "2");
+    unlink(text);
+    unlink(trace);
+    assert_true(one.exited_well && two.exited_well);
+    assert_int_equal(one.markers, 2);
+    assert_int_equal(one.allocations, 0);
+    assert_int_equal(one.others, 1);
+    assert_int_equal(two.others, 0);
+}
+
 int main(void)
 {
 #if defined(HG_ASAN) || defined(HG_TSAN)
@@ -158,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_one_thread),
         cmocka_unit_test(test_two_threads),
         cmocka_unit_test(test_counter_hears),
+        cmocka_unit_test(test_replay),
     };
     return cmocka_run_group_tests_name("quiet", tests, NULL, NULL);
 }

@@ -197,12 +197,14 @@ static int load_words(struct loader *l, const char *path, struct message *m)
     int got = hgt_open(&in, path, false, m);
     if (got)
         return got;
-    while ((got = hgt_next(&in, &op, m)) == 1) {
+    for (uint64_t most = 0; (got = hgt_next(&in, &op, m)) == 1; most = in.ids.peak_live_bytes) {
         int err = load_op(l, &op);
         if (err) {
             got = err;
             break;
         }
+        if (l->r->workers == 1 && in.ids.peak_live_bytes > most)
+            l->r->peak_words = l->r->worker[0].words.count;
     }
     if (got == 0)
         got = load_left(l, &in);

@@ -249,10 +249,12 @@ static always_inline const uint64_t *replay_word(struct replay_state *s, const u
 
 /* ---- the loop ---- */
 
-static always_inline void replay_words(struct replay_state *s, unsigned contents)
+/* Words from `at` on, until `end`. */
+static always_inline void replay_words(struct replay_state *s, const uint64_t *at, const uint64_t *end,
+                                       unsigned contents)
 {
     struct workload_thread *t = s->t;
-    const uint64_t *at = s->w->words.at, *begin = at, *end = at + s->w->words.count;
+    const uint64_t *begin = s->w->words.at;
     struct replay_state l = *s; /* not reachable by the calls, so its fields can stay in registers */
     while (at < end) {
         const uint64_t *batch = at;
@@ -303,6 +305,27 @@ static void replay_end(struct replay_state *s)
     gauge_publish(s->t->gauge, s->live, s->allocated, s->t->ops);
 }
 
+static void replay_part(struct replay_state *s, uint64_t from, uint64_t to, unsigned contents)
+{
+    const uint64_t *words = s->w->words.at, *at = words + from, *end = words + to;
+    switch (contents) {
+    case TOUCH_NONE:
+        replay_words(s, at, end, TOUCH_NONE);
+        break;
+    case TOUCH_FIRST:
+        replay_words(s, at, end, TOUCH_FIRST);
+        break;
+    case TOUCH_PAGE:
+        replay_words(s, at, end, TOUCH_PAGE);
+        break;
+    case TOUCH_ALL:
+        replay_words(s, at, end, TOUCH_ALL);
+        break;
+    default:
+        replay_words(s, at, end, CONTENTS_VERIFY);
+    }
+}
+
 static void replay_run(struct workload_thread *t)
 {
     const struct replay_params *p = t->sample->params;
@@ -313,22 +336,13 @@ static void replay_run(struct workload_thread *t)
             replay_left(&s, contents);
             t->ops += s.w->left.count;
         }
-        switch (contents) {
-        case TOUCH_NONE:
-            replay_words(&s, TOUCH_NONE);
-            break;
-        case TOUCH_FIRST:
-            replay_words(&s, TOUCH_FIRST);
-            break;
-        case TOUCH_PAGE:
-            replay_words(&s, TOUCH_PAGE);
-            break;
-        case TOUCH_ALL:
-            replay_words(&s, TOUCH_ALL);
-            break;
-        default:
-            replay_words(&s, CONTENTS_VERIFY);
+        uint64_t most_live_at = round ? 0 : s.r->peak_words;
+        if (most_live_at) {
+            replay_part(&s, 0, most_live_at, contents);
+            if (t->sample->most_live)
+                t->sample->most_live(t->sample, s.live);
         }
+        replay_part(&s, most_live_at, s.w->words.count, contents);
         t->ops += s.w->calls;
     }
     replay_end(&s);
@@ -366,6 +380,8 @@ static int replay_setup(struct workload_sample *s)
     s->state = r;
     s->note(s, "trace.threads", r->trace_threads);
     s->note(s, "trace.peak_live_bytes", r->peak_live_bytes);
+    s->note(s, "replay.peak_live_recorded_bytes", r->peak_live_bytes);
+    s->note_text(s, "replay.order", r->workers == 1 ? "total" : "per-thread");
     s->note_text(s, "trace.path", p->file);
     return 0;
 }

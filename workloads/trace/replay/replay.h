@@ -77,6 +77,7 @@ struct replay {
     uint64_t repeat;
     uint32_t trace_threads;
     uint64_t peak_live_bytes; /* of the trace, in its own order */
+    uint64_t peak_words;      /* with one worker: how many words it takes to come there; else 0 */
 };
 
 int replay_list_add(struct replay_list *list, const void *item); /* 0 or -ENOMEM */

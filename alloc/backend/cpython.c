@@ -174,7 +174,7 @@ static void cpython_close(struct alloc *a)
     (void)a;
 }
 
-/* --- what it reports of itself -----------------------------------------------------------------------------*/
+/* --- what it reports of itself -------------------------------------------------------------------------- */
 enum cpython_figure {
     FIGURE_TOTAL,
     FIGURE_RECLAIMED,

@@ -1,4 +1,5 @@
-/* file_out.c: see file_out.h. Links are followed here, not by realpath(): it allocates, and fails where a file is to be made. */
+/* file_out.c: see file_out.h. Links are followed here, not by realpath(): it allocates, and fails where a
+ * file is to be made. */
 #include "file_out.h"
 
 #include <errno.h>
@@ -236,7 +237,7 @@ int file_out_write(struct file_out *f, const void *data, size_t bytes)
     return 0;
 }
 
-/* The folder's own entry for a new name is safe only after its fsync. Some file systems cannot: not an error. */
+/* The folder's own entry for a new name is safe only after its fsync. Some file systems cannot: no error. */
 static void sync_folder_of(char *path)
 {
     char *slash = strrchr(path, '/');

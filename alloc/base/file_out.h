@@ -1,12 +1,13 @@
 /* file_out.h: how every file that our programs make is written.
  *
- * A plain file is written beside its place, under a temporary name, and renamed when it is whole: until then, and after a
- * failure, what was there before stays. An existing file keeps its mode. A symbolic link is followed, also to a file that is not
- * there yet. A device, a FIFO and an open descriptor (-, /dev/stdout, /dev/stderr, /dev/fd/N, /proc/self/fd/N, and another
- * process's /proc/PID/fd/N) are written in place. Refused: anything else, a file that belongs to another user (also as root),
- * and a file that holds something and does not begin as what we write does.
+ * A plain file is written beside its place, under a temporary name, and renamed when it is whole: until then,
+ * and after a failure, what was there before stays. An existing file keeps its mode. A symbolic link is
+ * followed, also to a file that is not there yet. A device, a FIFO and an open descriptor (-, /dev/stdout,
+ * /dev/stderr, /dev/fd/N, /proc/self/fd/N, and another process's /proc/PID/fd/N) are written in place.
+ * Refused: anything else, a file that belongs to another user (also as root), and a file that holds something
+ * and does not begin as what we write does.
  *
- * Never allocates: it also runs inside a program whose malloc is ours. Not for two threads with one struct. */
+ * Never allocates: it also runs inside a program whose malloc is ours. One thread for each struct. */
 #ifndef HG_ALLOC_BASE_FILE_OUT_H
 #define HG_ALLOC_BASE_FILE_OUT_H
 

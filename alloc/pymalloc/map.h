@@ -2,8 +2,8 @@
  *
  *   | top 15 | mid 15 | window 14 | offset 20 |      (2 MiB arenas: 15, 15, 13, 21)
  *
- * A window is as large as an arena, so one arena touches at most two. An entry holds how many bytes at its low
- * end belong to the arena that spills in from the window before, and how many bytes are owned altogether;
+ * A window is as large as an arena, so one arena touches at most two. An entry holds how many bytes at its
+ * low end belong to the arena that spills in from the window before, and how many bytes are owned altogether;
  * what is not owned lies between the two. (CPython stores the two boundaries; this form answers with one
  * comparison and is all zero when nothing is owned.)
  *

@@ -64,7 +64,7 @@ void trace_table_free(struct trace_table *t);
 /* The first `limit` rows as text: "KEY: size=4.0 KiB (+1.0 KiB), count=3 (+1), average=..." */
 void trace_table_print(const struct trace_table *t, FILE *out, size_t limit, bool changes);
 
-/* --- tracer.c, for snapshot.c and backend.c above it ------------------------------------------------------ */
+/* --- tracer.c, for snapshot.c and backend.c above it --------------------------------------------------- */
 
 struct trace_sums {
     uint64_t blocks, bytes, total_blocks, total_bytes;
@@ -77,7 +77,7 @@ int trace_open(struct alloc *a, unsigned frames, const struct alloc *inner, stru
 void trace_close(struct alloc *a);
 void trace_fork(void *ctx, enum alloc_fork phase);
 
-/* --- snapshot.c, for backend.c ---------------------------------------------------------------------------- */
+/* --- snapshot.c, for backend.c ------------------------------------------------------------------------- */
 
 void trace_report(void *ctx, const struct alloc_sink *sink); /* trace()'s own part */
 

@@ -1,6 +1,6 @@
 /* check.c: heapgauge check --alloc A[,A...]: is this allocator correct? The checks (check/checks.c) run in a
- * worker, with the library before it where one is named, and print their lines on its standard output; we pass
- * them on and count. */
+ * worker, with the library before it where one is named, and print their lines on its standard output; we
+ * pass them on and count. */
 #include "cmd.h"
 #include "bench/host/library.h"
 #include "bench/host/paths.h"

@@ -1,7 +1,7 @@
 /* compare.c: heapgauge compare: one metric of every configuration against a baseline, paired over blocks,
  * with the noise that limits how far to believe it; or the cells of one run against the same cells of an
- * earlier one. The metric "lbo" is not against a baseline: it gives for every configuration how far it is from
- * the least time that any took without its collector. */
+ * earlier one. The metric "lbo" is not against a baseline: it gives for every configuration how far it is
+ * from the least time that any took without its collector. */
 #include "cmd.h"
 #include "bench/report/collectors.h"
 #include "bench/report/noise.h"

@@ -1,4 +1,4 @@
-/* trace.c: heapgauge trace info|import|export: looks into allocation traces and turns them into text and back. */
+/* trace.c: heapgauge trace info|import|export: looks into recordings, turns them into text and back. */
 #include "cmd.h"
 
 #include "workloads/trace/tool/tool.h"

@@ -5,7 +5,7 @@
 #include "cell.h"
 #include "settings.h"
 
-/* settings{}: every row of IN_ECHO by its name, durations in NAME_ns and sizes in NAME_bytes. 0 or -ENOMEM. */
+/* settings{}: every row of IN_ECHO by its name, durations in NAME_ns, sizes in NAME_bytes. 0 or -ENOMEM. */
 int echo_settings(const struct settings *s, struct record *run);
 
 #endif

@@ -22,7 +22,7 @@ static const struct setting settings_rows[] = {SETTINGS(SETTINGS_ROW)};
 #define SETTINGS_IN_SUITE_FILE (IN_SUITE | IN_SECTION)
 #define SETTINGS_PLACES        8
 
-/* Of each place (bit 0, 1, ...), and one of all rows for each column of defaults; made when first asked for. */
+/* Of each place (bit 0, 1, ...), and one of all rows for each column of defaults; made when first used. */
 static struct param settings_tables[SETTINGS_PLACES][SETTINGS_COUNT + 1];
 
 static const struct param *settings_select(unsigned place, unsigned where, bool of_suite)

@@ -58,7 +58,7 @@ static int suite_no_such(struct suite_reader *r, const char *baseline, unsigned 
                        plan_labels(&r->suite->plan, first, there, sizeof there));
 }
 
-/* Of the section's cells, which are those from `first` on. [suite]'s baseline need not be in every section. */
+/* Of the section's cells, those from `first` on. [suite]'s baseline need not be in every section. */
 static int suite_section_baseline(struct suite_reader *r, unsigned first)
 {
     struct baseline b;

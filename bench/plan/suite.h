@@ -4,7 +4,7 @@
  *   [suite]
  *   title    = what it is for
  *   blocks   = 6                       how many times every cell is run
- *   baseline = system                  what the others are compared with, as --baseline takes it (runs twice a
+ *   baseline = system                  what the others are compared with, as --baseline takes it (twice a
  *                                      block). Not given: see baseline.h
  *   settle   = 100ms                   how long memory is watched after the drain, in block 0
  *

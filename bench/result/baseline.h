@@ -1,9 +1,9 @@
 /* baseline.h: what ratios are against, as --baseline and suites write it: words "alloc=NAME", "rc=NAME",
  * "gc=NAME", "parallel=THREADSxPROCESSES" or a bare allocator, parted by blanks or commas.
  *
- * The rule, for what runs twice a block and for what a report compares with: the configuration that was named;
- * in a group of cells that has none of that name, or where none is named, `system` where it is one of several
- * allocators, else the first. A name that no cell of the whole has is refused. */
+ * The rule, for what runs twice a block and for what a report compares with: the configuration that was
+ * named; in a group of cells that has none of that name, or where none is named, `system` where it is one of
+ * several allocators, else the first. A name that no cell of the whole has is refused. */
 #ifndef HG_BENCH_RESULT_BASELINE_H
 #define HG_BENCH_RESULT_BASELINE_H
 

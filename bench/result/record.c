@@ -307,7 +307,7 @@ const char **record_keys(const struct record *r, const char *key)
     return keys;
 }
 
-/* --- going over all --------------------------------------------------------------------------------------- */
+/* --- going over all ------------------------------------------------------------------------------------ */
 
 static struct record_value value_of(json_t *v)
 {

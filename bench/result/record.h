@@ -1,7 +1,7 @@
-/* record.h: JSON objects under dotted keys: "environment.cpu.model", "comparisons.0.ci.1", "sites.3" (a number
- * is an index of an array). For what has no schema of its own; samples have (sample.h). record.c is the only
- * file that includes the JSON library (jansson). Functions return 0 or -errno, with a message where they take
- * one. */
+/* record.h: JSON objects under dotted keys: "environment.cpu.model", "comparisons.0.ci.1", "sites.3" (a
+ * number is an index of an array). For what has no schema of its own; samples have (sample.h). record.c is
+ * the only file that includes the JSON library (jansson). Functions return 0 or -errno, with a message where
+ * they take one. */
 #ifndef HG_BENCH_RESULT_RECORD_H
 #define HG_BENCH_RESULT_RECORD_H
 

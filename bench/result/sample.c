@@ -82,7 +82,7 @@ void sample_clear(struct sample *s)
     memset(s, 0, sizeof *s);
 }
 
-/* --- a worker's line ------------------------------------------------------------------------------------- */
+/* --- a worker's line ----------------------------------------------------------------------------------- */
 
 /* VALUE of a line, taken apart. */
 static bool word_value(char *word, struct record_value *v)
@@ -200,7 +200,7 @@ int sample_take(struct sample *s, char *text, struct message *m)
     return wrong ? message_set(m, -EPROTO, "the worker sent 'set %s': %s", line, wrong) : 0;
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------- */
 
 static void put_value(struct record *r, const struct sample *s, enum schema_key key)
 {
@@ -261,7 +261,7 @@ char *sample_format(const struct sample *s, size_t *size)
     return line;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------- */
 
 /* A count above 2^63 is written as a real. */
 static bool integer_of(const struct record_value *v, int64_t *out)

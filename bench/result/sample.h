@@ -2,7 +2,7 @@
  * schema does not compile. What is not known is written as null and reads as not known, never as 0.
  *
  * Trees (TYPE TREE) lie under their own paths in `parts`, a JSON object that the sample owns; use record.h on
- * it. Texts and arrays are the sample's, too. A sample of zeros is empty; sample_clear frees what it holds. */
+ * it. Texts and arrays are the sample's, too. A sample of zeros is empty; sample_clear frees all. */
 #ifndef HG_BENCH_RESULT_SAMPLE_H
 #define HG_BENCH_RESULT_SAMPLE_H
 
@@ -67,8 +67,8 @@ const struct sample_integers *sample_ints(const struct sample *s, enum schema_ke
 struct record *sample_parts(struct sample *s);
 void sample_clear(struct sample *s);
 
-/* A worker's line behind "set ": PATH VALUE, where VALUE is an integer, a real or "text" (a NaN or infinity is
- * not known). 0, or -EPROTO with a message: an unknown key, one of the front's, a value of another type, a
+/* A worker's line behind "set ": PATH VALUE, where VALUE is an integer, a real or "text" (a NaN or infinity
+ * is not known). 0, or -EPROTO with a message: an unknown key, one of the front's, a value of another type, a
  * place in an array that jumps. The text is changed. */
 int sample_take(struct sample *s, char *text, struct message *m);
 

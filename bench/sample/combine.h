@@ -1,8 +1,8 @@
 /* combine.h: the figures of several processes that make one sample together, as one sample.
  *
- * A worker that is one of several sends each of its distributions whole (the line "hist" of protocol.h) beside
- * its figures. Here they are merged: a percentile is that of all values of all processes, not a mean of
- * percentiles. What becomes of the other figures is the RULE of their row in schema.h. */
+ * A worker that is one of several sends each of its distributions whole (the line "hist" of protocol.h)
+ * beside its figures. Here they are merged: a percentile is that of all values of all processes, not a mean
+ * of percentiles. What becomes of the other figures is the RULE of their row in schema.h. */
 #ifndef HG_BENCH_SAMPLE_COMBINE_H
 #define HG_BENCH_SAMPLE_COMBINE_H
 

@@ -1,6 +1,6 @@
-/* object.c: object-level workloads: opens the runtime of this worker's policy, attaches threads to it, reports
- * gc{}, gil{}, lock{} and stop{} of the measured phase, and looks after it at the end. Pauses: pauses.c;
- * garbage: oracle.c. */
+/* object.c: object-level workloads: opens the runtime of this worker's policy, attaches threads to it,
+ * reports gc{}, gil{}, lock{} and stop{} of the measured phase, and looks after it at the end. Pauses:
+ * pauses.c; garbage: oracle.c. */
 #include "worker.h"
 
 #include "bench/stat/hist.h"

@@ -34,8 +34,8 @@ void say_before_fail(void (*call)(void));
 _Noreturn void say_fail(const char *status, const char *reason);
 extern const struct alloc_sink say_sink;
 #define SAY_KEY(buf, ...) (snprintf(buf, sizeof buf, __VA_ARGS__), buf)
-/* The path of a key of the schema, by the name of its field: one that is not there does not compile. Paths that
- * are put together (latency.OP.count) the front looks up, and refuses the sample. */
+/* The path of a key of the schema, by the name of its field: one that is not there does not compile. Paths
+ * that are put together (latency.OP.count) the front looks up, and refuses the sample. */
 #define SAY(id) (schema_rows[KEY_##id].path)
 
 /* proof.c: writes library{}; fails the sample as wrong-library when malloc is not served by what was asked

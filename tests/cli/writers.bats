@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2154 # stderr is set by run --separate-stderr
-# How every file is written (alloc/file_out.h), by each of the programs that make one.
+# How every file is written (alloc/base/file_out.h), by each of the programs that make one.
 
 bats_require_minimum_version 1.5.0
 

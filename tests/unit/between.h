@@ -1,5 +1,5 @@
-/* between.h: assert_between, for cmocka from 1.1.5 to 2.0: its own assert_in_range is deprecated in 2.0, and what replaces it is
- * not in 1.1. Unsigned, both bounds belong to the range. */
+/* between.h: assert_between, for cmocka from 1.1.5 to 2.0: its own assert_in_range is deprecated in 2.0, and
+ * what replaces it is not in 1.1. Unsigned, both bounds belong to the range. */
 #ifndef HG_TESTS_BETWEEN_H
 #define HG_TESTS_BETWEEN_H
 

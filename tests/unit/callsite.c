@@ -1,5 +1,5 @@
-/* callsite: how long the chain of calls is on the stacks of threads, and that nothing outside them is read. What programs
- * see of it is in tests/cli/preload.bats. */
+/* callsite: how long the chain of calls is on the stacks of threads, and that nothing outside them is read.
+ * What programs see of it is in tests/cli/preload.bats. */
 // links: alloc/tracer/callsite.c alloc/base/os.c
 #include "alloc/tracer/callsite.h"
 #include "alloc/base/compiler.h"
@@ -25,7 +25,7 @@
 static void the_walk_stays_within_the_stack(void **state)
 {
     (void)state;
-    /* Frames as foreign code may leave them: pointing down, far up, unaligned, out of the stack, at itself. */
+    /* Frames as foreign code may leave them: pointing down, far up, unaligned, outside, at itself. */
     static uintptr_t elsewhere[4];
     uintptr_t frame[8] = {0};
     void *out[CALLSITE_FRAMES_MAX];

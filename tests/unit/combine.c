@@ -1,5 +1,5 @@
 // links: bench/sample/combine.c bench/stat/hist.c bench/result/sample.c bench/result/schema.c bench/result/record.c
-/* combine.c: what several processes sent, as one sample: every rule of the schema, each by a row that has it. */
+/* combine.c: what several processes sent, as one sample: every rule of the schema, by a row that has it. */
 #include "bench/sample/combine.h"
 #include "bench/stat/hist.h"
 
@@ -65,8 +65,8 @@ static void test_percentiles(void **state)
     done(b);
 }
 
-/* What each rule makes of 8, 2, 11 (of the first, the second, the third), and of the same where the first does not
- * know it. */
+/* What each rule makes of 8, 2, 11 (of the first, the second, the third), and of the same where the first
+ * does not know it. */
 static void test_every_rule(void **state)
 {
     (void)state;

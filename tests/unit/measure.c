@@ -118,7 +118,7 @@ static void test_what_was_not_measured(void **state)
     sample_clear(&s);
 }
 
-/* Under 1 MiB a ratio says more about pages than about the allocator; a sum below zero for an instant is 0. */
+/* Under 1 MiB a ratio is more about pages than about the allocator; a sum below zero for an instant is 0. */
 static void test_little_and_below_zero(void **state)
 {
     (void)state;

@@ -163,8 +163,8 @@ static void a_block_has_each_cell_once_and_the_baseline_twice(void **state)
     plan_free(&p);
 }
 
-/* Every cell of a group of three (four with the second baseline) is first in some block, about as often as another; so
- * is every group. */
+/* Every cell of a group of three (four with the second baseline) is first in some block, about as often as
+ * another; so is every group. */
 static void blocks_are_shuffled(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* pymalloc.c: the rules of pymalloc that a caller sees, in each layout. What the conformance test compares
- * with the real one is here stated in words; what that cannot reach (failing maps, foreign pointers, the walk)
- * is here alone. */
+ * with the real one is here stated in words; what that cannot reach (failing maps, foreign pointers, the
+ * walk) is here alone. */
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
 #include "alloc/pymalloc/pymalloc.h"

@@ -28,8 +28,8 @@ extern const struct workload_info workload_info_alloc_trace;
 
 /* ---- a backend that looks at its calls ---- */
 
-/* Each block has a head before it: alive or not, and its size. Anything that does not fit is a fault, reported by
- * main. */
+/* Each block has a head before it: alive or not, and its size. Anything that does not fit is a fault,
+ * reported by main. */
 #define HEAD_BYTES 64
 #define ALIVE      0x600dc0de600dc0deu
 #define DEAD       0xdeadc0dedeadc0deu

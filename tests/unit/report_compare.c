@@ -1,5 +1,5 @@
 // links: $(filter-out bench/cmd/%,$(FRONT_C)) $(STAT_C) $(FORMAT_C) $(ALLOC_C)
-/* bench/report/compare.c and noise.c: what is compared with what, paired by block, and how far to believe it. */
+/* bench/report/compare.c and noise.c: what is compared with what, by block, and how far to believe it. */
 #include "bench/report/noise.h"
 #include "report_samples.h"
 

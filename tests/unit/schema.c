@@ -64,7 +64,7 @@ static void test_statuses(void **state)
     assert_int_equal(sample_status_of("unknown"), SAMPLE_UNKNOWN);
 }
 
-/* --- a worker's lines ------------------------------------------------------------------------------------ */
+/* --- a worker's lines ---------------------------------------------------------------------------------- */
 
 static int take(struct sample *s, const char *line, struct message *m)
 {
@@ -155,7 +155,7 @@ static void test_wrong_lines(void **state)
     }
 }
 
-/* --- writing and reading --------------------------------------------------------------------------------- */
+/* --- writing and reading ------------------------------------------------------------------------------- */
 
 /* A value of its own for every key that is written. */
 static void fill(struct sample *s)

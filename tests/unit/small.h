@@ -1,5 +1,5 @@
-/* small.h: the small runs that the workloads of one level describe (workloads/about.h). A workload that reads a
- * file has none and tests of its own; any other without one fails. */
+/* small.h: the small runs that the workloads of one level describe (workloads/about.h). A workload that reads
+ * a file has none and tests of its own; any other without one fails. */
 #ifndef HG_TESTS_UNIT_SMALL_H
 #define HG_TESTS_UNIT_SMALL_H
 

@@ -1,5 +1,5 @@
-/* verbs.c: every verb of the program on small inputs, in one folder, one after another: the exit status, and words that
- * its output has. What the words mean in detail is tested in tests/cli. */
+/* verbs.c: every verb of the program on small inputs, in one folder, one after another: the exit status, and
+ * words that its output has. What the words mean in detail is tested in tests/cli. */
 // links: alloc/base/assert.c
 #include <fcntl.h>
 #include <setjmp.h>

@@ -402,7 +402,9 @@ EOF
     info s.hgt 'i["complete"] and i["calls"] > 5000'
     # What was dropped is counted; the rest fits together but for what the dropped calls touched.
     info s.hgt '(i["unmatched"] or 0) <= (i["dropped"] or 0)'
-    [ "$(count s.hgt 999)" -ge 2000 ]
+    # Of the 3000 calls and more, those that met a handler within the recorder are dropped: most where it is slow.
+    info s.hgt '(i["dropped"] or 0) + '"$(count s.hgt 999)"' >= 3000'
+    [ "$(basename "$HEAPGAUGE_BUILD")" = cov ] || [ "$(count s.hgt 999)" -ge 2000 ]
 }
 
 @test "what cannot be done is said before the program starts" {

@@ -122,16 +122,22 @@ static void first_free(void *p)
 static inline void record_word(enum spool_kind kind, const void *p, size_t size, uint64_t clock)
 {
     struct record_thread *t = record_self;
-    uint64_t *at = t->at;
-    uint64_t delta = (uintptr_t)p - t->last;
-    int64_t units = (int64_t)delta >> 4;
-    if (unlikely(t->end - at < 2 || t->busy || size > SPOOL_SIZE_MAX || (delta & 15) ||
-                 (units << (64 - SPOOL_DELTA_BITS)) >> (64 - SPOOL_DELTA_BITS) != units)) {
+    if (unlikely(t->busy)) {
         record_slow(kind, p, size, 1, clock);
         return;
     }
+    /* First, so that a signal handler which comes from here on neither moves `at` nor writes there. */
     t->busy = 1;
     atomic_signal_fence(memory_order_seq_cst);
+    uint64_t *at = t->at;
+    uint64_t delta = (uintptr_t)p - t->last;
+    int64_t units = (int64_t)delta >> 4;
+    if (unlikely(t->end - at < 2 || size > SPOOL_SIZE_MAX || (delta & 15) ||
+                 (units << (64 - SPOOL_DELTA_BITS)) >> (64 - SPOOL_DELTA_BITS) != units)) {
+        t->busy = 0;
+        record_slow(kind, p, size, 1, clock);
+        return;
+    }
     if (clock != t->clock)
         *at++ = clock << 3 | SPOOL_SEQUENCE;
     *at++ = (uint64_t)units << (3 + SPOOL_SIZE_BITS) | (uint64_t)size << 3 | kind;

@@ -400,6 +400,9 @@ int tool_spool_convert(const char *path, const char *how, struct file_out *f, st
 bool tool_spool_is(const char *path)
 {
     uint64_t magic = 0;
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return false; /* a pipe would lose what is read here */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     bool is = fd >= 0 && read(fd, &magic, sizeof magic) == sizeof magic && magic == SPOOL_MAGIC;
     if (fd >= 0)

@@ -54,7 +54,7 @@ const char *policy_worker(const struct policy_info *policy, const void *params);
 #define GC_THRESHOLD_MAX INT32_MAX
 int gc_thresholds_parse(const char *owner, const char *text, int64_t threshold[3], struct message *m);
 
-/* What a collector's parameters must hold beside what their table says: -EINVAL with a message. */
+/* What a collector's parameters must hold beside what their table requires: -EINVAL with a message. */
 int collector_check(const struct collector_info *collector, const void *params, struct message *m);
 
 #endif

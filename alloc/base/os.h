@@ -39,7 +39,7 @@ void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily);
 /* Faults the pages of [p, p + bytes) in, for writing, by one call. false where the kernel cannot (before
  * Linux 5.14) or memory is short: they come one by one when touched, then. */
 bool os_populate(struct os_account *account, void *p, size_t bytes);
-/* A file mapped shared (the control page) or for reading (a trace). */
+/* A file mapped shared (the control page) or for reading (a recording). */
 void *os_map_file(int fd, size_t bytes, bool writable);
 /* A piece of a file, shared and writable, its pages faulted in now; offset is a multiple of the page. */
 void *os_map_file_piece(int fd, uint64_t offset, size_t bytes);

@@ -1,11 +1,11 @@
 /* record.c: heapgauge record -o F.hgt -- PROGRAM ARGS...: runs a program of the user's with the recorder
- * before its malloc, and makes a trace of what it wrote.
+ * before its malloc, and makes a recording of what it wrote.
  *
  * The program has its own standard input and output, its own group and terminal; Ctrl-C reaches it as ever,
  * and we wait for it. The recorder writes F.hgt.part.PID.IMAGE beside F while the program runs (an exec
  * begins a new image); from those F.hgt is made when it has ended, under a temporary name that is renamed
  * when it is whole. If heapgauge itself is killed, the parts stay, and `heapgauge trace import
- * F.hgt.part.PID.IMAGE -o F.hgt` makes a trace of them. */
+ * F.hgt.part.PID.IMAGE -o F.hgt` makes a recording of them. */
 #include "cmd.h"
 #include "bench/host/paths.h"
 #include "bench/host/program.h"
@@ -219,16 +219,18 @@ static void record_tell(const struct recording *r, const struct tool_spool *s, c
             (unsigned long long)s->ops, s->program, s->threads, s->threads == 1 ? "" : "s", file,
             (long long)st.st_size, r->how);
     if (s->stop_errno)
-        fprintf(stderr,
-                "heapgauge: recording stopped before the program did: %s; %llu calls are not in the trace\n",
-                strerror((int)s->stop_errno), (unsigned long long)s->dropped);
+        fprintf(
+            stderr,
+            "heapgauge: recording stopped before the program did: %s; %llu calls are not in the recording\n",
+            strerror((int)s->stop_errno), (unsigned long long)s->dropped);
     else if (s->dropped)
-        fprintf(stderr,
-                "heapgauge: %llu calls that signal handlers made inside the recorder are not in the trace\n",
-                (unsigned long long)s->dropped);
+        fprintf(
+            stderr,
+            "heapgauge: %llu calls that signal handlers made inside the recorder are not in the recording\n",
+            (unsigned long long)s->dropped);
     if (s->unmatched && !s->forked)
         fprintf(stderr,
-                "heapgauge: %llu frees of blocks whose allocation was not seen are not in the trace\n",
+                "heapgauge: %llu frees of blocks whose allocation was not seen are not in the recording\n",
                 (unsigned long long)s->unmatched);
 }
 
@@ -315,7 +317,7 @@ static int record_finish(struct recording *r, struct file_out *f, struct message
 
 static char output_option[] = "--output"; /* what -o stands for */
 
-#define RECORD_ROOM (1 << 20) /* bytes: a header, two segments and a small trace */
+#define RECORD_ROOM (1 << 20) /* bytes: a header, two segments and a small recording */
 
 /* A disk that is full already is reported before the program starts. */
 static int record_room(const struct recording *r, const struct file_out *f, struct message *m)

@@ -108,7 +108,7 @@ enum env_kind {
     ENV_BYTES,  /* "512K" as sysfs writes cache sizes */
     ENV_CHOSEN, /* the word in brackets: "always [madvise] never" */
     ENV_BOOL,   /* 0 or 1 */
-    ENV_NOT,    /* a flag that says the opposite: no_turbo */
+    ENV_NOT,    /* a flag that means the opposite: no_turbo */
 };
 
 /* Of rows with the same key the first that can be read counts. */
@@ -410,7 +410,7 @@ static void env_put_topology(struct env_out *o)
     bool known = place_open(&p, NULL) == 0;
     if (known)
         place_summarise(p, &s);
-    /* A level that the topology does not tell of (packages, in some containers) counts 0 there: unknown. */
+    /* A level that the topology does not report (packages, in some containers) counts 0 there: unknown. */
     const struct {
         const char *key;
         unsigned value;

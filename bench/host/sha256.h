@@ -1,4 +1,4 @@
-/* sha256.h: to say in a record exactly which binary or library was measured: libmd's SHA-256 of a file. */
+/* sha256.h: to record exactly which binary or library was measured: libmd's SHA-256 of a file. */
 #ifndef HG_BENCH_HOST_SHA256_H
 #define HG_BENCH_HOST_SHA256_H
 

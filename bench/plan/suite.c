@@ -46,7 +46,7 @@ static int suite_put_trace(struct suite_reader *r)
         return 1;
     if (snprintf(text, sizeof text, "%.*s%s%s", (int)(at - r->words.workload), r->words.workload, trace,
                  at + 7) >= (int)sizeof text)
-        return message_set(r->m, -EINVAL, "section [%s]: the path of the trace is too long", r->section);
+        return message_set(r->m, -EINVAL, "section [%s]: the path of the recording is too long", r->section);
     memcpy(r->words.workload, text, sizeof text);
     return 0;
 }

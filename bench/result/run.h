@@ -10,7 +10,7 @@ struct run_file; /* a run folder opened for writing */
 /* Creates the folder with run.json (written to a temporary name, fsynced, renamed). -EEXIST when it holds a
  * run already. */
 int run_create(struct run_file **out, const char *dir, const struct record *run, struct message *m);
-/* Opens an existing one to go on (a torn last line is cut off, and the message then says so; else it is
+/* Opens an existing one to go on (a torn last line is cut off, and the message then reports it; else it is
  * empty). One process at a time: -EBUSY. */
 int run_open(struct run_file **out, const char *dir, struct message *m);
 /* A line with its newline, as sample_format makes it. */

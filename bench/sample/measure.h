@@ -7,7 +7,7 @@
 #include "watch.h"
 
 #define MEASURE_UNKNOWN UINT64_MAX
-/* Below this much live memory a ratio says more about page rounding than about the allocator. */
+/* Below this much live memory a ratio is more about page rounding than about the allocator. */
 #define MEASURE_MIN_LIVE_BYTES ((uint64_t)1 << 20)
 
 struct measure_phase {

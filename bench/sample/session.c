@@ -207,7 +207,7 @@ int session_run(struct session *s, struct message *m)
         if (session_is_done(s, &s->plan->sample[i], &cell->cell))
             continue;
         if (cell->refused[0] && s->plan->sample[i].block > 0)
-            continue; /* said once */
+            continue; /* reported once */
         session_progress(s, i, &s->plan->sample[i], started, run);
         err = session_sample(s, i, m);
         run++;

@@ -38,7 +38,7 @@ __attribute__((format(printf, 3, 4))) static void spawn_status(struct spawn *s, 
     va_end(args);
 }
 
-/* --- what a worker says --------------------------------------------------------------------------------- */
+/* --- what a worker sends --------------------------------------------------------------------------------- */
 
 /* "phase NAME LIVE_REQUESTED LIVE_USABLE" */
 static void spawn_phase(struct spawn *s, struct spawn_worker *c, const char *line)

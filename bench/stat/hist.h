@@ -20,7 +20,7 @@
 #define HIST_SUB     1024u
 #define HIST_BUCKETS 26u
 #define HIST_COUNTS  ((HIST_BUCKETS + 1) * HIST_SUB)
-#define HIST_TOP_NS  ((UINT64_C(2048) << (HIST_BUCKETS - 1)) - 1) /* the largest value told apart: 68.7 s */
+#define HIST_TOP_NS  ((UINT64_C(2048) << (HIST_BUCKETS - 1)) - 1) /* the largest distinct value: 68.7 s */
 
 struct hist {
     uint64_t max_ns; /* exact */

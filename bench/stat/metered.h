@@ -1,4 +1,4 @@
-/* metered.h: latencies of a closed loop as if its requests had arrived evenly, as DaCapo Chopin tells them
+/* metered.h: latencies of a closed loop as if its requests had arrived evenly, as DaCapo Chopin reports them
  * (Blackburn et al., ASPLOS'25). A closed loop sends no request while it is stopped, so that its simple
  * latency shows a pause once; in an open world the requests behind it wait, too.
  *

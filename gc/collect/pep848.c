@@ -29,7 +29,7 @@
  *             limit=outside takes the pseudocode literally.
  *   aging     the pseudocode starts with a list of one aging space, takes the oldest away and adds the
  *             nursery: there is always one, and threshold 1 has no effect. aging=filled starts with as many
- *             empty spaces as threshold 1 says; aging=one takes the pseudocode literally.
+ *             empty spaces as threshold 1 states; aging=one takes the pseudocode literally.
  *   bytes     which bytes count. bytes=gc: those of objects that the collector may track; bytes=all: whatever
  *             the runtime asks its allocator for.
  *   roots     the draft seeds a cycle with sys and leaves thread stacks to the future. roots=cycle marks from

@@ -9,7 +9,7 @@
  * (CPython's pass B adds references from interpreter stacks, which are roots here.)
  *
  * Scratch in an object is that of its policy: the GC head where there is one; under biased the owner's id,
- * which follows from home and shared and is put back, as CPython does. GC_UNREACHABLE also says "its scratch
+ * which follows from home and shared and is put back, as CPython does. GC_UNREACHABLE also means "its scratch
  * holds its references". All bits are stored plainly: everyone who could change them stands still.
  *
  * Lists are arrays, mapped, not from the measured allocator; one that cannot grow ends the collection with

@@ -1,7 +1,7 @@
 /* biased.c: the parts of biased counting that are not inline: merging, the queues to the owners, and qsbr.
  *
  * A thread's queue is an array under a mutex of its own (CPython hashes threads into 257 buckets, because it
- * has to find them by address; here the id is the index). `registered` says that the owner will come by:
+ * has to find them by address; here the id is the index). `registered` means that the owner will come by:
  * while it is false whoever wants to queue merges itself, in the mutex, so that the owner cannot attach
  * meanwhile. */
 #include "lock.h"

@@ -1,5 +1,5 @@
 /* lock.c: see lock.h. A byte holds one mutex in bits 0 and 1 (contents), and under objlock another in bits 2
- * and 3 (the count); `shift` says which.
+ * and 3 (the count); `shift` selects which.
  *
  * lock:   take it if free; else yield up to 40 times while nobody sleeps; else set PARKED and sleep in the
  *         lot.

@@ -279,7 +279,7 @@ static inline void freelist_give_back(struct object *o, size_t bytes)
 }
 
 /* Objects that died on this thread, for good or into its free lists (of all threads, under a GIL):
- * differences of it say how many died meanwhile. */
+ * differences of it are how many died meanwhile. */
 static inline uint64_t objects_dead(const struct thread *t)
 {
     return t->freed_plain + t->freed_containers + freelist_count(FREELISTS);

@@ -243,7 +243,7 @@ int list_set(struct object *o, size_t i, struct object *item)
 
 #if HG_RC == HG_RC_BIASED
 /* Without the lock: *item a new reference; false: try with it. The size is read after the array, and bounded
- * by what the array itself says. */
+ * by what the array itself holds. */
 static bool list_get_unlocked(struct list_object *l, size_t i, struct object **item)
 {
     if (!rc_owned_or_shared_container(&l->head))

@@ -1,7 +1,7 @@
 /* types.h: the kinds of objects: the fixed parts of each, in CPython 3.11's sizes, and what can be done with
  * them. One Python type a file.
  *
- * A new object is returned with one reference, the caller's ("new"); "borrowed" says when it is not.
+ * A new object is returned with one reference, the caller's ("new"); "borrowed" marks when it is not.
  * Functions that make objects return NULL when the allocator does, and leave what they were given as it was.
  * All calls are for attached threads. Under a policy without a GIL the contents of lists and dicts are
  * guarded by a critical section on the object (lock.h), taken inside the functions below; ints, floats, strs
@@ -231,7 +231,7 @@ bool intern_is_valid(void);
 /* Empties every free list, as a full collection does (of all threads: world stopped without a GIL). The
  * collector counts the containers as freed now. */
 void freelist_clear_all(struct runtime *r);
-/* Each list is as long as its count says, and no longer than it may be; its objects are of its type, dead
+/* Each list is as long as its count, and no longer than it may be; its objects are of its type, dead
  * and not tracked. Of all threads: world stopped without a GIL. */
 bool freelists_are_valid(struct runtime *r);
 

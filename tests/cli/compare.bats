@@ -165,7 +165,7 @@ P
     [ "$(awk '{ if (length > m) m = length } END { print m }' <<< "$output")" -le 80 ]
 }
 
-@test "lower-bound overhead: a cost that is not told is 0, one over the total is left out, few blocks have no interval" {
+@test "lower-bound overhead: a cost that is not reported is 0, one over the total is left out, few blocks have no interval" {
     made "$dir" blocks=1 noise=0 works="cycles/1" cost="generational=0.1" configs="pymalloc@gil@generational=0.8 pymalloc@gil@none=0.5"
     sed -i '0,/"cost_wall_ns":[0-9]*/s//"cost_wall_ns":99999999999999/' "$dir/samples.jsonl" # of the baseline's two samples one
     run "$hg" compare "$dir" --metric lbo
@@ -192,7 +192,7 @@ P
         made "$dir" blocks=6 noise=0 works="cycles/1" cost="generational=0.1" configs="$other"
         refused "$dir" --metric lbo
     done
-    made "$dir" blocks=6 noise=0 works="cycles/1" configs="pymalloc@gil@generational=1 pymalloc@gil@none=1" # no cost told
+    made "$dir" blocks=6 noise=0 works="cycles/1" configs="pymalloc@gil@generational=1 pymalloc@gil@none=1" # no cost reported
     refused "$dir" --metric lbo
     grep -q 'gc.cost_wall_ns' <<< "$output"
 }
@@ -255,7 +255,7 @@ P
     [ "$status" -eq 2 ]
 }
 
-@test "a file cut anywhere: told or refused, never a crash" {
+@test "a file cut anywhere: reported or refused, never a crash" {
     made "$dir" blocks=2 noise=0.02 works="request/1" cost="generational=0.1" oracle="generational=5000" \
         configs="pymalloc@gil@generational=1 pymalloc@gil@none=1.1"
     size=$(wc -c < "$dir/samples.jsonl")

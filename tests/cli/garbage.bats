@@ -34,14 +34,14 @@ gc = oracle["gc"]
 assert gc["uncollected_samples"] == 8
 assert gc["uncollected_peak"] == 4000 * 7, gc
 assert gc["uncollected_peak_bytes"] % (4000 * 7) == 0 and gc["uncollected_peak_bytes"] >= 4000 * 7 * 48, gc
-# Walk i of 8 comes after 500 i operations, or two more: what a thread has told is of the one before.
+# Walk i of 8 comes after 500 i operations, or two more: what a thread has reported is of the one before.
 assert 4500 / 2 * 7 <= gc["uncollected_mean"] <= 4500 / 2 * 7 + 2 * 7, gc
 assert timed["gc"]["uncollected_peak"] is None
 PY
     done
 }
 
-@test "an oracle sample tells no times and no memory" {
+@test "an oracle sample reports no times and no memory" {
     sample request:ops=3k gil generational --oracle 3
     python3 - <<'PY'
 import json

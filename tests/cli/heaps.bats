@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # heaps.bats: the workloads that collectors are compared on do the same work under every policy and collector, with one thread and with two, and
-# give everything back; and they have the shape they are there for. Shapes are told by counts, never by time.
+# give everything back; and they have the shape they are there for. Shapes are tested by counts, never by time.
 setup() {
     hg="$HEAPGAUGE_BUILD/heapgauge"
 }

@@ -62,6 +62,6 @@ teardown() {
 
 @test "a worker under numa:0 takes its memory from node 0 alone" {
     start_cell numa:0
-    [ -r "/proc/$worker/numa_maps" ] || skip "this kernel tells no memory policy"
+    [ -r "/proc/$worker/numa_maps" ] || skip "this kernel reports no memory policy"
     grep -q ' bind:0 ' "/proc/$worker/numa_maps"
 }

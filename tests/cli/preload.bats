@@ -277,7 +277,7 @@ C
     fi
 }
 
-@test "trace() tells who holds memory, and what changed between two moments" {
+@test "trace() reports who holds memory, and what changed between two moments" {
     needs_shim
     run --separate-stderr "$hg" preload --snapshot s --signal USR2 --by line "trace(pools)" -- "$programs/holds"
     [ "$status" -eq 3 ]
@@ -326,7 +326,7 @@ C
     [ "$status" -eq 0 ]
 }
 
-@test "debug() finds damage in a program, and tells the lines" {
+@test "debug() finds damage in a program, and names the lines" {
     needs_shim
     "$hg" preload "debug(pools)" -- "$programs/damages"
     run "$hg" preload "debug(pools)" -- "$programs/damages" twice
@@ -352,7 +352,7 @@ C
     done
 }
 
-@test "where tells what is at an address of a process, and refuses what is none" {
+@test "where prints what is at an address of a process, and refuses what is none" {
     address=$(sed -n 's/^\([0-9a-f]*\)-.* r-xp .*bash.*/\1/p' /proc/$$/maps | head -1)
     [ "$(printf '%s\n1\n' "${address:-0}" | "$hg" where $$ | wc -l)" -eq 2 ]
     [ "$(echo 1 | "$hg" where $$)" = $'\t\t' ]

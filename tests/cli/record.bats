@@ -35,7 +35,7 @@ no_litter() {
     [ -z "$(find . -name '*.part*' -o -name '*.tmp')" ]
 }
 
-@test "CPython on a JSON round trip: all of it, its output untouched, its status told" {
+@test "CPython on a JSON round trip: all of it, its output untouched, its status reported" {
     cat >j.py <<'EOF'
 import json, sys
 d = {str(i): {"a": [i, str(i)], "b": {"c": i * 1.5}} for i in range(2000)}
@@ -429,7 +429,7 @@ EOF
     no_litter
 }
 
-@test "a program that cannot be recorded is told apart" {
+@test "a program that cannot be recorded is recognised" {
     build static -static <<'EOF'
 #include <stdlib.h>
 int main(void) { void *volatile p = malloc(1); free(p); return 3; }

@@ -133,7 +133,7 @@ for key in ("internal", "external", "residency"):
     [[ "$stderr" == *"'rnu'"*"'run'"* ]]
 }
 
-@test "a value out of range: the range is told" {
+@test "a value out of range: the message names the range" {
     refused run --workload churn:live=0
     [[ "$stderr" == *"'0'"*"1-100M"* ]]
     refused run --workload churn:size=512-16
@@ -280,7 +280,7 @@ churn = [w for w in d["workloads"] if w["name"] == "churn"][0]
 assert [p for p in churn["params"] if p["name"] == "live"][0]["default"] == "100k"'
 }
 
-@test "a heap map tells the same blocks as the heap's own figures, bit by bit" {
+@test "a heap map shows the same blocks as the heap's own figures, bit by bit" {
     "$hg" run --workload churn:ops=20k,live=5k --alloc pymalloc --heapmap map.csv --settle 0s --json --quiet >sample
     python3 - <<'PY'
 import csv, json

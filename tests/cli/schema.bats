@@ -66,7 +66,7 @@ walk(json.load(open(sys.argv[3] + "/compare")), [])
 P
 }
 
-@test "a worker's line that is not of the schema fails its sample, which says the line" {
+@test "a worker's line that is not of the schema fails its sample, which quotes the line" {
     cd "$BATS_TEST_TMPDIR"
     cp "$HEAPGAUGE_BUILD/heapgauge" here # beside a worker of our own
     says() { # LINE, what the reason has

@@ -73,7 +73,7 @@ debug() {
     esac
 }
 
-# Starts a worker as the front does and answers its phases; prints what it says.
+# Starts a worker as the front does and answers its phases; prints what it writes.
 drive() {
     python3 - "$@" <<'PY'
 import os, subprocess, sys, tempfile
@@ -98,7 +98,7 @@ worker.wait()
 PY
 }
 
-@test "the heap checker finds a reference that was lost, after each phase, and says type and counts" {
+@test "the heap checker finds a reference that was lost, after each phase, and reports type and counts" {
     debug
     for fault in none prepare run drain; do
         for rc in gil objlock biased; do

@@ -52,7 +52,7 @@ rows() {
     [ "$before" = "$(cksum <"$out/samples.jsonl")" ]
 }
 
-@test "study: a section whose workload is written in another way than compare's has no rows, and is told" {
+@test "study: a section whose workload is written in another way than compare's has no rows, and is named" {
     "$study" --suite "$ini" "$out"
     sed -i 's/length=3,live=10,ops=5k/live=10,length=3,ops=5k/' "$ini"
     run "$study" --suite "$ini" "$out"

@@ -110,14 +110,14 @@ PY
     [ ! -e r ]
 }
 
-@test "a section that replays a recorded program is left out when none is given, and said" {
+@test "a section that replays a recorded program is left out when none is given, and reported" {
     printf '[a]\nworkload = churn:ops=2k,live=100\n[b]\nworkload = trace:file=@trace@\n' >t.ini
     run --separate-stderr "$hg" suite t.ini --out r --blocks 1
     [ "$status" -eq 0 ]
     [[ "$stderr" == *"[b]"* ]]
 }
 
-# doubled FOLDER: the cells that ran twice a block, by what tells them apart.
+# doubled FOLDER: the cells that ran twice a block, by what distinguishes them.
 doubled() {
     python3 - "$1" <<'PY'
 import collections, json, sys
@@ -142,7 +142,7 @@ PY
     object '' ''
     [ "$(doubled o)" = "pools gil none 1x1" ]
     [ "$(python3 -c 'import json; print(json.load(open("o/run.json"))["baseline"])')" = None ]
-    object 'baseline = pools' '' # tells none apart
+    object 'baseline = pools' '' # distinguishes none
     [ "$(doubled o)" = "pools gil none 1x1" ]
     printf '[suite]\nblocks = 1\nsettle = 0s\nbaseline = bump\n[a]\nworkload = churn:ops=2k,live=100\nalloc = pools, system\n[b]\nworkload = churn:ops=2k,live=100\nalloc = pools, bump, null\n[c]\nworkload = churn:ops=2k,live=200\nalloc = null, pools\n' >a.ini
     "$hg" suite a.ini --out a --quiet >/dev/null

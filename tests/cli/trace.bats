@@ -86,7 +86,7 @@ EOF
     [ "$("$hg" trace export rep.hgt | tr '\n' ,)" = 'a 0 512,a 1 128,r 0 640,f 1,' ]
 }
 
-@test "info tells calls, threads, peak, sizes, lifetimes, remote frees" {
+@test "info prints calls, threads, peak, sizes, lifetimes, remote frees" {
     small
     "$hg" trace info small.hgt --json >info.json
     python3 - <<'EOF'

@@ -5,7 +5,7 @@
  * A block has an id from its allocation to its free. Ids are not in the file for allocations: reader and
  * writer keep the same table (struct hgt_ids), in which a new block takes the id that was freed last, or else
  * the next new one. So an id is below the greatest number of blocks that were ever live at once, and a free
- * of a block that is not live cannot be told from a damaged file.
+ * of a block that is not live cannot be distinguished from a damaged file.
  *
  * Nothing here calls malloc (a replaying worker's heap is what is measured), except zstd's compressor when
  * writing. A reader trusts nothing: every length is bounded before it is used, and a chunk is checked before

@@ -300,7 +300,8 @@ int cmd_preload(const struct command *self, int argc, char **argv)
         return option_refuse(&m);
     }
     p.program = argv + dashes + 1;
-    if (preload_choose(&p, argv[0], &m) != 0 || preload_serves(&p, &m) != 0 || preload_place_snapshot(&p, &m) != 0)
+    if (preload_choose(&p, argv[0], &m) != 0 || preload_serves(&p, &m) != 0 ||
+        preload_place_snapshot(&p, &m) != 0)
         return option_refuse(&m);
     return p.o.by ? preload_wait(&p) : preload_exec(&p);
 }

@@ -260,7 +260,8 @@ static void test_bad_snapshots(void **state)
     refused(HEAD "object 10 list 56 1\nend 1\n", "bad:2: '10' is not an address");
     refused(HEAD "object 0x10 li\"st 56 1\nend 1\n", "bad:2: 'li\"st' is not a name");
     refused(HEAD "object 0x10 list 56 1 7\nend 1\n", "bad:2: '7' is not expected");
-    refused(HEAD "object 0x10 list 56 1\nobject 0x10 list 56 1\nend 2\n", "bad:3: object 0x10 has a line already");
+    refused(HEAD "object 0x10 list 56 1\nobject 0x10 list 56 1\nend 2\n",
+            "bad:3: object 0x10 has a line already");
     refused(HEAD "to 0x10\n", "bad:2: 'to' before the first object");
     refused(HEAD "object 0x10 list 56 1\nto 0x20\nend 1\n", "0x20 is referred to");
     refused(HEAD "root 0x20 cache\nobject 0x10 list 56 1\nend 1\n", "0x20 is referred to");

@@ -97,7 +97,7 @@ int spawn_start(struct spawn *s, unsigned index, const char *worker, uint64_t se
         !(c->gauge = os_map_file(c->page, sizeof(struct gauge), true)))
         return message_set(m, -errno, "cannot make a worker's pipes: %s", strerror(errno));
     static struct settings_arguments arguments;
-    char program[PATH_MAX];
+    static char program[PATH_MAX]; /* as static as the arguments, which point to it */
     int wrong = spawn_arguments(s, &arguments, index, seed, m);
     if (wrong)
         return wrong;

@@ -108,10 +108,12 @@ figures() {
 
 @test "what waits, what lives and what was freed are the same on every allocator, however objects are found" {
     allocs='pools,system,locked(pymalloc),debug(pools),trace(pools)'
-    if "$hg" run --workload churn:ops=100 --alloc preload:mimalloc --settle 0s --quiet --json >churned; then
+    if [ ! -e "$HEAPGAUGE_BUILD/libheapgauge-shim.so" ]; then
+        : # a build with a sanitizer, whose own malloc must be the first
+    elif "$hg" run --workload churn:ops=100 --alloc preload:mimalloc --settle 0s --quiet --json >churned; then
         allocs+=,preload:mimalloc
     else
-        grep -qE "mimalloc is not installed|Sanitizer|ASan" churned # whose own malloc must come first
+        grep -q "mimalloc is not installed" churned
     fi
     figures gil none,generational,incremental,pep848 "pymalloc,$allocs"
     figures objlock,atomic,biased none,stw,stw:find=registry "$allocs"

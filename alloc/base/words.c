@@ -3,10 +3,27 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool words_step(struct words_place *p, char c)
+{
+    if (!p->braces) {
+        p->braces = c == '{';
+        p->parentheses += (c == '(') - (c == ')');
+        return p->braces;
+    }
+    if (p->escaped)
+        p->escaped = false;
+    else if (p->quoted && c == '\\')
+        p->escaped = true;
+    else if (c == '"')
+        p->quoted = !p->quoted;
+    else if (c == '}' && !p->quoted)
+        p->braces = false;
+    return true;
+}
 
 int words_cut(const char *text, char *buf, size_t buf_size, const char **parts, unsigned max,
               struct message *m)
@@ -15,19 +32,16 @@ int words_cut(const char *text, char *buf, size_t buf_size, const char **parts, 
         return message_set(m, -EINVAL, "the list is longer than %zu characters", buf_size - 1);
     strcpy(buf, text);
     unsigned count = 0;
-    int depth = 0;
+    struct words_place place = {0};
     char *start = buf;
     for (char *at = buf;; at++) {
-        if (*at == '(')
-            depth++;
-        if (*at == ')')
-            depth--;
-        if (*at != '\0' && !(*at == ',' && depth == 0))
+        bool inside = words_step(&place, *at) || place.parentheses != 0;
+        if (*at != '\0' && (*at != ',' || inside))
             continue;
         bool end = *at == '\0';
         *at = '\0';
         /* "layout=3.9": a parameter of the part before, which the comma cut off. */
-        size_t word = strcspn(start, ":(=");
+        size_t word = strcspn(start, ":(={");
         if (count && start[word] == '=') {
             start[-1] = ',';
         } else {
@@ -46,9 +60,10 @@ int words_cut(const char *text, char *buf, size_t buf_size, const char **parts, 
 int words_split(struct words *w, const char *text, const char *option, struct message *m)
 {
     char plain[sizeof w->text];
+    struct words_place place = {0};
     size_t n = 0;
     for (const char *at = text; *at; at++)
-        if (!isspace((unsigned char)*at) && n + 1 < sizeof plain)
+        if ((words_step(&place, *at) || !isspace((unsigned char)*at)) && n + 1 < sizeof plain)
             plain[n++] = *at;
     plain[n] = '\0';
     if (!n) {

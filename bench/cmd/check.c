@@ -4,6 +4,7 @@
 #include "cmd.h"
 #include "bench/host/library.h"
 #include "bench/host/paths.h"
+#include "bench/result/config.h"
 
 #include "alloc/base/words.h"
 #include "alloc/spec.h"
@@ -18,7 +19,8 @@
 
 #define CHECK_OPTIONS(P, S)                                                                \
     P(S, TEXT, alloc, "", "",                                                              \
-      "the allocators to check, separated by commas, for example pools,preload:jemalloc")  \
+      "the allocators to check, separated by commas, for example pools,preload:jemalloc; " \
+      "braces set variables, as with heapgauge run")                                       \
     P(S, TEXT, only, "", "", "run only these checks, separated by commas; by default all") \
     P(S, COUNT, seed, "1", "0-1000000M", "the start of the random sizes and orders")       \
     P(S, NS, limit, "60s", "1s-3600s", "a check that takes longer than this has failed, for example 10s")
@@ -34,6 +36,7 @@ const struct param *cmd_check_options(void)
 
 struct checking {
     struct check_options o;
+    struct config config;
     struct spec spec;
     char worker[PATH_MAX], library[PATH_MAX];
     unsigned passed, failed, skipped;
@@ -41,7 +44,9 @@ struct checking {
 
 static int check_accept(struct checking *k, const char *text, struct message *m)
 {
-    int err = spec_parse(&k->spec, text, m);
+    int err = config_parse(&k->config, text, m);
+    if (!err)
+        err = spec_parse(&k->spec, k->config.spec, m);
     if (err)
         return err;
     if (k->spec.flags & ALLOC_ALIASES)
@@ -64,7 +69,8 @@ static _Noreturn void check_exec(const struct checking *k, int out)
     snprintf(limit, sizeof limit, "limit=%llu", (unsigned long long)(k->o.limit / 1000000000));
     snprintf(library, sizeof library, "library=%s", k->library);
     char *argv[] = {(char *)k->worker, (char *)"--check", alloc, only, seed, limit, library, NULL};
-    if (k->library[0] ? setenv("LD_PRELOAD", k->library, 1) : unsetenv("LD_PRELOAD"))
+    if (config_set_environment(&k->config) ||
+        (k->library[0] ? setenv("LD_PRELOAD", k->library, 1) : unsetenv("LD_PRELOAD")))
         _exit(126);
     signal(SIGPIPE, SIG_DFL);
     if (dup2(out, STDOUT_FILENO) < 0)
@@ -89,7 +95,7 @@ static void check_read(struct checking *k, FILE *in)
 static int check_run(struct checking *k, struct message *m)
 {
     int fd[2], status = 0;
-    printf("# %s%s%s\n", k->spec.text, k->library[0] ? " = " : "", k->library);
+    printf("# %s%s%s\n", k->config.text, k->library[0] ? " = " : "", k->library);
     fflush(NULL);
     if (pipe(fd) != 0)
         return message_set(m, -errno, "no pipe: %s", strerror(errno));

@@ -6,6 +6,7 @@
 #include "bench/host/library.h"
 #include "bench/host/paths.h"
 #include "bench/host/program.h"
+#include "bench/result/config.h"
 
 #include "alloc/spec.h"
 #include "alloc/tracer/tracer.h"
@@ -37,6 +38,7 @@ const struct param *cmd_preload_options(void)
 
 struct preload {
     struct preload_options o;
+    struct config config; /* as written, of which spec is without the braces */
     struct spec spec;
     char library[PATH_MAX]; /* put before the program */
     bool shim;              /* it is ours, and takes the spec */
@@ -57,12 +59,16 @@ static bool preload_is_library(const char *text)
 static int preload_choose(struct preload *p, const char *text, struct message *m)
 {
     char named[1024];
+    int err = config_parse(&p->config, text, m);
+    if (err)
+        return err;
+    text = p->config.spec;
     if (preload_is_library(text)) {
         if (snprintf(named, sizeof named, "preload:%s", text) >= (int)sizeof named)
             return message_set(m, -EINVAL, "library %.100s...: the path is too long", text);
         text = named;
     }
-    int err = spec_parse(&p->spec, text, m);
+    err = spec_parse(&p->spec, text, m);
     if (err)
         return err;
     if (p->spec.depth == 1 && p->spec.layer[0].backend->flags & ALLOC_LIBRARY)
@@ -111,6 +117,7 @@ static int preload_environment(struct preload *p, struct message *m)
     snprintf(all, size, "%s%s%s", p->library, others && *others ? ":" : "", others ? others : "");
     int bad = setenv("LD_PRELOAD", all, 1);
     free(all);
+    bad |= config_set_environment(&p->config);
     unsetenv("HEAPGAUGE_SNAPSHOT");
     unsetenv("HEAPGAUGE_SNAPSHOT_SIGNAL");
     unsetenv("HEAPGAUGE_COMMAND");

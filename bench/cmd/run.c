@@ -155,7 +155,7 @@ int cmd_run(const struct command *self, int argc, char **argv)
     if (o.heapmap[0] && status == EXIT_DONE && !file_out_in_place(o.heapmap) && s.samples == 1 &&
         s.sample[0]->status == SAMPLE_OK) {
         /* The map itself is written; without gnuplot there is no picture, and a message. */
-        if (report_heapmap(o.heapmap, plan.cell[0].cell.alloc.text, picture, sizeof picture, &m) == 0)
+        if (report_heapmap(o.heapmap, plan.cell[0].cell.config.name, picture, sizeof picture, &m) == 0)
             fprintf(stderr, "the heap map is in %s, drawn in %s\n", o.heapmap, picture);
         else
             option_refuse(&m);

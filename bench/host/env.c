@@ -5,8 +5,10 @@
 #include "paths.h"
 #include "place.h"
 #include "sha256.h"
+#include "bench/result/config.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <gnu/libc-version.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -385,6 +387,36 @@ void env_state_sample(const struct env_state *b, const struct env_state *a, stru
     env_difference(b->psi_io_us, a->psi_io_us, 1000, s, KEY_os_psi_io_ns);
 }
 
+/* --- variables of the environment ----------------------------------------------------------------------- */
+
+int env_put_variable(struct record *r, const char *prefix, const char *variable)
+{
+    char key[256];
+    const char *value = strchr(variable, '=');
+    if (!value ||
+        snprintf(key, sizeof key, "%s.%.*s", prefix, (int)(value - variable), variable) >= (int)sizeof key)
+        return 0;
+    for (const char *p = variable; p < value; p++)
+        if (!isalnum((unsigned char)*p) && *p != '_')
+            return 0;
+    return record_set_text(r, key, value + 1) == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* What an allocator may read: a variable that is inherited changes results, and nobody sees it elsewhere.
+ * LD_PRELOAD is taken from workers, and stands apart. */
+static void env_put_variables(struct env_out *o)
+{
+    extern char **environ;
+    char inherited[128], removed[128];
+    snprintf(inherited, sizeof inherited, "%s.allocator_variables", o->prefix);
+    snprintf(removed, sizeof removed, "%s.removed_variables", o->prefix);
+    record_set_object(o->r, inherited);
+    record_set_object(o->r, removed);
+    for (char **e = environ; *e; e++)
+        if (config_is_known(*e))
+            env_put_variable(o->r, strncmp(*e, "LD_PRELOAD=", 11) == 0 ? removed : inherited, *e);
+}
+
 /* --- the whole block ------------------------------------------------------------------------------------ */
 
 void env_record_machine(struct record *r, const char *prefix, const char *root)
@@ -479,6 +511,7 @@ void env_record(struct record *r, const char *prefix)
     env_record_machine(r, prefix, "");
     env_put_topology(&o);
     env_put_build(&o);
+    env_put_variables(&o);
     static const char *const programs[] = {"heapgauge",
                                            "heapgauge-worker-gil",
                                            "heapgauge-worker-gil312",

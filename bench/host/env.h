@@ -8,12 +8,17 @@
 #include "bench/result/sample.h"
 
 /* Everything that stays as it is while a run lasts, under PREFIX.system, .cpu, .memory, .cgroup, .build,
- * .binaries, and the load and pressure of this moment under .now. */
+ * .binaries, .allocator_variables (what workers inherit), .removed_variables (what they do not), and the load
+ * and pressure of this moment under .now. */
 void env_record(struct record *r, const char *prefix);
 
 /* The same, of a machine whose /proc and /sys stand below root (for tests; "" is this one). Build and
  * topology are left out. */
 void env_record_machine(struct record *r, const char *prefix, const char *root);
+
+/* Sets PREFIX.NAME from "NAME=VALUE", an entry of an environment. Nothing where the name is none that a key
+ * can have. 0 or -ENOMEM. */
+int env_put_variable(struct record *r, const char *prefix, const char *variable);
 
 /* Counters that only grow: how much others took from us is the difference of two readings. ENV_UNKNOWN where
  * there is none. */

@@ -229,7 +229,9 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
     if (!err)
         err = cell_set_workload(cell, words->workload, m);
     if (!err)
-        err = spec_parse(&cell->alloc, words->alloc && *words->alloc ? words->alloc : "system", m);
+        err = config_parse(&cell->config, words->alloc && *words->alloc ? words->alloc : "system", m);
+    if (!err)
+        err = spec_parse(&cell->alloc, cell->config.spec, m);
     if (!err)
         err = cell_check_library(cell, m);
     if (!err && cell->rc)
@@ -240,8 +242,8 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
             words->gc);
     if (err)
         return err;
-    char text[8000];
-    snprintf(text, sizeof text, "%s|%s|%s|%s|%u|%u|%s", cell->workload_text, cell->alloc.text,
+    char text[16000];
+    snprintf(text, sizeof text, "%s|%s|%s|%s|%u|%u|%s", cell->workload_text, cell->config.text,
              cell->rc ? cell->rc_text : "none", cell->gc ? cell->gc_text : "none", cell->threads,
              cell->processes, cell->place);
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
@@ -253,8 +255,27 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
 
 struct baseline_axes cell_axes(const struct cell *cell)
 {
-    return (struct baseline_axes){cell->alloc.text, cell->rc ? cell->rc_words : "none",
-                                  cell->gc ? cell->gc_words : "none", cell->threads, cell->processes};
+    return (struct baseline_axes){.alloc = cell->config.text,
+                                  .name = cell->config.name,
+                                  .rc = cell->rc ? cell->rc_words : "none",
+                                  .gc = cell->gc ? cell->gc_words : "none",
+                                  .threads = cell->threads,
+                                  .processes = cell->processes};
+}
+
+static int cell_sample_config(const struct config *c, struct sample *sample)
+{
+    char key[128];
+    int err = sample_set_text(sample, cell_alloc, c->text);
+    if (!err)
+        err = sample_set_text(sample, cell_name, c->name);
+    for (unsigned i = 0; i < c->variables && !err; i++) {
+        const char *variable = config_variable(c, i), *value = strchr(variable, '=') + 1;
+        snprintf(key, sizeof key, "%s.%.*s", schema_rows[KEY_cell_env].path, (int)(value - variable - 1),
+                 variable);
+        err = record_set_text(sample->parts, key, value);
+    }
+    return err;
 }
 
 static int cell_sample_params(const struct param *table, const void *params, struct record *parts)
@@ -295,7 +316,7 @@ int cell_sample(const struct cell *cell, struct sample *sample)
     if (!err)
         err = sample_set_text(sample, cell_workload, cell->workload->name);
     if (!err)
-        err = sample_set_text(sample, cell_alloc, cell->alloc.text);
+        err = cell_sample_config(&cell->config, sample);
     if (!err)
         err = sample_set_text(sample, cell_rc, cell->rc ? cell->rc_words : "none");
     if (!err)
@@ -305,7 +326,7 @@ int cell_sample(const struct cell *cell, struct sample *sample)
 
 void cell_label(const struct cell *cell, char *out, size_t size)
 {
-    size_t n = (size_t)snprintf(out, size, "%s", cell->alloc.text);
+    size_t n = (size_t)snprintf(out, size, "%s", cell->config.name);
     if (cell->rc && n < size)
         n += (size_t)snprintf(out + n, size - n, " %s %s", cell->rc_words, cell->gc_words);
     if (n < size && cell->processes == 1)

@@ -9,6 +9,7 @@
 #include "workloads/about.h"
 #include "bench/host/place.h"
 #include "bench/result/baseline.h"
+#include "bench/result/config.h"
 #include "bench/result/sample.h"
 
 #define CELL_THREADS_MAX   1024
@@ -19,6 +20,7 @@ struct cell {
     const struct workload_info *workload;
     _Alignas(16) unsigned char workload_params[32768];
     char workload_text[3000]; /* NAME:k=v,... with every parameter, as the worker gets it */
+    struct config config;     /* the allocator as written, of which alloc is the spec */
     struct spec alloc;
     const struct policy_info *rc;       /* NULL: none (allocator level) */
     const struct collector_info *gc;    /* NULL at allocator level */

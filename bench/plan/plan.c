@@ -40,6 +40,22 @@ static int plan_add_cell(struct plan *p, const struct cell *cell, const struct s
     return 0;
 }
 
+/* What tables call a configuration is its own in the whole run. 0 or -EINVAL with a message. */
+static int plan_check_name(const struct plan *p, const struct cell *cell, struct message *m)
+{
+    const struct config *new = &cell->config;
+    for (unsigned i = 0; i < p->cells; i++) {
+        const struct config *old = &p->cell[i].cell.config;
+        if (strcmp(old->name, new->name) == 0 && strcmp(old->text, new->text) != 0)
+            return message_set(
+                m, -EINVAL,
+                "two configurations are called '%.100s', %.300s and %.300s: give each a name of its "
+                "own in its braces, as=NAME",
+                new->name, old->text, new->text);
+    }
+    return 0;
+}
+
 /* The pairs of threads and processes, at most `room`; whether they make one group. */
 static int plan_pairs(const struct settings *a, const char *dashes, unsigned (*pair)[2], unsigned room,
                       unsigned *count, bool *together, struct message *m)
@@ -109,6 +125,8 @@ int plan_add(struct plan *p, const struct settings *settings, bool of_suite, con
                     "%sparallel compares like with like, but several processes of workload %s do all of its "
                     "work each: only object workloads divide it",
                     dashes, cell.workload->name);
+            if ((err = plan_check_name(p, &cell, m)))
+                break;
             err = plan_add_cell(p, &cell, a, refused);
             if (err)
                 message_set(m, err, "no memory for the plan");
@@ -151,10 +169,10 @@ static void plan_mark_default(struct plan *p, unsigned first, unsigned end)
         return;
     for (unsigned i = first; i < end; i++) {
         any = any || p->cell[i].baseline;
-        several = several || strcmp(p->cell[i].cell.alloc.text, p->cell[first].cell.alloc.text) != 0;
+        several = several || strcmp(p->cell[i].cell.config.text, p->cell[first].cell.config.text) != 0;
     }
     for (unsigned i = first; several && !any && i < end; i++)
-        p->cell[i].baseline = strcmp(p->cell[i].cell.alloc.text, "system") == 0;
+        p->cell[i].baseline = config_is_plain(p->cell[i].cell.config.text, "system");
     for (unsigned i = first; i < end; i++)
         any = any || p->cell[i].baseline;
     for (unsigned i = first; !any && i < end; i++)

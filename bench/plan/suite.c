@@ -13,7 +13,7 @@ struct suite_reader {
     struct message *m;
     char section[128];
     int section_line, line; /* line: of the file, counted where it is read */
-    bool too_long;
+    bool too_long, has_nul;
     char last_name[64];
     bool in_suite;
     struct settings words;              /* of the section */
@@ -166,6 +166,10 @@ static char *suite_read_line(char *buf, int size, void *arg)
         return NULL;
     file->reader->line++;
     size_t n = strlen(line);
+    if (n + 1 < (size_t)size && (!n || line[n - 1] != '\n') && !feof(file->stream)) {
+        file->reader->has_nul = true; /* what stands behind it would be taken for nothing */
+        return NULL;
+    }
     if (n + 1 == (size_t)size && line[n - 1] != '\n') {
         file->reader->too_long = true;
         return NULL;
@@ -193,6 +197,8 @@ int suite_read(struct suite *suite, const char *path, const struct settings *giv
     fclose(file.stream);
     if (r->err)
         return r->err;
+    if (r->has_nul)
+        return message_set(m, -EINVAL, "%s:%d: the line holds a NUL character", path, r->line);
     if (r->too_long)
         return message_set(m, -EINVAL, "%s:%d: the line is too long: go on in the next one, indented", path,
                            r->line);

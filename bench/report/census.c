@@ -61,8 +61,9 @@ static bool census_speaks(struct sample *const *sample, size_t i)
 static void census_label(const struct sample *s, char *out, size_t size)
 {
     snprintf(out, size, "%.60s, %.60s %.60s %.60s, x%lld", sample_text_or(s, cell_workload, "?"),
-             sample_text_or(s, cell_alloc, "?"), sample_text_or(s, cell_rc, "?"),
-             sample_text_or(s, cell_gc, "?"), (long long)sample_or(s, cell_threads, 1));
+             sample_text_or(s, cell_name, sample_text_or(s, cell_alloc, "?")),
+             sample_text_or(s, cell_rc, "?"), sample_text_or(s, cell_gc, "?"),
+             (long long)sample_or(s, cell_threads, 1));
 }
 
 static void census_number(char out[32], double value)

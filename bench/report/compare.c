@@ -4,6 +4,7 @@
  * the geometric mean of both. */
 #include "compare.h"
 #include "alloc/base/rng.h"
+#include "bench/result/config.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,7 +13,7 @@
 
 static enum baseline_match matches_baseline(const struct report_cell *c, const struct baseline *b)
 {
-    struct baseline_axes axes = {c->alloc, c->rc, c->gc, c->threads, c->processes};
+    struct baseline_axes axes = {c->alloc, c->name, c->rc, c->gc, c->threads, c->processes};
     return baseline_matches(b, &axes);
 }
 
@@ -35,7 +36,7 @@ static bool base_allowed(const struct report_cell *c, const struct baseline *b, 
     case BASE_DOUBLED:
         return is_doubled(c);
     case BASE_SYSTEM:
-        return strcmp(c->alloc, "system") == 0;
+        return config_is_plain(c->alloc, "system");
     default:
         return true;
     }

@@ -181,7 +181,7 @@ struct entry {
     int64_t threads, processes, group, block, position;
     bool oracle;
     bool together; /* its group holds other numbers of threads or processes, too */
-    const char *alloc, *rc, *gc;
+    const char *alloc, *name, *rc, *gc;
 };
 
 static int compare_integers(int64_t a, int64_t b)
@@ -263,12 +263,13 @@ static int add_cell(struct report_data *d, const struct entry *e, size_t room)
     struct report_cell *c = &d->cell[d->cells++];
     c->id = sample_text_or(e->sample, cell_id, "");
     c->alloc = e->alloc;
+    c->name = e->name;
     c->rc = e->rc;
     c->gc = e->gc;
     c->threads = e->threads;
     c->processes = e->processes;
     bool object = strcmp(e->rc, "none") != 0;
-    c->label = label_text(e->alloc, object ? e->rc : NULL, object ? e->gc : NULL, e->together ? c : NULL);
+    c->label = label_text(e->name, object ? e->rc : NULL, object ? e->gc : NULL, e->together ? c : NULL);
     c->work = d->works - 1;
     c->sample = calloc(room, sizeof *c->sample);
     d->work[c->work].cells++;
@@ -288,13 +289,13 @@ static int shorten_labels(struct report_data *d, struct report_work *w)
     alloc = alloc || (!rc && !gc && w->threads);
     int err = 0;
     for (size_t i = 0; i < w->cells; i++) {
-        c[i].shown = label_text(alloc ? c[i].alloc : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL,
+        c[i].shown = label_text(alloc ? c[i].name : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL,
                                 w->threads ? NULL : &c[i]);
         if (!c[i].shown)
             err = -ENOMEM;
     }
     w->common = alloc && !object ? strdup("")
-                                 : label_text(alloc ? NULL : c->alloc, rc || !object ? NULL : c->rc,
+                                 : label_text(alloc ? NULL : c->name, rc || !object ? NULL : c->rc,
                                               gc || !object ? NULL : c->gc, NULL);
     return w->common ? err : -ENOMEM;
 }
@@ -387,6 +388,7 @@ int report_data_make(struct report_data *out, struct sample *const *sample, size
                               .position = sample_or(s, position, 0),
                               .oracle = sample_or(s, oracle, false),
                               .alloc = sample_text_or(s, cell_alloc, "?"),
+                              .name = sample_text_or(s, cell_name, sample_text_or(s, cell_alloc, "?")),
                               .rc = sample_text_or(s, cell_rc, "none"),
                               .gc = sample_text_or(s, cell_gc, "none")};
         err = e[i].family ? 0 : -ENOMEM;

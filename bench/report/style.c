@@ -19,11 +19,12 @@ static const struct {
 
 struct report_style report_style_of(const char *alloc)
 {
+    size_t size = strcspn(alloc, "{"); /* what braces hold is no allocator's name */
     for (size_t i = 0; i < LOOKS; i++) {
-        if (!strstr(alloc, looks[i].word))
+        if (!memmem(alloc, size, looks[i].word, strlen(looks[i].word)))
             continue;
         struct report_style s = {(unsigned)(2 * i), looks[i].colour, looks[i].marker, looks[i].dash};
-        if (strchr(alloc, '(')) { /* a wrapper stands beside what it wraps */
+        if (memchr(alloc, '(', size)) { /* a wrapper stands beside what it wraps */
             s.order++;
             s.dash = 2;
         }

@@ -1,6 +1,8 @@
 /* baseline.c: see baseline.h. */
 #include "baseline.h"
 
+#include "config.h"
+
 #include "alloc/base/words.h"
 
 #include <errno.h>
@@ -22,10 +24,22 @@ static int baseline_parallel(struct baseline *b, const char *pair, const char *w
     return 0;
 }
 
+/* Braces in the form that cells have. How much too long it is; below 0: not. */
+static int baseline_alloc(struct baseline *b, const char *word, int *err, struct message *m)
+{
+    static struct config config;
+    const char *text = word;
+    if (strpbrk(word, "{}")) {
+        *err = config_parse(&config, word, m);
+        text = config.text;
+    }
+    return *err ? -1 : snprintf(b->alloc, sizeof b->alloc, "%s", text) - (int)sizeof b->alloc;
+}
+
 static int baseline_word(struct baseline *b, const char *word, const char *what, struct message *m)
 {
-    size_t axis = strcspn(word, "=:(");
-    int size;
+    size_t axis = strcspn(word, "=:({");
+    int size, err = 0;
     if (strncmp(word, "parallel=", 9) == 0)
         return baseline_parallel(b, word + 9, what, m);
     if (strncmp(word, "rc=", 3) == 0)
@@ -33,11 +47,13 @@ static int baseline_word(struct baseline *b, const char *word, const char *what,
     else if (strncmp(word, "gc=", 3) == 0)
         size = snprintf(b->gc, sizeof b->gc, "%s", word + 3) - (int)sizeof b->gc;
     else if (strncmp(word, "alloc=", 6) == 0)
-        size = snprintf(b->alloc, sizeof b->alloc, "%s", word + 6) - (int)sizeof b->alloc;
+        size = baseline_alloc(b, word + 6, &err, m);
     else if (word[axis] == '=')
         return message_set(m, -EINVAL, "%s: no axis '%.*s' (alloc rc gc parallel)", what, (int)axis, word);
     else
-        size = snprintf(b->alloc, sizeof b->alloc, "%s", word) - (int)sizeof b->alloc;
+        size = baseline_alloc(b, word, &err, m);
+    if (err)
+        return err;
     if (size >= 0)
         return message_set(m, -EINVAL, "%s: '%.60s...' is too long", what, word);
     if (word[axis] == '=' && word[axis + 1] == '\0')
@@ -45,20 +61,40 @@ static int baseline_word(struct baseline *b, const char *word, const char *what,
     return 0;
 }
 
+/* Blanks part words, and a comma before another axis: "alloc=a:x=1,y=2,rc=gil" is two words. What stands in
+ * braces is of the word. */
+static size_t baseline_word_length(const char *word)
+{
+    static const char *const axes[] = {"alloc=", "rc=", "gc=", "parallel="};
+    struct words_place place = {0};
+    size_t n = 0;
+    for (; word[n]; n++) {
+        if (words_step(&place, word[n]))
+            continue;
+        if (word[n] == ' ')
+            return n;
+        for (size_t i = 0; word[n] == ',' && i < sizeof axes / sizeof *axes; i++)
+            if (strncmp(word + n + 1, axes[i], strlen(axes[i])) == 0)
+                return n;
+    }
+    return n;
+}
+
 int baseline_parse(struct baseline *b, const char *text, const char *what, struct message *m)
 {
-    char words[2048], *save = NULL;
+    char words[2048];
     memset(b, 0, sizeof *b);
     if (snprintf(words, sizeof words, "%s", text) >= (int)sizeof words)
         return message_set(m, -EINVAL, "%s: too long", what);
-    /* A comma parts words only before another axis: "alloc=a:x=1,y=2,rc=gil" is two words. */
-    for (char *p = words; *p; p++)
-        if (*p == ',' && (strncmp(p + 1, "alloc=", 6) == 0 || strncmp(p + 1, "rc=", 3) == 0 ||
-                          strncmp(p + 1, "gc=", 3) == 0 || strncmp(p + 1, "parallel=", 9) == 0))
-            *p = ' ';
     int err = 0;
-    for (char *word = strtok_r(words, " ", &save); word && !err; word = strtok_r(NULL, " ", &save))
-        err = baseline_word(b, word, what, m);
+    for (char *word = words; *word && !err;) {
+        size_t n = baseline_word_length(word);
+        bool last = word[n] == '\0';
+        word[n] = '\0';
+        if (n)
+            err = baseline_word(b, word, what, m);
+        word += n + !last;
+    }
     return err;
 }
 
@@ -71,7 +107,8 @@ enum baseline_match baseline_matches(const struct baseline *b, const struct base
 {
     size_t name = strcspn(cell->gc, ":");
     bool collector = strlen(b->gc) == name && memcmp(b->gc, cell->gc, name) == 0;
-    if ((b->alloc[0] && strcmp(b->alloc, cell->alloc) != 0) || (b->rc[0] && strcmp(b->rc, cell->rc) != 0) ||
+    bool alloc = !b->alloc[0] || strcmp(b->alloc, cell->alloc) == 0 || strcmp(b->alloc, cell->name) == 0;
+    if (!alloc || (b->rc[0] && strcmp(b->rc, cell->rc) != 0) ||
         (b->threads && (b->threads != cell->threads || b->processes != cell->processes)))
         return BASELINE_OTHER;
     return !b->gc[0] || strcmp(b->gc, cell->gc) == 0 ? BASELINE_SAME

@@ -226,6 +226,11 @@ int record_set_null(struct record *r, const char *key)
     return record_set(r, key, json_null());
 }
 
+int record_set_object(struct record *r, const char *key)
+{
+    return record_set(r, key, json_object());
+}
+
 int record_set_integers(struct record *r, const char *key, const int64_t *values, size_t count)
 {
     json_t *array = json_array();

@@ -26,6 +26,7 @@ int record_set_real(struct record *r, const char *key, double value); /* a NaN o
 int record_set_text(struct record *r, const char *key, const char *value); /* invalid UTF-8 becomes '?' */
 int record_set_bool(struct record *r, const char *key, bool value);
 int record_set_null(struct record *r, const char *key);
+int record_set_object(struct record *r, const char *key); /* {} */
 int record_set_integers(struct record *r, const char *key, const int64_t *values, size_t count);
 /* What `from` has under the key, under the same key; both have it then. Nothing when it has none. */
 int record_share(struct record *r, const char *key, const struct record *from);

@@ -64,7 +64,12 @@
     K(cell_workload, "cell.workload", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "", "its name")                         \
     K(cell_params, "cell.params", TREE, NONE, FRONT, ALWAYS, LESS, "", "", "the workload has none",                    \
       "every parameter of the workload with its value (sizes in bytes, durations in ns)")                              \
-    K(cell_alloc, "cell.alloc", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "", "as on the command line")                 \
+    K(cell_alloc, "cell.alloc", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "",                                           \
+      "the configuration, as on the command line with its braces (variables by name)")                                 \
+    K(cell_name, "cell.name", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "",                                             \
+      "what tables call `cell.alloc`: `as=NAME`, else itself with its values cut short")                               \
+    K(cell_env, "cell.env", TREE, NONE, FRONT, ALWAYS, LESS, "", "", "the braces set none",                            \
+      "the variables that the configuration's braces set, with their values")                                          \
     K(cell_rc, "cell.rc", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "",                                                 \
       "as on the command line; `none` at allocator level")                                                             \
     K(cell_gc, "cell.gc", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "",                                                 \
@@ -72,7 +77,10 @@
     K(cell_threads, "cell.threads", INT, NONE, FRONT, ALWAYS, LESS, "", "", "", "threads of each process")             \
     K(cell_processes, "cell.processes", INT, NONE, FRONT, ALWAYS, LESS, "", "", "",                                    \
       "several processes are one sample: see \"Several processes\"")                                                   \
-    K(cell_place, "cell.place", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "", "binding, as on the command line")
+    K(cell_place, "cell.place", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "", "binding, as on the command line")        \
+    K(environment_allocator_variables, "environment.allocator_variables", TREE, NONE, FRONT, ALWAYS, LESS, "", "",     \
+      "there were none",                                                                                               \
+      "what an allocator may have read in the worker: inherited variables, those of `cell.env`, LD_PRELOAD")
 
 /* Of one kind of operation; p99name and p99title: of its metric with a short name. */
 #define SCHEMA_LATENCY(F, op, place, p99name, p99title)                                                                \

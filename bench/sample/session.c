@@ -133,7 +133,8 @@ static int session_check(const struct session *s, struct sample *sample)
         char reason[512];
         bool object = strcmp(other->cell_rc, "none") != 0;
         snprintf(reason, sizeof reason, "checksum %s, but %s%s%s did the same work with %s", sample->checksum,
-                 other->cell_alloc, object ? " " : "", object ? other->cell_rc : "", other->checksum);
+                 sample_text_or(other, cell_name, "?"), object ? " " : "", object ? other->cell_rc : "",
+                 other->checksum);
         sample_set(sample, status, SAMPLE_CHECK_FAILED);
         return sample_set_text(sample, reason, reason);
     }

@@ -14,21 +14,35 @@
 
 #define SPAWN_PAD_MAX 4096
 
-/* The environment of ours without LD_PRELOAD, with the library of the cell and padding of a random length:
- * the size of the environment shifts the stack (Mytkowicz et al., ASPLOS'09). */
+/* Whether the entry of an environment, NAME=VALUE, is one of those the configuration sets. */
+static bool spawn_is_set(const struct config *c, const char *entry)
+{
+    size_t n = strcspn(entry, "=");
+    for (unsigned i = 0; i < c->variables; i++)
+        if (strncmp(config_variable(c, i), entry, n) == 0 && config_variable(c, i)[n] == '=')
+            return true;
+    return false;
+}
+
+/* The environment of ours without LD_PRELOAD, with the variables and the library of the cell, and padding of
+ * a random length: the size of the environment shifts the stack (Mytkowicz et al., ASPLOS'09). Entries point
+ * to what outlives the worker's start; the list is to be freed. NULL: no memory. */
 static char **spawn_environment(const struct spawn *s, uint64_t seed)
 {
     extern char **environ;
     static char pad[SPAWN_PAD_MAX + 32], preload[PATH_MAX + 16];
+    const struct config *config = &s->cell->config;
     size_t n = 0, out = 0;
     while (environ[n])
         n++;
-    char **env = calloc(n + 3, sizeof *env);
+    char **env = calloc(n + config->variables + 3, sizeof *env);
     if (!env)
         return NULL;
     for (size_t i = 0; i < n; i++)
-        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0)
+        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0 && !spawn_is_set(config, environ[i]))
             env[out++] = environ[i];
+    for (unsigned i = 0; i < config->variables; i++)
+        env[out++] = (char *)config_variable(config, i);
     if (s->library[0]) {
         snprintf(preload, sizeof preload, "LD_PRELOAD=%s", s->library);
         env[out++] = preload;
@@ -38,6 +52,17 @@ static char **spawn_environment(const struct spawn *s, uint64_t seed)
     pad[(size_t)length + rng_mix(seed) % SPAWN_PAD_MAX] = '\0';
     env[out] = pad;
     return env;
+}
+
+/* What of it an allocator may read, into the sample. 0 or -ENOMEM. */
+static int spawn_record_environment(const struct spawn *s, char *const *env)
+{
+    struct record *parts = sample_parts(s->sample);
+    int err = parts ? 0 : -ENOMEM;
+    for (; *env && err != -ENOMEM; env++)
+        if (config_is_known(*env) || spawn_is_set(&s->cell->config, *env))
+            err = env_put_variable(parts, schema_rows[KEY_environment_allocator_variables].path, *env);
+    return err == -ENOMEM ? err : 0;
 }
 
 /* The words of worker `index`: the settings of the sample, with the one value of its cell on every axis. */
@@ -104,8 +129,10 @@ int spawn_start(struct spawn *s, unsigned index, const char *worker, uint64_t se
     snprintf(program, sizeof program, "%s", worker);
     arguments.argv[0] = program;
     char **env = spawn_environment(s, seed);
-    if (!env)
+    if (!env || (index == 0 && spawn_record_environment(s, env))) {
+        free(env);
         return message_set(m, -ENOMEM, "no memory for a worker's environment");
+    }
     c->pid = fork();
     if (c->pid == 0)
         spawn_become(arguments.argv, env, say[1], go[0], c->page, errors[1]);

@@ -1,4 +1,4 @@
-// links: bench/result/baseline.c alloc/base/words.c alloc/base/param.c
+// links: bench/result/baseline.c bench/result/config.c alloc/base/words.c alloc/base/param.c
 /* baseline.c: what the words name, and what they do not. */
 #include "bench/result/baseline.h"
 
@@ -11,11 +11,13 @@
 #include <cmocka.h>
 
 static const struct baseline_axes cells[] = {
-    {"system", "none", "none", 1, 1},
-    {"pools", "gil", "generational:version=3.13", 1, 1},
-    {"pools", "gil", "generational", 1, 1},
-    {"pools", "atomic", "stw", 1, 2},
-    {"trace(pools:x=1,y=2)", "gil", "none", 2, 1},
+    {"system", "system", "none", "none", 1, 1},
+    {"pools", "pools", "gil", "generational:version=3.13", 1, 1},
+    {"pools", "pools", "gil", "generational", 1, 1},
+    {"pools", "pools", "atomic", "stw", 1, 2},
+    {"trace(pools:x=1,y=2)", "trace(pools:x=1,y=2)", "gil", "none", 2, 1},
+    {"preload:a{A=1,B=\"x,rc=gil y\",as=one}", "one", "none", "none", 1, 1},
+    {"preload:a{A=1}", "preload:a{A=1}", "none", "none", 1, 1},
 };
 #define CELLS (sizeof cells / sizeof *cells)
 
@@ -25,22 +27,28 @@ static void test_names(void **state)
     (void)state;
     static const struct {
         const char *text, *matches;
-    } of[] = {{"system", "s...."},
-              {"alloc=system", "s...."},
-              {"pools", ".sss."},
-              {"rc=gil", ".ss.s"},
-              {"rc=none", "s...."},
-              {"gc=generational", ".cs.."},
-              {"gc=generational:version=3.13", ".s..."},
-              {"gc=gen", "....."},
-              {"parallel=1x2", "...s."},
-              {"rc=gil,parallel=1x1", ".ss.."},
-              {"rc=gil parallel=2x1", "....s"},
-              {"alloc=pools,rc=gil,gc=generational:version=3.13,parallel=1x1", ".s..."},
-              {"alloc=trace(pools:x=1,y=2),rc=gil", "....s"},
-              {"trace(pools:x=1,y=2)", "....s"},
-              {"gil", "....."}, /* a bare word is an allocator */
-              {"alloc=foo", "....."}};
+    } of[] = {{"system", "s......"},
+              {"alloc=system", "s......"},
+              {"pools", ".sss..."},
+              {"rc=gil", ".ss.s.."},
+              {"rc=none", "s....ss"},
+              {"gc=generational", ".cs...."},
+              {"gc=generational:version=3.13", ".s....."},
+              {"gc=gen", "......."},
+              {"parallel=1x2", "...s..."},
+              {"rc=none,parallel=1x1", "s....ss"},
+              {"one", ".....s."},
+              {"alloc=one,rc=none", ".....s."},
+              {"preload:a", "......."},
+              {"preload:a{A=1}", "......s"},
+              {"alloc=preload:a{ as=one, B=\"x,rc=gil y\", A=1 } rc=none", ".....s."},
+              {"rc=gil,parallel=1x1", ".ss...."},
+              {"rc=gil parallel=2x1", "....s.."},
+              {"alloc=pools,rc=gil,gc=generational:version=3.13,parallel=1x1", ".s....."},
+              {"alloc=trace(pools:x=1,y=2),rc=gil", "....s.."},
+              {"trace(pools:x=1,y=2)", "....s.."},
+              {"gil", "......."}, /* a bare word is an allocator */
+              {"alloc=foo", "......."}};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         struct baseline b;
         struct message m;

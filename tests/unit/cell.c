@@ -73,6 +73,8 @@ static void the_id_is_of_all_axes_and_of_nothing_else(void **state)
     const struct cell_words changed[] = {
         {"cycles:ops=6k", "pools", "gil", "none", NULL, 1, 1},
         {"cycles:ops=5k", "system", "gil", "none", NULL, 1, 1},
+        {"cycles:ops=5k", "pools{MALLOC_CONF=a}", "gil", "none", NULL, 1, 1},
+        {"cycles:ops=5k", "pools{as=a}", "gil", "none", NULL, 1, 1},
         {"cycles:ops=5k", "pools", "biased", "none", NULL, 1, 1},
         {"cycles:ops=5k", "pools", "gil", "generational", NULL, 1, 1},
         {"cycles:ops=5k", "pools", "gil", "none", "compact", 1, 1},
@@ -83,6 +85,18 @@ static void the_id_is_of_all_axes_and_of_nothing_else(void **state)
         assert_int_equal(cell_make(&other, &changed[i], places, &m), 0);
         assert_string_not_equal(other.id, cell.id);
     }
+}
+
+/* Records of one version are compared with those of the next. */
+static void an_id_lasts(void **state)
+{
+    (void)state;
+    assert_int_equal(make(&cell, "churn:ops=5k", "system{B=1,A=\"x,y\"}", NULL, NULL, 1, 1), 0);
+    assert_int_equal(make(&other, "churn:ops=5k", " system { A=\"x,y\", B=1 } ", NULL, NULL, 1, 1), 0);
+    assert_string_equal(other.id, cell.id);
+    assert_string_equal(cell.alloc.text, "system"); /* what the worker gets */
+    assert_int_equal(make(&other, "churn:ops=5k", "system{A=\"x,z\",B=1}", NULL, NULL, 1, 1), 0);
+    assert_string_not_equal(other.id, cell.id);
 }
 
 static void a_combination_that_cannot_work_is_kept_with_what_would(void **state)
@@ -110,6 +124,8 @@ static void a_wrong_word_is_named_with_the_nearest(void **state)
     refused(-EINVAL, "did you mean 'generational'", make(&cell, "cycles", NULL, "gil", "generation", 1, 1));
     refused(-EINVAL, "there are:", make(&cell, "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq", NULL, NULL, NULL, 1, 1));
     refused(-EINVAL, "'system'", make(&cell, "churn", "sistem", NULL, NULL, 1, 1));
+    refused(-EINVAL, "'sistem'", make(&cell, "churn", "sistem{A=1}", NULL, NULL, 1, 1));
+    refused(-EINVAL, "end it with }", make(&cell, "churn", "system{A=1", NULL, NULL, 1, 1));
     refused(-EINVAL, "needs a refcount policy", make(&cell, "churn", NULL, "none", "stw", 1, 1));
     refused(-EINVAL, "give it a refcount policy", make(&cell, "cycles", NULL, "none", NULL, 1, 1));
     refused(-EINVAL, "takes --rc none", make(&cell, "larson", NULL, "gil", NULL, 1, 1));
@@ -149,6 +165,13 @@ static void a_label_sets_cells_of_a_workload_apart(void **state)
     assert_string_equal(label, "system 1x2");
     cell_label(&cell, label, 4);
     assert_string_equal(label, "sys");
+    assert_int_equal(
+        make(&cell, "churn", "system{GLIBC_TUNABLES=glibc.malloc.arena_max=2}", NULL, NULL, 1, 1), 0);
+    cell_label(&cell, label, sizeof label);
+    assert_string_equal(label, "system{arena_max=2} x1");
+    assert_int_equal(make(&cell, "churn", "system{A=1,as=one}", NULL, NULL, 1, 1), 0);
+    cell_label(&cell, label, sizeof label);
+    assert_string_equal(label, "one x1");
 }
 
 static int open_places(void **state)
@@ -171,6 +194,7 @@ int main(void)
         cmocka_unit_test(words_that_are_left_out_take_defaults),
         cmocka_unit_test(the_canonical_text_has_every_parameter),
         cmocka_unit_test(the_id_is_of_all_axes_and_of_nothing_else),
+        cmocka_unit_test(an_id_lasts),
         cmocka_unit_test(a_combination_that_cannot_work_is_kept_with_what_would),
         cmocka_unit_test(a_wrong_word_is_named_with_the_nearest),
         cmocka_unit_test(a_baseline_looks_for_the_axes_as_they_were_written),

@@ -74,6 +74,38 @@ static void axes_are_multiplied_out(void **state)
     plan_free(&p);
 }
 
+/* With other variables it is another configuration, which the rules of baselines know apart. */
+static void braces_make_configurations(void **state)
+{
+    (void)state;
+    struct plan p = {0};
+    set("churn:ops=1k", "preload:x.so{A=\"1,2\",as=one}, system{A=1}, preload:x.so{as=two}, system", "1,2");
+    add(&p);
+    assert_int_equal(p.cells, 8);
+    for (unsigned c = 0; c < p.cells; c++)
+        assert_int_equal(p.cell[c].baseline, strcmp(p.cell[c].cell.config.text, "system") == 0);
+    static const char *const baselines[] = {"one", "alloc=preload:x.so{as=one,A=\"1,2\"}"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct baseline b;
+        assert_int_equal(baseline_parse(&b, baselines[i], "baseline", &m), 0);
+        for (unsigned c = 0; c < p.cells; c++)
+            p.cell[c].baseline = false;
+        assert_int_equal(plan_mark_baseline(&p, 0, &b), 2);
+        for (unsigned c = 0; c < p.cells; c++)
+            assert_int_equal(p.cell[c].baseline, strcmp(p.cell[c].cell.config.name, "one") == 0);
+    }
+    /* The same name for the same again, in another section, is right; for anything else it is not. */
+    set("larson:ops=1k", "preload:x.so{as=two}", "1");
+    add(&p);
+    set("larson:ops=1k", "preload:y.so{as=two}", "1");
+    assert_int_equal(plan_add(&p, &settings, true, places, &m), -EINVAL);
+    assert_non_null(strstr(m.text, "'two'"));
+    assert_non_null(strstr(m.text, "preload:y.so{as=two}"));
+    set("larson:ops=1k", "pools{as=system}", "1");
+    assert_int_equal(plan_add(&p, &settings, true, places, &m), -EINVAL);
+    plan_free(&p);
+}
+
 static void parallel_is_one_group(void **state)
 {
     (void)state;
@@ -271,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(axes_are_multiplied_out),
+        cmocka_unit_test(braces_make_configurations),
         cmocka_unit_test(parallel_is_one_group),
         cmocka_unit_test(what_cannot_work_is_an_error_or_a_cell),
         cmocka_unit_test(the_same_seed_is_the_same_plan),

@@ -20,6 +20,22 @@ static void a_comma_cuts_but_not_between_parameters(void **state)
     assert_string_equal(w.word[2], "c(d:x=1,y=2,e)");
 }
 
+static void braces_and_their_quotes_hold_commas_and_blanks(void **state)
+{
+    (void)state;
+    struct words w;
+    struct message m;
+    assert_int_equal(
+        words_split(&w, "system{A=b=c, D=e}, preload:x{F=\"g,h } i\",as=j} ,locked( k{L=\"\\\",\"}),m{n",
+                    "--alloc", &m),
+        0);
+    assert_int_equal(w.count, 4);
+    assert_string_equal(w.word[0], "system{A=b=c, D=e}");
+    assert_string_equal(w.word[1], "preload:x{F=\"g,h } i\",as=j}");
+    assert_string_equal(w.word[2], "locked(k{L=\"\\\",\"})");
+    assert_string_equal(w.word[3], "m{n");
+}
+
 static void an_empty_text_is_the_default(void **state)
 {
     (void)state;
@@ -80,6 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_comma_cuts_but_not_between_parameters),
+        cmocka_unit_test(braces_and_their_quotes_hold_commas_and_blanks),
         cmocka_unit_test(an_empty_text_is_the_default),
         cmocka_unit_test(the_option_is_named_when_a_list_is_wrong),
         cmocka_unit_test(numbers_have_bounds),

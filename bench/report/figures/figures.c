@@ -231,7 +231,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
         return message_set(m, -ENOMEM, "out of memory");
     for (size_t i = 0; i < c->rows; i++) {
         const struct report_comparison *row = &c->row[i];
-        if (!in_heatmap(row) || column_of(column, &columns, 12, row->cell->alloc) == 12)
+        if (!in_heatmap(row) || column_of(column, &columns, 12, row->cell->name) == 12)
             continue;
         if (!row_of_work[row->cell->work] && rows < 60)
             row_of_work[row->cell->work] = ++rows;
@@ -273,7 +273,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
     size_t sure = 0, all = 0;
     for (size_t i = 0; i < c->rows; i++) {
         const struct report_comparison *row = &c->row[i];
-        size_t at = in_heatmap(row) ? column_of(column, &columns, 12, row->cell->alloc) : 12;
+        size_t at = in_heatmap(row) ? column_of(column, &columns, 12, row->cell->name) : 12;
         if (at == 12 || !row_of_work[row->cell->work])
             continue;
         bool certain =

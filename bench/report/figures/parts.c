@@ -2,6 +2,7 @@
 #include "parts.h"
 
 #include "bench/report/style.h"
+#include "bench/result/config.h"
 #include "bench/report/text.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@
 
 bool figure_is_floor(const struct report_cell *c)
 {
-    return strcmp(c->alloc, "null") == 0 || strcmp(c->alloc, "bump") == 0;
+    return config_has_spec(c->alloc, "null") || config_has_spec(c->alloc, "bump");
 }
 
 size_t figure_pick(const struct report_data *d, const struct report_work *w,
@@ -58,6 +59,8 @@ static void pick_styles(const struct report_cell *const *cell, size_t n, struct 
         }
         for (size_t k = 0; k < i; k++)
             if (looks_same(out[k], out[i])) {
+                if (strchr(cell[i]->alloc, '{')) /* a library under other settings */
+                    out[i].colour = palette[(i + 1) % 7];
                 out[i].marker = out[i].marker % 15 + 1;
                 out[i].dash = out[i].dash % 5 + 1;
             }

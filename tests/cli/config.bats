@@ -1,0 +1,170 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # stderr and its lines are set by run --separate-stderr
+# A configuration's braces: variables of the workers' environment, and names in tables. What they may hold is in tests/unit/config.c.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    hg="$HEAPGAUGE_BUILD/heapgauge"
+    mkdir -p "$BATS_TEST_TMPDIR/here" && cd "$BATS_TEST_TMPDIR/here" || return 1
+}
+
+# The sanitizers stand in malloc's place themselves.
+sanitized() {
+    nm "$hg" 2>/dev/null | grep -q '__[at]san_init'
+}
+
+# A library that takes malloc's place with the C library's own, and prints the variables it sees into files.
+library() { # NAME
+    cat >"$1.c" <<'C'
+#include <stddef.h>
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+extern void __libc_free(void *);
+void *malloc(size_t n) { return __libc_malloc(n); }
+void *calloc(size_t n, size_t m) { return __libc_calloc(n, m); }
+void *realloc(void *p, size_t n) { return __libc_realloc(p, n); }
+void *memalign(size_t a, size_t n) { return __libc_memalign(a, n); }
+void *aligned_alloc(size_t a, size_t n) { return __libc_memalign(a, n); }
+int posix_memalign(void **p, size_t a, size_t n) { return (*p = __libc_memalign(a, n)) ? 0 : 12; }
+void free(void *p) { __libc_free(p); }
+C
+    "${CC:-cc}" -O1 -fno-builtin -shared -fPIC -o "$1.so" "$1.c"
+}
+
+@test "one library with two settings is two configurations, and the settings work" {
+    sanitized && skip "the sanitizer is the allocator here"
+    "$hg" run --workload sawtooth:live=64M,teeth=2 --threads 2 --settle 0s --quiet --out made \
+        --alloc 'preload:jemalloc{MALLOC_CONF=dirty_decay_ms:10000,as=lazy}, preload:jemalloc{MALLOC_CONF="dirty_decay_ms:0,narenas:2", as=eager}' >table
+    grep -q '^  lazy ' table
+    grep -q '^  eager ' table
+    python3 - <<'PY'
+import json
+by = {}
+for line in open("made/samples.jsonl"):
+    s = json.loads(line)
+    assert s["status"] == "ok", s
+    by[s["cell"]["name"]] = s
+lazy, eager = by["lazy"], by["eager"]
+assert lazy["cell"]["env"] == {"MALLOC_CONF": "dirty_decay_ms:10000"}, lazy["cell"]
+assert eager["cell"]["env"] == {"MALLOC_CONF": "dirty_decay_ms:0,narenas:2"}, eager["cell"]
+assert eager["cell"]["alloc"] == 'preload:jemalloc{MALLOC_CONF="dirty_decay_ms:0,narenas:2",as=eager}'
+assert lazy["cell_id"] != eager["cell_id"]
+seen = eager["environment"]["allocator_variables"]
+assert seen["MALLOC_CONF"] == "dirty_decay_ms:0,narenas:2" and "jemalloc" in seen["LD_PRELOAD"], seen
+ratio = lazy["memory"]["heap_peak_bytes"] / eager["memory"]["heap_peak_bytes"]
+assert ratio > 1.2, ratio # jemalloc keeps what a tooth freed, or does not
+PY
+}
+
+@test "workers have the variables, in place of what they inherit; the front keeps its own" {
+    MALLOC_CONF=ours TEST_OURS=1 "$hg" run --workload churn:ops=4G --quiet --timeout 60s \
+        --alloc 'system{MALLOC_CONF="a, b",TEST_X=x=y,TEST_OURS=}' >/dev/null 2>&1 &
+    front=$!
+    for _ in $(seq 200); do
+        worker=$(pgrep -P "$front" || true)
+        [ -n "$worker" ] && tr '\0' '\n' <"/proc/$worker/environ" >seen 2>/dev/null && grep -q '^HEAPGAUGE_PAD=' seen && break
+        sleep 0.05
+    done
+    tr '\0' '\n' <"/proc/$front/environ" >front
+    kill "$front"
+    wait "$front" || true
+    [ "$(grep '^MALLOC_CONF=' seen)" = "MALLOC_CONF=a, b" ]
+    [ "$(grep '^TEST_X=' seen)" = "TEST_X=x=y" ]
+    [ "$(grep '^TEST_OURS=' seen)" = "TEST_OURS=" ]
+    [ "$(grep '^MALLOC_CONF=' front)" = "MALLOC_CONF=ours" ]
+}
+
+@test "two builds in one run, and the same file twice" {
+    sanitized && skip "the sanitizer is the allocator here"
+    library old
+    library new
+    "$hg" run --workload churn:ops=20k,live=1k --settle 0s --quiet --samples 6 --baseline old --out made \
+        --alloc 'preload:./old.so{as=old},preload:./new.so{as=new},preload:./new.so{as=again}' >table
+    [ "$(grep -cE '^  (old|new|again) ' table)" -eq 3 ]
+    [ "$(grep -o '"cell_id":"[0-9a-f]*"' made/samples.jsonl | sort | uniq -c | awk '{print $1}' | sort | tr '\n' ' ')" = "12 6 6 " ]
+    [ "$(grep -c '"path":"[^"]*/new.so"' made/samples.jsonl)" -eq 12 ]
+    "$hg" compare made --baseline new >compared
+    grep -q '^  again ' compared
+    "$hg" report made --quiet
+    head -1 made/summary.csv | grep -q ',name$'
+    [ "$(tail -n +2 made/summary.csv | sed 's/.*,//' | sort | tr '\n' ' ')" = "again new old " ]
+}
+
+@test "a suite has braces over lines, and a resumed run knows its cells by them" {
+    cat >braces.ini <<'INI'
+[suite]
+blocks = 2
+settle = 0s
+baseline = two
+
+[arenas]
+workload = churn:ops=2k,live=100
+alloc = system{GLIBC_TUNABLES=glibc.malloc.arena_max=1,
+              as=one},
+        system{GLIBC_TUNABLES=glibc.malloc.arena_max=2, as=two}
+INI
+    "$hg" suite braces.ini --quiet --out made >/dev/null 2>&1
+    [ "$(wc -l <made/samples.jsonl)" -eq 6 ]
+    [ "$(grep -c '"name":"two"' made/samples.jsonl)" -eq 4 ]
+    grep -v '"name":"one"' made/samples.jsonl >less
+    cp less made/samples.jsonl
+    "$hg" suite braces.ini --quiet --resume made >/dev/null 2>&1
+    [ "$(wc -l <made/samples.jsonl)" -eq 6 ]
+    [ "$(grep -c '"name":"one"' made/samples.jsonl)" -eq 2 ]
+    # The same with another value is another cell: all that the folder has is not what is asked for.
+    sed 's/arena_max=1/arena_max=4/' <braces.ini >other.ini
+    mv other.ini braces.ini
+    "$hg" suite braces.ini --quiet --resume made >/dev/null 2>&1
+    [ "$(wc -l <made/samples.jsonl)" -eq 8 ]
+}
+
+@test "what braces cannot hold is refused before any sample" {
+    for wrong in 'system{MALLOC_CONF=x' 'system{LD_PRELOAD=x.so}' 'system{A=1},pools{A=1}}' 'system{as=a},pools{as=a}'; do
+        run --separate-stderr "$hg" run --workload churn --alloc "$wrong" --out made
+        [ "$status" -eq 2 ]
+        [ -z "$output" ]
+        [ "${#stderr_lines[@]}" -eq 1 ]
+        [ ! -e made ]
+    done
+    printf '[a]\nworkload = churn\nalloc = system{A=1\0,as=x}\n' >nul.ini
+    run --separate-stderr "$hg" suite nul.ini --out made
+    [ "$status" -eq 2 ]
+    [[ $stderr = *"nul.ini:3: "*NUL* ]]
+}
+
+@test "preload and check take the same braces" {
+    sanitized && skip "the sanitizer is the allocator here"
+    run "$hg" preload 'jemalloc{MALLOC_CONF="stats_print:true,narenas:3",as=any}' -- true
+    [ "$status" -eq 0 ]
+    [[ $output = *"opt.narenas: 3"* ]]
+    # shellcheck disable=SC2016 # the program's own variables
+    if [ -e "$HEAPGAUGE_BUILD/libheapgauge-shim.so" ]; then
+        run "$hg" preload 'pools{TEST_X="a,b"}' -- sh -c 'echo "$TEST_X"'
+        [ "$output" = "a,b" ]
+    fi
+    run "$hg" preload 'jemalloc{MALLOC_CONF}' -- true
+    [ "$status" -eq 2 ]
+    run "$hg" check --alloc 'preload:jemalloc{MALLOC_CONF="stats_print:true,narenas:3"},system' --only contents
+    [ "$status" -eq 0 ]
+    [[ $output = *"opt.narenas: 3"* ]]
+    [[ $output = *"2 passed, 0 failed"* ]]
+    run "$hg" check --alloc 'system{LD_PRELOAD=x}'
+    [ "$status" -eq 2 ]
+}
+
+@test "run.json has what workers inherit, and what they do not" {
+    LD_PRELOAD='' MALLOC_ARENA_MAX=3 _RJEM_MALLOC_CONF=x PATHLIKE=1 "$hg" run --workload churn:ops=2k --alloc system --settle 0s --quiet --out made >/dev/null
+    python3 - <<'PY'
+import json
+e = json.load(open("made/run.json"))["environment"]
+assert e["allocator_variables"]["MALLOC_ARENA_MAX"] == "3" and e["allocator_variables"]["_RJEM_MALLOC_CONF"] == "x", e
+assert "PATHLIKE" not in e["allocator_variables"] and "LD_PRELOAD" not in e["allocator_variables"]
+assert e["removed_variables"] == {"LD_PRELOAD": ""}, e
+s = json.loads(open("made/samples.jsonl").readline())
+assert s["environment"]["allocator_variables"]["MALLOC_ARENA_MAX"] == "3", s
+assert s["cell"]["env"] is None and s["cell"]["name"] == "system"
+PY
+    env -u LD_PRELOAD "$hg" run --workload churn:ops=2k --alloc system --settle 0s --quiet --out none >/dev/null
+    grep -q '"allocator_variables": {' none/run.json
+}

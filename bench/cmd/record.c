@@ -222,7 +222,7 @@ static void record_tell(const struct recording *r, const struct tool_spool *s, c
         fprintf(
             stderr,
             "heapgauge: recording stopped before the program did: %s; %llu calls are not in the recording\n",
-            strerror((int)s->stop_errno), (unsigned long long)s->dropped);
+            tool_stop_text(s->stop_errno), (unsigned long long)s->dropped);
     else if (s->dropped)
         fprintf(
             stderr,

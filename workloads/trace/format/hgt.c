@@ -1,4 +1,4 @@
-/* hgt.c: what reader and writer share: the table of ids and the checksum. See hgt.h. */
+/* hgt.c: what reader and writer share: the tables of ids and threads, and the checksum. See hgt.h. */
 #include "hgt.h"
 
 #include "alloc/base/os.h"
@@ -76,6 +76,49 @@ void hgt_ids_free(struct hgt_ids *ids)
     if (ids->block)
         os_unmap(&os_harness, ids->block, ids->capacity * sizeof *ids->block);
     *ids = (struct hgt_ids){0};
+}
+
+enum { THREAD_NOT_SEEN, THREAD_ALIVE, THREAD_ENDED };
+
+int hgt_threads_open(struct hgt_threads *t)
+{
+    *t = (struct hgt_threads){.state = os_map(&os_harness, HGT_THREADS_MAX, 0, 0)};
+    return t->state ? 0 : -ENOMEM;
+}
+
+int hgt_threads_apply(struct hgt_threads *t, const struct hgt_op *op)
+{
+    if (op->event == HGT_GAP)
+        return 0;
+    uint8_t *state = &t->state[op->thread];
+    if (op->event == HGT_BIRTH && *state == THREAD_ALIVE)
+        return -EEXIST;
+    if (op->event == HGT_END) {
+        if (*state != THREAD_ALIVE)
+            return -ESRCH;
+        *state = THREAD_ENDED;
+        t->alive--;
+        t->ended++;
+        return 0;
+    }
+    if (*state == THREAD_ALIVE)
+        return 0;
+    if (op->event == HGT_CALL && *state == THREAD_ENDED)
+        return -ESRCH;
+    *state = THREAD_ALIVE;
+    t->total++;
+    if (++t->alive > t->most_alive)
+        t->most_alive = t->alive;
+    if (op->thread >= t->count)
+        t->count = op->thread + 1;
+    return 0;
+}
+
+void hgt_threads_close(struct hgt_threads *t)
+{
+    if (t->state)
+        os_unmap(&os_harness, t->state, HGT_THREADS_MAX);
+    t->state = NULL;
 }
 
 uint32_t hgt_crc(uint32_t crc, const void *data, size_t bytes)

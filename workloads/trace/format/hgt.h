@@ -7,6 +7,9 @@
  * the next new one. So an id is below the greatest number of blocks that were ever live at once, and a free
  * of a block that is not live cannot be distinguished from a damaged file.
  *
+ * A thread is there from its birth to its end, and its number may then be another's; one that makes a call
+ * without a birth was there from the beginning. A file with births, ends or gaps is of version 2.
+ *
  * Nothing here calls malloc (a replaying worker's heap is what is measured), except zstd's compressor when
  * writing. A reader trusts nothing: every length is bounded before it is used, and a chunk is checked before
  * it is unpacked. */
@@ -20,7 +23,8 @@
 #include <stdint.h>
 
 #define HGT_MAGIC        "\x89HGT\r\n\x1a\n" /* 8 bytes; broken by text-mode copies, as PNG's */
-#define HGT_VERSION      1u
+#define HGT_VERSION      2u /* the newest */
+#define HGT_VERSION_CALLS 1u /* without births, ends and gaps */
 #define HGT_HEADER_BYTES 16u
 #define HGT_CHUNK_HEADER 32u
 #define HGT_CHUNK_MAX    (1u << 20) /* bytes of a chunk's contents, unpacked or as stored */
@@ -28,13 +32,22 @@
 #define HGT_SIZE_MAX     (UINT64_C(1) << 47) /* of a block */
 #define HGT_ALIGN_MAX    (UINT64_C(1) << 30)
 #define HGT_THREADS_MAX  65536u
+#define HGT_GAP_MAX      (UINT64_C(1) << 40) /* microseconds: twelve days */
 #define HGT_IDS_MAX      (UINT32_MAX - 1) /* blocks live at once */
 
 enum hgt_kind { HGT_MALLOC, HGT_CALLOC, HGT_REALLOC, HGT_FREE, HGT_ALIGNED, HGT_KINDS };
 extern const char *const hgt_kind_names[HGT_KINDS];
 
+enum hgt_event {
+    HGT_CALL,
+    HGT_BIRTH, /* of op->thread: what it does, it does after this */
+    HGT_END,   /* of op->thread: its number may be born again */
+    HGT_GAP    /* no thread called anything for op->size microseconds */
+};
+
 struct hgt_op {
-    enum hgt_kind kind;
+    enum hgt_kind kind; /* of a call */
+    enum hgt_event event;
     uint32_t thread;
     uint32_t id;
     uint32_t owner;     /* the thread that allocated the block (realloc, free) */
@@ -65,6 +78,21 @@ struct hgt_ids {
 int hgt_ids_apply(struct hgt_ids *ids, struct hgt_op *op);
 void hgt_ids_free(struct hgt_ids *ids);
 
+/* ---- which threads there are ---- */
+
+struct hgt_threads {
+    uint8_t *state; /* [HGT_THREADS_MAX] */
+    uint32_t count; /* highest number + 1 */
+    uint32_t alive, most_alive;
+    uint64_t total, ended; /* that ever were; that ended */
+};
+
+int hgt_threads_open(struct hgt_threads *t); /* 0 or -ENOMEM */
+/* 0; -EEXIST: a birth of one that is alive; -ESRCH: the thread has ended, or never was. Nothing is changed
+ * then. */
+int hgt_threads_apply(struct hgt_threads *t, const struct hgt_op *op);
+void hgt_threads_close(struct hgt_threads *t);
+
 /* CRC-32C (Castagnoli), continued from crc; 0 begins. */
 uint32_t hgt_crc(uint32_t crc, const void *data, size_t bytes);
 
@@ -90,7 +118,9 @@ struct hgt_reader {
     size_t meta_bytes;
     bool mapped; /* data is ours to unmap */
 
-    uint32_t threads; /* highest thread number seen, + 1 */
+    uint32_t version;
+    uint64_t ops; /* read, events included */
+    struct hgt_threads threads;
     struct hgt_ids ids;
 };
 
@@ -98,7 +128,9 @@ struct hgt_reader {
 int hgt_open_memory(struct hgt_reader *r, const char *name, const void *data, size_t bytes, bool partial,
                     struct message *m);
 int hgt_open(struct hgt_reader *r, const char *path, bool partial, struct message *m);
-/* The next operation: 1, 0 at the end, or -errno with a message. */
+/* The next operation, call or other event: 1, 0 at the end, or -errno with a message. */
+int hgt_next_event(struct hgt_reader *r, struct hgt_op *op, struct message *m);
+/* The next call: births, ends and gaps are checked and passed over. */
 int hgt_next(struct hgt_reader *r, struct hgt_op *op, struct message *m);
 void hgt_close(struct hgt_reader *r);
 
@@ -120,13 +152,20 @@ struct hgt_writer {
     uint32_t chunk_ops;
     uint64_t ops;     /* in whole chunks */
     uint64_t written; /* bytes */
-    uint32_t thread, last_id, threads;
+    uint32_t thread, last_id;
+    uint32_t version; /* that the header says, and that it must say at the end */
+    uint32_t version_needed;
+    int64_t start; /* where the header is in fd; -1: it cannot be written again */
+    struct hgt_threads threads;
     struct hgt_ids ids;
 };
 
-/* meta: "key value\n" lines, at most HGT_META_MAX bytes. All of these: 0 or -errno. */
+/* A file begins as version 1, and becomes version 2 at its end where it must be; one that cannot be gone back
+ * in (a pipe) is of version 2 from the start.
+ * meta: "key value\n" lines, at most HGT_META_MAX bytes. All of these: 0 or -errno. */
 int hgt_write_open(struct hgt_writer *w, int fd, const char *meta, size_t meta_bytes);
-/* op->kind, thread, size, align and, for realloc and free, id are given; the rest is filled. */
+/* op->kind, event, thread, size, align and, for realloc and free, id are given; the rest is filled. -EEXIST
+ * and -ESRCH are of hgt_threads_apply, -ENOENT of hgt_ids_apply. */
 int hgt_write_op(struct hgt_writer *w, struct hgt_op *op);
 /* More lines of description, at this place: what is known only when the operations are. */
 int hgt_write_meta(struct hgt_writer *w, const char *meta, size_t meta_bytes);
@@ -150,6 +189,8 @@ enum {
 };
 #define HGT_END_BYTES    32u
 #define HGT_CODE_THREAD  5u  /* in place of a kind: the operations after it are of another thread */
+#define HGT_CODE_LIFE    6u  /* 0: the thread begins; 1: it ends */
+#define HGT_CODE_GAP     7u
 #define HGT_CODE_INLINE  31u /* numbers below it stand in the code byte */
 #define HGT_OP_MAX_BYTES 32u
 

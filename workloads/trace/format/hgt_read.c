@@ -68,9 +68,9 @@ static int chunk_load(struct hgt_reader *r, uint32_t *type, struct message *m)
                    left - HGT_CHUNK_HEADER);
     if (hgt_crc(hgt_crc(0, h, HGT_AT_CRC), h + HGT_CHUNK_HEADER, stored) != get32(h + HGT_AT_CRC))
         return BAD(r, m, at, "the chunk here is damaged: its checksum does not fit");
-    if (get64(h + HGT_AT_FIRST) != r->ids.ops)
+    if (get64(h + HGT_AT_FIRST) != r->ops)
         return BAD(r, m, at, "the chunk here begins at operation %llu, but %llu came before it",
-                   (unsigned long long)get64(h + HGT_AT_FIRST), (unsigned long long)r->ids.ops);
+                   (unsigned long long)get64(h + HGT_AT_FIRST), (unsigned long long)r->ops);
     if (flags & HGT_ZSTD) {
         size_t got = ZSTD_decompressDCtx(r->zstd, r->raw, HGT_CHUNK_MAX, h + HGT_CHUNK_HEADER, stored);
         if (ZSTD_isError(got) || got != raw)
@@ -107,9 +107,10 @@ static int open_checked(struct hgt_reader *r, struct message *m)
     uint32_t type = 0;
     if (r->bytes < HGT_HEADER_BYTES || memcmp(r->data, HGT_MAGIC, 8) != 0)
         return BAD(r, m, 0, r->bytes == 0 ? "empty: not an .hgt trace" : "not an .hgt trace");
-    if (get32(r->data + 8) != HGT_VERSION)
-        return BAD(r, m, 8, "version %u of the format; this program reads version %u", get32(r->data + 8),
-                   HGT_VERSION);
+    r->version = get32(r->data + 8);
+    if (r->version < HGT_VERSION_CALLS || r->version > HGT_VERSION)
+        return BAD(r, m, 8, "version %u of the format; this program reads versions %u to %u", r->version,
+                   HGT_VERSION_CALLS, HGT_VERSION);
     if (get32(r->data + 12) != 0)
         return BAD(r, m, 12, "four bytes that must be 0 are not");
     r->zstd_bytes = ZSTD_estimateDCtxSize();
@@ -120,7 +121,7 @@ static int open_checked(struct hgt_reader *r, struct message *m)
         if (!r->zstd)
             os_unmap(&os_harness, memory, r->zstd_bytes);
     }
-    if (!r->raw || !r->zstd)
+    if (!r->raw || !r->zstd || hgt_threads_open(&r->threads) != 0)
         return message_set(m, -ENOMEM, "%s: no memory to read it", r->name);
     r->next_offset = HGT_HEADER_BYTES;
     int got = chunk_load(r, &type, m);
@@ -176,6 +177,7 @@ void hgt_close(struct hgt_reader *r)
     if (r->mapped)
         os_unmap_file((void *)r->data, r->bytes);
     hgt_ids_free(&r->ids);
+    hgt_threads_close(&r->threads);
     r->zstd = r->raw = NULL;
     r->meta = NULL;
     r->mapped = false;
@@ -232,8 +234,6 @@ static bool op_decode(struct hgt_reader *r, struct hgt_op *op)
         if (number >= HGT_THREADS_MAX)
             return false;
         r->thread = (uint32_t)number;
-        if (r->thread >= r->threads)
-            r->threads = r->thread + 1;
         if (!get_code(r, &code, &number))
             return false;
     }
@@ -256,6 +256,19 @@ static bool op_decode(struct hgt_reader *r, struct hgt_op *op)
         if (!get_id(r, number, &op->id))
             return false;
         break;
+    case HGT_CODE_LIFE:
+        if (r->version < HGT_VERSION || number > 1)
+            return false;
+        op->kind = HGT_KINDS;
+        op->event = number ? HGT_END : HGT_BIRTH;
+        break;
+    case HGT_CODE_GAP:
+        if (r->version < HGT_VERSION || number > HGT_GAP_MAX)
+            return false;
+        op->kind = HGT_KINDS;
+        op->event = HGT_GAP;
+        op->size = number;
+        break;
     default:
         return false;
     }
@@ -267,7 +280,7 @@ static int end_check(struct hgt_reader *r, struct message *m)
 {
     if (r->raw_bytes != HGT_END_BYTES || r->chunk_ops)
         return BAD(r, m, r->chunk_offset, "the end here is not one");
-    if (get64(r->raw) != r->ids.ops || get64(r->raw + 8) != r->threads ||
+    if (get64(r->raw) != r->ops || get64(r->raw + 8) != r->threads.count ||
         get64(r->raw + 16) != r->ids.count || get64(r->raw + 24) != r->ids.peak_live_bytes)
         return BAD(r, m, r->chunk_offset, "the totals here are not those of the operations before");
     if (r->next_offset != r->bytes)
@@ -294,26 +307,44 @@ static int next_strict(struct hgt_reader *r, struct hgt_op *op, struct message *
     }
     if (!op_decode(r, op))
         return BAD(r, m, r->chunk_offset, "operation %llu, in the chunk here, is not one",
-                   (unsigned long long)r->ids.ops + 1);
-    int err = hgt_ids_apply(&r->ids, op);
+                   (unsigned long long)r->ops + 1);
+    int err = hgt_threads_apply(&r->threads, op);
+    if (err == -EEXIST)
+        return BAD(r, m, r->chunk_offset,
+                   "operation %llu, in the chunk here, is the birth of thread %u, which is alive",
+                   (unsigned long long)r->ops + 1, op->thread);
+    if (err)
+        return BAD(r, m, r->chunk_offset, "operation %llu, in the chunk here, is of thread %u, which %s",
+                   (unsigned long long)r->ops + 1, op->thread,
+                   op->event == HGT_END ? "is not alive" : "has ended");
+    if (op->event == HGT_CALL) {
+        err = hgt_ids_apply(&r->ids, op);
+        r->last_id = op->id;
+    }
     if (err == -ENOENT)
         return BAD(r, m, r->chunk_offset, "operation %llu, in the chunk here, is on a block that is not live",
-                   (unsigned long long)r->ids.ops + 1);
+                   (unsigned long long)r->ops + 1);
     if (err)
         return message_set(m, err, "%s: no memory for a table of its live blocks", r->name);
-    if (r->threads == 0)
-        r->threads = 1;
-    r->last_id = op->id;
+    r->ops++;
     r->chunk_ops--;
     return 1;
 }
 
-int hgt_next(struct hgt_reader *r, struct hgt_op *op, struct message *m)
+int hgt_next_event(struct hgt_reader *r, struct hgt_op *op, struct message *m)
 {
     if (r->ended)
         return 0;
     int got = next_strict(r, op, m);
     return got == -EBADMSG && r->partial ? 0 : got;
+}
+
+int hgt_next(struct hgt_reader *r, struct hgt_op *op, struct message *m)
+{
+    int got;
+    while ((got = hgt_next_event(r, op, m)) == 1 && op->event != HGT_CALL)
+        ;
+    return got;
 }
 
 bool hgt_meta(const struct hgt_reader *r, const char *key, char *out, size_t size)

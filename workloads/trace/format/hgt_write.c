@@ -5,6 +5,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -71,19 +72,27 @@ static int write_ops(struct hgt_writer *w)
     return err;
 }
 
+/* Where the next byte goes, when it can be written again afterwards; else -1. */
+static int64_t write_start(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || (flags & O_APPEND) ? -1 : (int64_t)lseek(fd, 0, SEEK_CUR);
+}
+
 int hgt_write_open(struct hgt_writer *w, int fd, const char *meta, size_t meta_bytes)
 {
     uint8_t header[HGT_HEADER_BYTES] = {0};
-    *w = (struct hgt_writer){.fd = fd};
+    *w = (struct hgt_writer){.fd = fd, .start = write_start(fd), .version_needed = HGT_VERSION_CALLS};
+    w->version = w->start < 0 ? HGT_VERSION : HGT_VERSION_CALLS;
     if (meta_bytes > HGT_META_MAX)
         return -E2BIG;
     w->zstd = ZSTD_createCCtx();
     w->raw = os_map(&os_harness, CHUNK_RAW + HGT_OP_MAX_BYTES, 0, 0);
     w->packed = os_map(&os_harness, PACKED_ROOM, 0, 0);
-    if (!w->zstd || !w->raw || !w->packed)
+    if (!w->zstd || !w->raw || !w->packed || hgt_threads_open(&w->threads) != 0)
         return -ENOMEM;
     memcpy(header, HGT_MAGIC, 8);
-    put32(header + 8, HGT_VERSION);
+    put32(header + 8, w->version);
     int err = write_all(w, header, sizeof header);
     return err ? err : write_chunk(w, HGT_TYPE_META, meta, meta_bytes, 0);
 }
@@ -113,20 +122,34 @@ static uint64_t zigzag(uint32_t id, uint32_t last)
     return ((uint64_t)d << 1) ^ (d < 0 ? UINT64_MAX : 0);
 }
 
+static int op_done(struct hgt_writer *w)
+{
+    w->chunk_ops++;
+    return w->raw_bytes >= CHUNK_RAW ? write_ops(w) : 0;
+}
+
 int hgt_write_op(struct hgt_writer *w, struct hgt_op *op)
 {
-    bool aligned = op->kind == HGT_ALIGNED;
-    if (op->size > HGT_SIZE_MAX || op->thread >= HGT_THREADS_MAX ||
+    bool is_call = op->event == HGT_CALL, aligned = is_call && op->kind == HGT_ALIGNED;
+    if (op->size > (op->event == HGT_GAP ? HGT_GAP_MAX : HGT_SIZE_MAX) || op->thread >= HGT_THREADS_MAX ||
         (aligned && (op->align == 0 || op->align > HGT_ALIGN_MAX || (op->align & (op->align - 1)))))
         return -EINVAL;
-    int err = hgt_ids_apply(&w->ids, op);
+    int err = hgt_threads_apply(&w->threads, op);
+    if (!err && is_call)
+        err = hgt_ids_apply(&w->ids, op);
     if (err)
         return err;
-    if (w->threads <= op->thread)
-        w->threads = op->thread + 1;
-    if (w->thread != op->thread) {
+    if (w->thread != op->thread && op->event != HGT_GAP) {
         w->thread = op->thread;
         put_code(w, HGT_CODE_THREAD, op->thread);
+    }
+    if (!is_call) {
+        if (op->event == HGT_GAP)
+            put_code(w, HGT_CODE_GAP, op->size);
+        else
+            put_code(w, HGT_CODE_LIFE, op->event == HGT_END);
+        w->version_needed = HGT_VERSION;
+        return op_done(w);
     }
     switch (op->kind) {
     case HGT_MALLOC:
@@ -148,8 +171,7 @@ int hgt_write_op(struct hgt_writer *w, struct hgt_op *op)
         return -EINVAL;
     }
     w->last_id = op->id;
-    w->chunk_ops++;
-    return w->raw_bytes >= CHUNK_RAW ? write_ops(w) : 0;
+    return op_done(w);
 }
 
 int hgt_write_meta(struct hgt_writer *w, const char *meta, size_t meta_bytes)
@@ -165,10 +187,16 @@ int hgt_write_end(struct hgt_writer *w)
     if (err)
         return err;
     put64(end, w->ops);
-    put64(end + 8, w->threads);
+    put64(end + 8, w->threads.count);
     put64(end + 16, w->ids.count);
     put64(end + 24, w->ids.peak_live_bytes);
-    return write_chunk(w, HGT_TYPE_END, end, sizeof end, 0);
+    err = write_chunk(w, HGT_TYPE_END, end, sizeof end, 0);
+    if (err || w->version >= w->version_needed)
+        return err;
+    uint8_t version[4];
+    put32(version, w->version_needed);
+    ssize_t n = pwrite(w->fd, version, sizeof version, w->start + 8);
+    return n < 0 ? -errno : n == sizeof version ? 0 : -EIO;
 }
 
 void hgt_write_close(struct hgt_writer *w)
@@ -179,4 +207,5 @@ void hgt_write_close(struct hgt_writer *w)
     if (w->packed)
         os_unmap(&os_harness, w->packed, PACKED_ROOM);
     hgt_ids_free(&w->ids);
+    hgt_threads_close(&w->threads);
 }

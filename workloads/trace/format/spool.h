@@ -20,7 +20,14 @@
  *   | unused | words | sub    |   6  |     LONG: sub is the operation's kind, `words` words of payload follow
  *
  * LONG payloads: {address, size} for an operation that does not fit a word, {address, size, alignment} for
- * ALIGNED, {size} for FAILED, {thread, part, sequence} for MARK (the last address is 0 after it).
+ * ALIGNED, {size} for FAILED, {thread, part, sequence} for MARK (the last address is 0 after it), {sequence}
+ * for EXIT, {nanoseconds} for GAP.
+ *
+ * Threads are numbered as they begin, each with a number of its own. Part 0 is a thread's birth; what follows
+ * counts the clock up for it. EXIT counts it up too, like a free: the thread is ending, but what it calls
+ * after that (destructors of others, the C library's own clearing up) is still its own; its end is after
+ * the last of its words. A thread without an EXIT was there at the end, or left without the C library's
+ * knowledge. GAP stands before the first call after a time in which no thread called anything.
  *
  * Order between threads. One counter G. A free (and the giving up of the old address by realloc) takes G++
  * before the real free; an allocation reads G after the real one. So when a block is freed as number k and
@@ -52,6 +59,8 @@ enum spool_kind {
     SPOOL_ALIGNED,
     SPOOL_FAILED, /* an allocation that returned NULL; after a REALLOC_FROM it leaves the block as it was */
     SPOOL_MARK,
+    SPOOL_EXIT,
+    SPOOL_GAP,
 };
 
 #define SPOOL_SIZE_BITS  17

@@ -17,6 +17,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/single_threaded.h>
@@ -38,7 +39,8 @@ static struct {
     void *(*memalign)(size_t, size_t);
     void *(*aligned_alloc)(size_t, size_t);
     int (*posix_memalign)(void **, size_t, size_t);
-} real = {first_malloc, first_calloc, first_realloc, first_free, NULL, NULL, NULL};
+    int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+} real = {first_malloc, first_calloc, first_realloc, first_free, NULL, NULL, NULL, NULL};
 
 /* Blocks handed out while the real functions are being looked up; never given back. A block's size stands
  * before it. */
@@ -74,6 +76,8 @@ static void resolve(void)
     real.memalign = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "memalign");
     real.aligned_alloc = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "aligned_alloc");
     real.posix_memalign = (int (*)(void **, size_t, size_t))dlsym(RTLD_NEXT, "posix_memalign");
+    real.pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
+        RTLD_NEXT, "pthread_create");
     if (!next_malloc || !next_calloc || !next_realloc || !next_free)
         abort();
     real.malloc = next_malloc;
@@ -275,4 +279,39 @@ EXPORT void *pvalloc(size_t size)
         return NULL;
     }
     return memalign(page, size ? (size + page - 1) & ~(page - 1) : page);
+}
+
+/* ---- threads ---- */
+
+/* What a new thread is to do. It lies in a block of the program's allocator that is not recorded: the creator
+ * takes it, the new thread gives it back. */
+struct start {
+    void *(*function)(void *);
+    void *arg;
+};
+
+static void *thread_start(void *p)
+{
+    struct start start = *(struct start *)p;
+    real.free(p);
+    record_born();
+    return start.function(start.arg);
+}
+
+/* So that a thread is seen from its first moment on, also one that never allocates. Threads made otherwise
+ * (clone, the C library's own) are seen at their first call. */
+EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*function)(void *), void *arg)
+{
+    if (!real.pthread_create)
+        resolve();
+    if (!real.pthread_create)
+        return ENOSYS;
+    struct start *start = record_wanted() ? real.malloc(sizeof *start) : NULL;
+    if (!start)
+        return real.pthread_create(thread, attr, function, arg);
+    *start = (struct start){function, arg};
+    int err = real.pthread_create(thread, attr, thread_start, start);
+    if (err)
+        real.free(start);
+    return err;
 }

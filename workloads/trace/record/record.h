@@ -27,6 +27,12 @@ struct record_thread {
 extern __thread struct record_thread *record_self;
 extern _Atomic uint64_t record_clock;
 
+/* Whether this process is one that is recorded, as far as is known. */
+bool record_wanted(void);
+
+/* A thread that pthread_create() made begins, before it does anything. */
+void record_born(void);
+
 /* Anything that is not one word in a segment with room. size is SPOOL_TICK for a free that ticked. */
 void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align, uint64_t clock);
 

@@ -38,6 +38,10 @@ struct room { /* the rest of a segment, for another thread; its first word is st
     uint64_t *at, *end, *segment;
 };
 
+/* A room that nobody has holds these itself: a reader passes over what comes after a word of 0. There are no
+ * more of them than threads that were alive at once. */
+enum { ROOM_ZERO, ROOM_NEXT, ROOM_END, ROOM_SEGMENT };
+
 /* What a thread starts with, and what it has where nothing is recorded: no room, so that every call is
  * slow. */
 static struct record_thread record_none;
@@ -73,8 +77,7 @@ static struct {
     struct record_thread *free_states;
     char *states;
     size_t states_left;
-    struct room rooms[256];
-    unsigned rooms_count;
+    uint64_t *rooms; /* the first one's `at`, or NULL */
     pthread_key_t key;
     bool key_made;
 } process = {.lock = ATOMIC_FLAG_INIT, .fd = -1};
@@ -173,27 +176,30 @@ static int segment_new(struct room *room)
 static int room_take(struct room *room)
 {
     lock();
-    bool found = process.rooms_count > 0;
-    if (found)
-        *room = process.rooms[--process.rooms_count];
+    uint64_t *found = process.rooms;
+    if (found) {
+        *room = (struct room){found, (uint64_t *)(uintptr_t)found[ROOM_END],
+                              (uint64_t *)(uintptr_t)found[ROOM_SEGMENT]};
+        process.rooms = (uint64_t *)(uintptr_t)found[ROOM_NEXT];
+    }
     unlock();
     return found ? 0 : segment_new(room);
 }
 
 static void room_give(struct record_thread *t)
 {
-    bool kept = false;
     if (!t->segment)
         return;
     if (t->end - t->at >= ROOM_LEAST) {
+        t->at[ROOM_END] = (uintptr_t)t->end;
+        t->at[ROOM_SEGMENT] = (uintptr_t)t->segment;
         lock();
-        kept = process.rooms_count < array_length(process.rooms);
-        if (kept)
-            process.rooms[process.rooms_count++] = (struct room){t->at, t->end, t->segment};
+        t->at[ROOM_NEXT] = (uintptr_t)process.rooms;
+        process.rooms = t->at;
         unlock();
-    }
-    if (!kept)
+    } else {
         os_unmap_file(t->segment, SPOOL_SEGMENT_BYTES);
+    }
     t->at = t->end = t->segment = NULL;
 }
 
@@ -243,6 +249,8 @@ static struct record_thread *state_new(void)
     return t;
 }
 
+static void thread_exit(void *state);
+
 static void thread_leave(void)
 {
     struct record_thread *t = record_self;
@@ -254,20 +262,6 @@ static void thread_leave(void)
     t->next_free = process.free_states;
     process.free_states = t;
     unlock();
-}
-
-/* Runs in the last round of destructors, after other libraries' own have freed what they hold. */
-static void thread_exit(void *state)
-{
-    struct record_thread *t = state;
-    if (t != record_self || !t->used)
-        return;
-    if (++t->exits < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(process.key, t) == 0)
-        return;
-    thread_inside = true;
-    thread_ended = true;
-    thread_leave();
-    thread_inside = false;
 }
 
 /* The calling thread's first recorded call, or a later one of an ended thread. */
@@ -456,7 +450,7 @@ static void process_forked(void)
     process.header = NULL;
     process.free_states = NULL;
     process.states_left = 0;
-    process.rooms_count = 0;
+    process.rooms = NULL;
     thread_number = thread_parts = 0;
     thread_keyed = false;
     atomic_store_explicit(&process.threads, 0, memory_order_relaxed);
@@ -519,6 +513,29 @@ static bool ready(void)
     return true;
 }
 
+/* Runs in the last round of destructors, after other libraries' own have freed what they hold. What the thread
+ * calls from now on (destructors after this one, the C library's own clearing up) makes it take a room again
+ * for each call. */
+static void thread_exit(void *state)
+{
+    struct record_thread *t = state;
+    if (t != record_self || !t->used)
+        return;
+    if (++t->exits < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(process.key, t) == 0)
+        return;
+    int saved = errno;
+    thread_inside = true;
+    t->busy = 1;
+    if (ready()) {
+        uint64_t clock = atomic_fetch_add_explicit(&record_clock, 1, memory_order_acq_rel);
+        put_long(t, SPOOL_EXIT, &clock, 1);
+    }
+    thread_ended = true;
+    thread_leave();
+    thread_inside = false;
+    errno = saved;
+}
+
 static void put(struct record_thread *t, enum spool_kind kind, const void *p, size_t size, size_t align,
                 uint64_t clock)
 {
@@ -537,6 +554,15 @@ static void put(struct record_thread *t, enum spool_kind kind, const void *p, si
     t->last = address;
     if (kind == SPOOL_FREE || kind == SPOOL_REALLOC_FROM)
         t->clock += size;
+}
+
+/* The C library is to call us at the thread's end. */
+static void thread_watch(void)
+{
+    if (!process.key_made || thread_keyed || thread_ended)
+        return;
+    thread_keyed = true;
+    pthread_setspecific(process.key, record_self); /* may allocate: by now that can be recorded */
 }
 
 void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align, uint64_t clock)
@@ -572,9 +598,36 @@ void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align,
     if (t->used)
         t->busy = 0;
     thread_inside = false;
-    if (able && begun && process.key_made && !thread_keyed && !thread_ended) {
-        thread_keyed = true;
-        pthread_setspecific(process.key, t); /* may allocate: by now that can be recorded */
+    if (able && begun)
+        thread_watch();
+    errno = saved;
+}
+
+bool record_wanted(void)
+{
+    if (process.wiped && !*process.wiped && !thread_inside) { /* a forked child decides while it is alone */
+        int saved = errno;
+        thread_inside = true;
+        process_forked();
+        if (record_self->used)
+            record_self->busy = 0;
+        thread_inside = false;
+        errno = saved;
     }
+    return state_now() == PROCESS_RECORDING;
+}
+
+void record_born(void)
+{
+    if (!record_wanted() || record_self != &record_none)
+        return;
+    int saved = errno;
+    thread_inside = true;
+    bool able = ready();
+    if (record_self->used)
+        record_self->busy = 0;
+    thread_inside = false;
+    if (able)
+        thread_watch();
     errno = saved;
 }

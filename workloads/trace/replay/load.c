@@ -208,7 +208,7 @@ static int load_words(struct loader *l, const char *path, struct message *m)
     }
     if (got == 0)
         got = load_left(l, &in);
-    l->r->trace_threads = in.threads;
+    l->r->trace_threads = in.threads.count;
     l->r->peak_live_bytes = in.ids.peak_live_bytes;
     hgt_close(&in);
     return got;

@@ -1,8 +1,9 @@
 /* spool.c: makes an .hgt of what the recorder wrote. Threads' words are merged by the order that spool.h
  * explains, and addresses become ids. The spool may end anywhere: the program may have been killed.
  *
- * A merge of k streams by a heap of their heads, keyed by (2 * clock, + 1 for a free); a thread that holds
- * the least key stays on top. */
+ * A merge of the streams of the threads that are alive by a heap of their heads, keyed by (2 * clock, + 1 for
+ * a free); a thread that holds the least key stays on top. A thread's number in the trace is taken at its
+ * birth and given back at its end, so that there are no more of them than threads alive at once. */
 #include "tool.h"
 
 #include "alloc/base/os.h"
@@ -26,12 +27,16 @@ struct part { /* a MARK and what follows it in its segment */
 };
 
 struct event {
-    enum spool_kind kind;          /* MALLOC CALLOC FREE REALLOC_FROM REALLOC_TO ALIGNED FAILED */
+    enum spool_kind kind;          /* MALLOC CALLOC FREE REALLOC_FROM REALLOC_TO ALIGNED FAILED GAP, */
+                                   /* MARK for a birth, EXIT for an end */
     uint64_t address, size, align; /* align: of ALIGNED alone */
 };
 
 struct stream {
     const struct part *part, *parts_end; /* of this thread */
+    uint32_t number;                     /* of the thread in the trace */
+    bool born, exits, ended;
+    uint64_t exit_key;
     const uint64_t *at;
     uint64_t last, clock, key;
     struct event head;
@@ -50,14 +55,34 @@ static int part_order(const void *a, const void *b)
     return x->part < y->part ? -1 : x->part > y->part;
 }
 
+static bool stream_event(struct stream *s, enum spool_kind kind, uint64_t key)
+{
+    s->head = (struct event){.kind = kind};
+    s->key = key > s->key ? key : s->key;
+    return true;
+}
+
+/* After the last word: the thread's end, when it is known to have come. */
+static bool stream_end(struct stream *s)
+{
+    if (!s->exits || s->ended)
+        return false;
+    s->ended = true;
+    return stream_event(s, SPOOL_EXIT, s->exit_key);
+}
+
 /* Reads the next event into s->head; false at the thread's end. A word that makes no sense ends its part. */
 static bool stream_next(struct stream *s)
 {
+    if (!s->born) {
+        s->born = true;
+        return stream_event(s, SPOOL_MARK, s->part->clock * 2);
+    }
     for (;;) {
         while (!s->at || s->at >= s->part->end || *s->at == 0) {
             const struct part *next = s->at ? s->part + 1 : s->part;
             if (next >= s->parts_end)
-                return false;
+                return stream_end(s);
             s->part = next;
             s->at = next->at;
             s->last = 0;
@@ -74,16 +99,23 @@ static bool stream_next(struct stream *s)
         if (kind == SPOOL_LONG) {
             unsigned words = (unsigned)(word >> 8) & 255;
             e->kind = (enum spool_kind)(word >> 3 & 31);
-            if (words < 1 || words > SPOOL_LONG_MAX || words > (size_t)(s->part->end - s->at)) {
+            if (words < 1 || e->kind == SPOOL_MARK || words > SPOOL_LONG_MAX || words > (size_t)(s->part->end - s->at)) {
                 s->damaged = true;
                 s->at = s->part->end;
                 continue;
             }
-            e->address = e->kind == SPOOL_FAILED ? 0 : s->at[0];
-            e->size = e->kind == SPOOL_FAILED ? s->at[0] : words > 1 ? s->at[1] : 0;
+            bool addressed = e->kind != SPOOL_FAILED && e->kind != SPOOL_GAP;
+            if (e->kind == SPOOL_EXIT) {
+                s->exits = true;
+                s->exit_key = *s->at * 2 + 1;
+                s->at += words;
+                continue;
+            }
+            e->address = addressed ? s->at[0] : 0;
+            e->size = !addressed ? s->at[0] : words > 1 ? s->at[1] : 0;
             e->align = words > 2 ? s->at[2] : 0;
             s->at += words;
-            if (e->kind != SPOOL_FAILED)
+            if (addressed)
                 s->last = e->address;
         } else {
             e->address = s->last + (uint64_t)((int64_t)word >> (3 + SPOOL_SIZE_BITS)) * 16;
@@ -108,10 +140,16 @@ struct spool {
     size_t bytes;
     struct part *part;
     size_t parts;
-    struct stream *stream;
-    uint32_t streams;
-    struct stream **heap;
-    uint32_t heap_count;
+    size_t *first;            /* of each thread, its first part, in the order of their births */
+    size_t threads, begun;    /* threads; those of them that the merge has come to */
+    struct stream **heap;     /* of those that have more to say */
+    uint32_t heap_count, heap_room;
+    struct number_pool {
+        uint32_t free[HGT_THREADS_MAX], count; /* of ended threads, the last one on top */
+        uint32_t next;                         /* that never was */
+    } *numbers;
+    uint64_t stop_key; /* what is after it is left out */
+    bool stopped;      /* here: all that follows is left out */
     struct tool_places places;
 };
 
@@ -155,6 +193,30 @@ static int spool_parts(struct spool *s)
     return 0;
 }
 
+static int birth_order(const void *a, const void *b, void *parts)
+{
+    const struct part *x = (const struct part *)parts + *(const size_t *)a,
+                      *y = (const struct part *)parts + *(const size_t *)b;
+    if (x->clock != y->clock)
+        return x->clock < y->clock ? -1 : 1;
+    return x->thread < y->thread ? -1 : x->thread > y->thread;
+}
+
+static int spool_threads(struct spool *s)
+{
+    for (size_t i = 0; i < s->parts; i++)
+        s->threads += i == 0 || s->part[i].thread != s->part[i - 1].thread;
+    s->first = calloc(s->threads + 1, sizeof *s->first);
+    if (!s->first)
+        return -ENOMEM;
+    for (size_t i = 0, n = 0; i < s->parts; i++)
+        if (i == 0 || s->part[i].thread != s->part[i - 1].thread)
+            s->first[n++] = i;
+    if (s->threads)
+        qsort_r(s->first, s->threads, sizeof *s->first, birth_order, s->part);
+    return 0;
+}
+
 static int spool_open(struct spool *s, const char *path, struct message *m)
 {
     struct stat st;
@@ -172,24 +234,11 @@ static int spool_open(struct spool *s, const char *path, struct message *m)
     if (!s->h || s->h->magic != SPOOL_MAGIC || s->h->segment_bytes != SPOOL_SEGMENT_BYTES)
         return message_set(m, -EBADMSG, "%s: at byte 0: not a recording", path);
     int err = spool_parts(s);
-    for (size_t i = 0; i < s->parts; i++)
-        s->streams += i == 0 || s->part[i].thread != s->part[i - 1].thread;
-    if (!err && s->streams > HGT_THREADS_MAX)
-        return message_set(m, -EOVERFLOW, "%s: %u threads; a trace has at most %u", path, s->streams,
-                           HGT_THREADS_MAX);
-    if (!err) {
-        s->stream = calloc(s->streams + 1, sizeof *s->stream);
-        s->heap = calloc(s->streams + 1, sizeof *s->heap);
-    }
-    if (err || !s->stream || !s->heap)
-        return message_set(m, -ENOMEM, "%s: no memory to read it", path);
-    uint32_t n = 0;
-    for (size_t i = 0; i < s->parts; i++) {
-        if (i == 0 || s->part[i].thread != s->part[i - 1].thread)
-            s->stream[n++].part = &s->part[i];
-        s->stream[n - 1].parts_end = &s->part[i + 1];
-    }
-    return 0;
+    if (!err)
+        err = spool_threads(s);
+    s->numbers = calloc(1, sizeof *s->numbers);
+    s->stop_key = s->h->stop_errno ? s->h->stop_clock * 2 + 1 : UINT64_MAX;
+    return err || !s->numbers ? message_set(m, -ENOMEM, "%s: no memory to read it", path) : 0;
 }
 
 static void spool_close(struct spool *s)
@@ -197,9 +246,24 @@ static void spool_close(struct spool *s)
     if (s->data)
         os_unmap_file((void *)s->data, s->bytes);
     free(s->part);
-    free(s->stream);
+    free(s->first);
+    for (uint32_t i = 0; i < s->heap_count; i++)
+        free(s->heap[i]);
     free(s->heap);
+    free(s->numbers);
     tool_places_free(&s->places);
+}
+
+static bool stream_before(const struct stream *a, const struct stream *b)
+{
+    return a->key != b->key ? a->key < b->key : a->part->thread < b->part->thread;
+}
+
+static void heap_swap(struct spool *s, uint32_t a, uint32_t b)
+{
+    struct stream *t = s->heap[a];
+    s->heap[a] = s->heap[b];
+    s->heap[b] = t;
 }
 
 static void heap_down(struct spool *s, uint32_t i)
@@ -207,17 +271,38 @@ static void heap_down(struct spool *s, uint32_t i)
     for (;;) {
         uint32_t least = i;
         for (uint32_t child = 2 * i + 1; child <= 2 * i + 2; child++)
-            if (child < s->heap_count &&
-                (s->heap[child]->key < s->heap[least]->key ||
-                 (s->heap[child]->key == s->heap[least]->key && s->heap[child] < s->heap[least])))
+            if (child < s->heap_count && stream_before(s->heap[child], s->heap[least]))
                 least = child;
         if (least == i)
             return;
-        struct stream *t = s->heap[i];
-        s->heap[i] = s->heap[least];
-        s->heap[least] = t;
+        heap_swap(s, i, least);
         i = least;
     }
+}
+
+/* The thread that comes next in the order of births, with its birth as its head. */
+static int heap_begin(struct spool *s)
+{
+    if (s->heap_count == s->heap_room) {
+        uint32_t room = s->heap_room ? s->heap_room * 2 : 64;
+        struct stream **more = realloc(s->heap, room * sizeof(struct stream *));
+        if (!more)
+            return -ENOMEM;
+        s->heap = more;
+        s->heap_room = room;
+    }
+    struct stream *t = calloc(1, sizeof *t);
+    if (!t)
+        return -ENOMEM;
+    t->part = t->parts_end = &s->part[s->first[s->begun++]];
+    while (t->parts_end < s->part + s->parts && t->parts_end->thread == t->part->thread)
+        t->parts_end++;
+    stream_next(t);
+    uint32_t i = s->heap_count++;
+    s->heap[i] = t;
+    for (; i > 0 && stream_before(s->heap[i], s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        heap_swap(s, i, (i - 1) / 2);
+    return 0;
 }
 
 /* ---- events to operations ---- */
@@ -239,10 +324,34 @@ static int write_block(struct spool *s, struct hgt_writer *w, const struct event
     return err ? err : tool_places_put(&s->places, e->address, op->id, &stale);
 }
 
+/* The process's first thread is there from the beginning; the others are born. */
+static int write_birth(struct spool *s, struct stream *from, struct hgt_writer *w, struct tool_spool *out)
+{
+    struct number_pool *n = s->numbers;
+    if (n->count == 0 && n->next == HGT_THREADS_MAX) {
+        out->stop_errno = TOOL_STOP_THREADS;
+        s->stopped = true;
+        return 0;
+    }
+    from->number = n->count ? n->free[--n->count] : n->next++;
+    out->threads++;
+    struct hgt_op op = {.event = HGT_BIRTH, .thread = from->number};
+    return from->part->thread == 0 ? 0 : hgt_write_op(w, &op);
+}
+
+static int write_end(struct spool *s, const struct stream *from, struct hgt_writer *w)
+{
+    struct hgt_op op = {.event = HGT_END, .thread = from->number};
+    s->numbers->free[s->numbers->count++] = from->number;
+    /* The first thread has no birth: when it called nothing, it never was. */
+    int err = hgt_write_op(w, &op);
+    return err == -ESRCH ? 0 : err;
+}
+
 static int write_event(struct spool *s, struct stream *from, struct hgt_writer *w, struct tool_spool *out)
 {
     const struct event *e = &from->head;
-    struct hgt_op op = {.thread = (uint32_t)(from - s->stream), .size = e->size};
+    struct hgt_op op = {.thread = from->number, .size = e->size};
     uint32_t stale;
     if (e->size > HGT_SIZE_MAX && e->kind != SPOOL_FAILED)
         return -EBADMSG;
@@ -294,10 +403,17 @@ static int write_event(struct spool *s, struct stream *from, struct hgt_writer *
         }
         from->moving = false;
         return 0;
+    case SPOOL_MARK:
+        return write_birth(s, from, w, out);
+    case SPOOL_EXIT:
+        return write_end(s, from, w);
+    case SPOOL_GAP:
+        op.event = HGT_GAP;
+        op.size = e->size / 1000 < HGT_GAP_MAX ? e->size / 1000 : HGT_GAP_MAX;
+        return hgt_write_op(w, &op);
     case SPOOL_END:
     case SPOOL_LONG:
     case SPOOL_SEQUENCE:
-    case SPOOL_MARK:
         break;
     }
     return -EBADMSG;
@@ -305,23 +421,27 @@ static int write_event(struct spool *s, struct stream *from, struct hgt_writer *
 
 static int merge(struct spool *s, struct hgt_writer *w, struct tool_spool *out)
 {
-    uint64_t stop_key = s->h->stop_errno ? s->h->stop_clock * 2 + 1 : UINT64_MAX;
-    for (uint32_t i = 0; i < s->streams; i++)
-        if (stream_next(&s->stream[i]))
-            s->heap[s->heap_count++] = &s->stream[i];
-    for (uint32_t i = s->heap_count; i-- > 0;)
-        heap_down(s, i);
-    while (s->heap_count) {
+    while (s->heap_count || s->begun < s->threads) {
+        while (s->begun < s->threads &&
+               (!s->heap_count || s->part[s->first[s->begun]].clock * 2 <= s->heap[0]->key)) {
+            int err = heap_begin(s);
+            if (err)
+                return err;
+        }
         struct stream *least = s->heap[0];
+        enum spool_kind kind = least->head.kind;
         int err = 0;
-        if (least->key > stop_key)
-            out->dropped += least->head.kind != SPOOL_REALLOC_FROM;
+        if (s->stopped || least->key > s->stop_key)
+            out->dropped += kind != SPOOL_REALLOC_FROM && kind != SPOOL_MARK && kind != SPOOL_EXIT &&
+                            kind != SPOOL_GAP;
         else
             err = write_event(s, least, w, out);
         if (err)
             return err;
-        if (!stream_next(least))
+        if (!stream_next(least)) {
+            free(least);
             s->heap[0] = s->heap[--s->heap_count];
+        }
         if (s->heap_count > 1)
             heap_down(s, 0);
     }
@@ -350,7 +470,7 @@ static void describe(const struct spool *s, const char *how, struct tool_meta *m
     tool_meta_add(meta, "pid", "%u", s->h->pid);
     tool_meta_add(meta, "end", "%s", how);
     if (s->h->stop_errno)
-        tool_meta_add(meta, "stopped", "%s", strerror((int)s->h->stop_errno));
+        tool_meta_add(meta, "stopped", "%s", tool_stop_text(s->h->stop_errno));
     if (s->h->forked)
         tool_meta_add(meta, "forked", "1");
 }
@@ -371,14 +491,16 @@ int tool_spool_convert(const char *path, const char *how, struct file_out *f, st
     out->dropped = s.h->dropped;
     out->stop_errno = s.h->stop_errno;
     out->forked = s.h->forked;
-    out->threads = s.streams;
     describe(&s, how, &meta, out);
     err = hgt_write_open(&w, f->fd, meta.text, meta.bytes);
     if (!err)
         err = merge(&s, &w, out);
-    if (!err && (out->unmatched || out->conflicts || out->failed || out->dropped)) {
+    bool stopped_here = out->stop_errno && !s.h->stop_errno;
+    if (!err && (out->unmatched || out->conflicts || out->failed || out->dropped || stopped_here)) {
         struct tool_meta *counts = &meta;
         counts->bytes = 0;
+        if (stopped_here)
+            tool_meta_add(counts, "stopped", "%s", tool_stop_text(out->stop_errno));
         tool_meta_add(counts, "unmatched", "%llu", (unsigned long long)out->unmatched);
         tool_meta_add(counts, "conflicts", "%llu", (unsigned long long)out->conflicts);
         tool_meta_add(counts, "failed", "%llu", (unsigned long long)out->failed);
@@ -387,7 +509,7 @@ int tool_spool_convert(const char *path, const char *how, struct file_out *f, st
     }
     if (!err)
         err = hgt_write_end(&w);
-    out->ops = w.ops;
+    out->ops = w.ids.ops;
     hgt_write_close(&w);
     spool_close(&s);
     if (err == -EBADMSG)
@@ -395,6 +517,12 @@ int tool_spool_convert(const char *path, const char *how, struct file_out *f, st
     if (err == -ENOMEM)
         return message_set(m, err, "%s: no memory to sort it", path);
     return err ? message_set(m, err, "cannot write %s: %s", f->path, strerror(-err)) : 0;
+}
+
+const char *tool_stop_text(uint32_t stop_errno)
+{
+    return stop_errno == TOOL_STOP_THREADS ? "more than 65536 threads were alive at once"
+                                           : strerror((int)stop_errno);
 }
 
 bool tool_spool_is(const char *path)

@@ -1,6 +1,7 @@
 /* text.c: the text form of a trace. One operation a line, words apart by blanks:
  *
  *   a ID SIZE | c ID SIZE | r ID SIZE | A ID ALIGN SIZE | f ID      before it @T for a thread other than 0
+ *   + | -      before it @T: the thread begins, ends          w MICROSECONDS      nothing is called so long
  *
  * An @T that stands alone on its line is for the line after it. Empty lines and lines that begin with # are
  * passed over. Four lines of one number each at the beginning (the header of malloc-lab's .rep files) are
@@ -127,6 +128,18 @@ static int text_live(struct text *t, uint64_t id, uint32_t hgt_id)
     return 0;
 }
 
+/* What the writer refused of a thread, in the text's words; other errors are passed on. */
+static int text_thread(struct text *t, int err, const struct hgt_op *op, struct message *m)
+{
+    if (err == -EEXIST)
+        return BAD(t, m, "birth of thread %u, which is alive already", op->thread);
+    if (err == -ESRCH)
+        return BAD(t, m, op->event == HGT_END ? "end of thread %u, which is not alive"
+                                              : "a call of thread %u, which has ended",
+                   op->thread);
+    return err;
+}
+
 /* -EINVAL comes with a message; other errors are of writing. */
 static int text_apply(struct text *t, struct hgt_writer *w, struct hgt_op *op, uint64_t id, struct message *m)
 {
@@ -140,12 +153,33 @@ static int text_apply(struct text *t, struct hgt_writer *w, struct hgt_op *op, u
                    (unsigned long long)id);
     if (e)
         op->id = (uint32_t)e->value;
-    int err = hgt_write_op(w, op);
+    int err = text_thread(t, hgt_write_op(w, op), op, m);
     if (!err && op->kind == HGT_FREE)
         ptrmap_remove(&t->ids, e, false);
     if (!err && !gives)
         err = text_live(t, id, op->id);
     return err;
+}
+
+/* A birth, an end or a gap: `verb` is its word. */
+static int text_event(struct text *t, struct hgt_writer *w, unsigned at, struct message *m)
+{
+    const char *verb = t->word[at];
+    struct hgt_op op = {.thread = t->thread,
+                        .event = *verb == '+'   ? HGT_BIRTH
+                                 : *verb == '-' ? HGT_END
+                                                : HGT_GAP};
+    if (op.event == HGT_GAP && at)
+        return BAD(t, m, "'%s' before a w: a gap is of all threads", shown(t->word[0]));
+    if (t->words - at != (op.event == HGT_GAP ? 2u : 1u))
+        return BAD(t, m, "'%s' has %u words after it; the form is %s", verb, t->words - at - 1,
+                   op.event == HGT_GAP     ? "w MICROSECONDS"
+                   : op.event == HGT_BIRTH ? "@T +"
+                                           : "@T -");
+    if (op.event == HGT_GAP && (!number(t->word[at + 1], &op.size) || op.size > HGT_GAP_MAX))
+        return BAD(t, m, "'%s' is not a time: it takes 0 to %llu microseconds", shown(t->word[at + 1]),
+                   (unsigned long long)HGT_GAP_MAX);
+    return text_thread(t, hgt_write_op(w, &op), &op, m);
 }
 
 /* The words of one line from `at` on: an operation. */
@@ -163,6 +197,8 @@ static int text_op(struct text *t, struct hgt_writer *w, unsigned at, struct mes
                  {'f', HGT_FREE, 2, "f ID"}};
     const char *verb = at < t->words ? t->word[at] : "";
     char **arg = &t->word[at + 1];
+    if (verb[0] && strchr("+-w", verb[0]) && !verb[1])
+        return text_event(t, w, at, m);
     for (size_t i = 0; i < array_length(forms); i++) {
         if (verb[0] != forms[i].letter || verb[1])
             continue;
@@ -184,7 +220,7 @@ static int text_op(struct text *t, struct hgt_writer *w, unsigned at, struct mes
         }
         return text_apply(t, w, &op, id, m);
     }
-    return BAD(t, m, "'%s' is not an operation: it takes a, c, r, A or f", shown(verb));
+    return BAD(t, m, "'%s' is not an operation: it takes a, c, r, A, f, +, - or w", shown(verb));
 }
 
 static int text_parse_line(struct text *t, struct hgt_writer *w, struct message *m)
@@ -266,9 +302,15 @@ int tool_text_export(struct hgt_reader *r, struct file_out *f, struct message *m
             close(fd);
         return message_set(m, err, "cannot write %s: %s", f->name, strerror(-err));
     }
-    while ((got = hgt_next(r, &op, m)) == 1) {
+    while ((got = hgt_next_event(r, &op, m)) == 1) {
+        if (op.event == HGT_GAP) {
+            fprintf(out, "w %llu\n", (unsigned long long)op.size);
+            continue;
+        }
         if (op.thread)
             fprintf(out, "@%u ", op.thread);
+        if (op.event != HGT_CALL)
+            fprintf(out, op.event == HGT_BIRTH ? "+\n" : "-\n");
         switch (op.kind) {
         case HGT_MALLOC:
         case HGT_CALLOC:

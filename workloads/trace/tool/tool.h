@@ -7,6 +7,7 @@
 #include "alloc/base/file_out.h"
 #include "workloads/trace/format/hgt.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /* What may be replaced by a trace, and by its text. */
@@ -30,6 +31,9 @@ struct tool_spool {
  * (Killed)"). */
 int tool_spool_convert(const char *path, const char *how, struct file_out *f, struct tool_spool *out,
                        struct message *m);
+/* Why recording stopped early: of struct tool_spool's stop_errno. */
+#define TOOL_STOP_THREADS EUSERS /* more than HGT_THREADS_MAX were alive at once */
+const char *tool_stop_text(uint32_t stop_errno);
 bool tool_spool_is(const char *path); /* by its first bytes */
 
 /* text.c: the text form. */
@@ -39,6 +43,7 @@ int tool_text_export(struct hgt_reader *r, struct file_out *f, struct message *m
 /* info.c: what a trace holds. */
 #define TOOL_LOG2       64
 #define TOOL_TOP        10
+#define TOOL_SHORT_CALLS 1000
 #define TOOL_LOG2_OF(n) ((n) ? 64 - (unsigned)__builtin_clzll(n) : 0) /* 0: 0; 1: 1; 2: 2-3; 3: 4-7 ... */
 
 struct tool_size {
@@ -47,8 +52,12 @@ struct tool_size {
 
 struct tool_info {
     uint64_t ops[HGT_KINDS], total;
-    uint32_t threads;
-    uint64_t threads_active; /* that made a call */
+    uint32_t threads; /* numbers: highest + 1 */
+    uint32_t threads_peak;   /* alive at once */
+    uint64_t threads_active; /* numbers that made a call */
+    uint64_t threads_total, threads_ended;
+    uint64_t threads_short; /* that ended with fewer than TOOL_SHORT_CALLS calls of their own */
+    uint64_t gaps, gap_us;
     uint64_t allocated_bytes, allocated_blocks;
     uint64_t peak_live_bytes, peak_live_blocks, peak_op;
     uint64_t left_blocks, left_bytes; /* never freed */

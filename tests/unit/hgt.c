@@ -8,6 +8,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -125,6 +126,105 @@ static void test_round_trip(void **state)
         assert_int_equal(read, cases[i].count);
         free(ops);
         free(f.data);
+    }
+}
+
+static struct hgt_op event_of(enum hgt_event event, uint32_t thread)
+{
+    return (struct hgt_op){.event = event, .thread = thread, .kind = HGT_KINDS};
+}
+
+/* Threads in generations, more in all than there are numbers; what is read is what was written, and a reader
+ * that wants the calls alone gets them. */
+static void test_lives(void **state)
+{
+    (void)state;
+    enum { LIVES = 70000, WIDTH = 3, GAP = 5 };
+    struct hgt_writer w;
+    struct hgt_reader r;
+    struct hgt_op op;
+    struct message m;
+    int fd = memfd_create("hgt", MFD_CLOEXEC);
+    assert_int_equal(hgt_write_open(&w, fd, "", 0), 0);
+    for (uint32_t i = 0; i < LIVES; i++) {
+        uint32_t t = 1 + i % WIDTH;
+        if (i >= WIDTH) {
+            op = event_of(HGT_END, t);
+            assert_int_equal(hgt_write_op(&w, &op), 0);
+            op = (struct hgt_op){.kind = HGT_FREE, .id = t, .thread = t};
+            assert_int_equal(hgt_write_op(&w, &op), -ESRCH); /* changes nothing */
+        }
+        op = event_of(HGT_BIRTH, t);
+        assert_int_equal(hgt_write_op(&w, &op), 0);
+        assert_int_equal(hgt_write_op(&w, &op), -EEXIST);
+        op = (struct hgt_op){.kind = HGT_MALLOC, .size = i, .thread = t};
+        assert_int_equal(hgt_write_op(&w, &op), 0);
+        op = event_of(HGT_GAP, 0);
+        op.size = i;
+        if (i % GAP == 0)
+            assert_int_equal(hgt_write_op(&w, &op), 0);
+    }
+    op.size = HGT_GAP_MAX + 1;
+    assert_int_equal(hgt_write_op(&w, &op), -EINVAL);
+    assert_int_equal(hgt_write_end(&w), 0);
+    hgt_write_close(&w);
+    struct file f = file_of(fd);
+    assert_int_equal(f.data[8], 2);
+    uint64_t seen[4] = {0};
+    assert_int_equal(hgt_open_memory(&r, "t.hgt", f.data, f.bytes, false, &m), 0);
+    while (hgt_next_event(&r, &op, &m) == 1) {
+        if (op.event == HGT_GAP)
+            assert_int_equal(op.size, seen[HGT_CALL] - 1);
+        else if (op.event != HGT_END)
+            assert_int_equal(op.thread, 1 + seen[op.event] % WIDTH);
+        seen[op.event]++;
+    }
+    assert_string_equal(r.damage.text, "");
+    assert_int_equal(seen[HGT_CALL], LIVES);
+    assert_int_equal(seen[HGT_BIRTH], LIVES);
+    assert_int_equal(seen[HGT_END], LIVES - WIDTH);
+    assert_int_equal(seen[HGT_GAP], LIVES / GAP);
+    assert_int_equal(r.threads.total, LIVES);
+    assert_int_equal(r.threads.most_alive, WIDTH);
+    assert_int_equal(r.threads.ended, LIVES - WIDTH);
+    assert_int_equal(r.ids.ops, LIVES);
+    hgt_close(&r);
+    assert_int_equal(hgt_open_memory(&r, "t.hgt", f.data, f.bytes, false, &m), 0);
+    for (uint32_t i = 0; i < LIVES; i++) {
+        assert_int_equal(hgt_next(&r, &op, &m), 1);
+        assert_int_equal(op.size, i);
+    }
+    assert_int_equal(hgt_next(&r, &op, &m), 0);
+    hgt_close(&r);
+    free(f.data);
+}
+
+/* The header says what is in the file; where it cannot be written again, it says what might be. */
+static void test_versions(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        bool lives = i & 1, piped = i / 2 == 1, appended = i / 2 == 2;
+        struct hgt_writer w;
+        struct hgt_op op = event_of(HGT_BIRTH, 4);
+        int ends[2] = {memfd_create("hgt", MFD_CLOEXEC), -1};
+        uint8_t header[HGT_HEADER_BYTES];
+        if (piped) {
+            close(ends[0]);
+            assert_int_equal(pipe(ends), 0);
+        }
+        int fd = piped ? ends[1] : ends[0];
+        assert_int_equal(appended ? fcntl(fd, F_SETFL, O_APPEND) : 0, 0);
+        assert_int_equal(hgt_write_open(&w, fd, "", 0), 0);
+        assert_int_equal(lives ? hgt_write_op(&w, &op) : 0, 0);
+        assert_int_equal(hgt_write_end(&w), 0);
+        hgt_write_close(&w);
+        assert_int_equal(piped ? read(ends[0], header, sizeof header) : pread(fd, header, sizeof header, 0),
+                         sizeof header);
+        assert_int_equal(header[8], piped || appended || lives ? 2 : 1);
+        close(ends[0]);
+        if (piped)
+            close(ends[1]);
     }
 }
 
@@ -273,11 +373,13 @@ static size_t forge_chunk(uint8_t *out, uint32_t type, const void *stored, uint3
     return HGT_CHUNK_HEADER + stored_bytes;
 }
 
+static uint32_t forge_version = HGT_VERSION_CALLS;
+
 static size_t forge_begin(uint8_t *out)
 {
     memset(out, 0, HGT_HEADER_BYTES);
     memcpy(out, HGT_MAGIC, 8);
-    put32(out + 8, HGT_VERSION);
+    put32(out + 8, forge_version);
     return HGT_HEADER_BYTES + forge_chunk(out + HGT_HEADER_BYTES, HGT_TYPE_META, "", 0, 0, 0, 0, 0);
 }
 
@@ -305,8 +407,8 @@ static void test_forged_operations(void **state)
         {{HGT_FREE}, 1, 1, "not live"},
         {{HGT_MALLOC, HGT_FREE, HGT_FREE}, 3, 3, "operation 3"},
         {{HGT_FREE | 1 << 3}, 1, 1, "not one"},        /* id -1 */
-        {{6}, 1, 1, "not one"},                        /* no such kind */
-        {{7 | 31 << 3}, 1, 1, "not one"},              /* nor such */
+        {{HGT_CODE_LIFE}, 1, 1, "not one"},            /* of version 2 */
+        {{HGT_CODE_GAP | 1 << 3}, 1, 1, "not one"},    /* of version 2 */
         {{HGT_CODE_THREAD | 1 << 3}, 1, 1, "not one"}, /* a thread, and no operation */
         {{HGT_CODE_THREAD | 1 << 3, HGT_CODE_THREAD}, 2, 1, "not one"},
         {{HGT_CODE_THREAD | 31 << 3, 0xff, 0xff, 0x7f, 0}, 5, 1, "not one"}, /* thread number too high */
@@ -335,6 +437,42 @@ static void test_forged_operations(void **state)
     }
 }
 
+/* Births and ends that cannot have been. */
+static void test_forged_lives(void **state)
+{
+    (void)state;
+    enum { BIRTH = HGT_CODE_LIFE, END = HGT_CODE_LIFE | 1 << 3, T1 = HGT_CODE_THREAD | 1 << 3 };
+    struct message m;
+    static const struct {
+        uint8_t code[16];
+        uint32_t bytes, ops;
+        const char *word;
+    } cases[] = {
+        {{BIRTH, END, BIRTH, HGT_MALLOC}, 4, 4, "cut off"}, /* right, but for the end of the file */
+        {{BIRTH, BIRTH}, 2, 2, "operation 2, in the chunk here, is the birth of thread 0, which is alive"},
+        {{HGT_MALLOC, BIRTH}, 2, 2, "the birth of thread 0, which is alive"},
+        {{END}, 1, 1, "operation 1, in the chunk here, is of thread 0, which is not alive"},
+        {{T1, BIRTH, END, END}, 4, 3, "is of thread 1, which is not alive"},
+        {{T1, BIRTH, END, HGT_MALLOC},
+         4,
+         3,
+         "operation 3, in the chunk here, is of thread 1, which has ended"},
+        {{HGT_CODE_LIFE | 2 << 3}, 1, 1, "not one"},
+        {{T1, HGT_CODE_LIFE | 31 << 3, 0}, 3, 1, "not one"},
+        {{HGT_CODE_GAP | 31 << 3, 0x80, 0x80, 0x80, 0x80, 0x80, 0x21}, 7, 1, "not one"}, /* above 2^40 */
+        {{HGT_CODE_GAP | 31 << 3, 0x80, 0x80, 0x80}, 4, 1, "not one"},
+        {{T1, HGT_CODE_GAP | 31 << 3, 0}, 3, 1, "cut off"},
+    };
+    forge_version = HGT_VERSION;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        m.text[0] = '\0';
+        assert_int_equal(forged(cases[i].code, cases[i].bytes, cases[i].ops, &m), -EBADMSG);
+        if (!strstr(m.text, cases[i].word))
+            fail_msg("case %zu: '%s' does not say '%s'", i, m.text, cases[i].word);
+    }
+    forge_version = HGT_VERSION_CALLS;
+}
+
 static void test_forged_noise(void **state)
 {
     (void)state;
@@ -343,6 +481,7 @@ static void test_forged_noise(void **state)
     rng_seed(&rng, 99);
     for (unsigned round = 0; round < 6000; round++) {
         uint8_t code[64];
+        forge_version = 1 + round % 2;
         for (size_t i = 0; i < sizeof code; i++)
             code[i] = (uint8_t)(rng_next(&rng) & (round & 1 ? 0xff : 0x1f));
         /* No end chunk follows: it can only be an error. */
@@ -423,7 +562,8 @@ static void test_foreign(void **state)
         {"\x7f"
          "ELF............................",
          32, "at byte 0: not an .hgt"},
-        {HGT_MAGIC "\x02\0\0\0\0\0\0\0", 16, "at byte 8: version 2"},
+        {HGT_MAGIC "\x03\0\0\0\0\0\0\0", 16, "at byte 8: version 3"},
+        {HGT_MAGIC "\x00\0\0\0\0\0\0\0", 16, "at byte 8: version 0"},
         {HGT_MAGIC "\x01\0\0\0\x01\0\0\0", 16, "at byte 12"},
         {HGT_MAGIC "\x01\0\0\0\0\0\0\0", 16, "at byte 16"},
     };
@@ -466,12 +606,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_lives),
+        cmocka_unit_test(test_versions),
         cmocka_unit_test(test_description),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_writer_refuses),
         cmocka_unit_test(test_every_byte),
         cmocka_unit_test(test_every_length),
         cmocka_unit_test(test_forged_operations),
+        cmocka_unit_test(test_forged_lives),
         cmocka_unit_test(test_forged_noise),
         cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_forged_chunks),

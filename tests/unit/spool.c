@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define SEGMENTS 8
+#define SEGMENTS 16
 
 static struct {
     _Alignas(4096) unsigned char header[SPOOL_HEADER_BYTES];
@@ -30,6 +30,7 @@ static struct spool_header *const header = (struct spool_header *)(void *)spool.
 static char dir[] = "/tmp/spool-XXXXXX", in_path[64], out_path[64];
 static struct tool_spool result;
 static struct message message;
+static bool lives_too; /* in the text */
 
 /* A thread's pen, as the recorder's. */
 struct pen {
@@ -61,7 +62,7 @@ static void put_long(struct pen *p, enum spool_kind kind, unsigned words, uint64
     *p->at++ = SPOOL_LONG | (uint64_t)kind << 3 | (uint64_t)words << 8;
     memcpy(p->at, payload, words * sizeof *payload);
     p->at += words;
-    if (kind != SPOOL_FAILED)
+    if (kind != SPOOL_FAILED && kind != SPOOL_EXIT && kind != SPOOL_GAP)
         p->last = a;
 }
 
@@ -95,8 +96,12 @@ static int convert(size_t bytes, char *text, size_t size)
     }
     assert_int_equal(file_out_done(&f, &message), 0);
     assert_int_equal(hgt_open(&r, out_path, false, &message), 0);
-    while (hgt_next(&r, &op, &message) == 1)
-        if (n + 64 < size)
+    while (hgt_next_event(&r, &op, &message) == 1)
+        if (op.event != HGT_CALL && lives_too && n + 64 < size)
+            n += (size_t)snprintf(text + n, size - n, op.event == HGT_GAP ? "%sw%u" : "%s%u%c", n ? " " : "",
+                                  op.event == HGT_GAP ? (unsigned)op.size : op.thread,
+                                  op.event == HGT_BIRTH ? '+' : '-');
+        else if (op.event == HGT_CALL && n + 64 < size)
             n += (size_t)snprintf(text + n, size - n, "%s%u%c%u", n ? " " : "", op.thread, "acrfA"[op.kind],
                                   op.id);
     assert_true(r.ended && !r.damage.text[0]);
@@ -230,6 +235,56 @@ static void test_parts(void **state)
     assert_int_equal(result.threads, 2);
 }
 
+/* A birth is where the first part is; an end after the last call, also when that came after the EXIT; numbers
+ * of the dead are used again. */
+static void test_lives(void **state)
+{
+    (void)state;
+    begin();
+    struct pen zero = mark(spool.word[0], 0, 0, 0), one = mark(spool.word[1], 1, 0, 2);
+    put_short(&zero, SPOOL_MALLOC, 4096, 8, 0);
+    put_short(&one, SPOOL_MALLOC, 8192, 8, 2);
+    put_long(&one, SPOOL_EXIT, 1, 4, 0, 0);
+    struct pen two = mark(one.at, 2, 0, 3); /* begins before that */
+    struct pen late = mark(spool.word[2], 1, 1, 4);
+    put_short(&late, SPOOL_FREE, 8192, SPOOL_TICK, 5);
+    put_long(&two, SPOOL_EXIT, 1, 7, 0, 0); /* it never allocated */
+    struct pen three = mark(two.at, 3, 0, 8);
+    put_long(&three, SPOOL_GAP, 1, 20000000, 0, 0);
+    put_short(&three, SPOOL_FREE, 4096, SPOOL_TICK, 8);
+    lives_too = true;
+    converts_to("0a0 1+ 1a1 2+ 1f1 1- 2- 2+ w20000 2f0");
+    lives_too = false;
+    assert_int_equal(result.threads, 4);
+    assert_int_equal(result.ops, 4);
+}
+
+/* One thread more than there are numbers: a whole trace up to it. */
+static void test_too_many_alive(void **state)
+{
+    (void)state;
+    char text[64], value[64];
+    struct hgt_reader r;
+    begin();
+    enum { WORDS = 5, IN_SEGMENT = SPOOL_SEGMENT_WORDS / WORDS };
+    for (uint64_t t = 0; t <= HGT_THREADS_MAX; t++) {
+        struct pen p = mark(&spool.word[t / IN_SEGMENT][t % IN_SEGMENT * WORDS], t, 0, t);
+        put_short(&p, SPOOL_MALLOC, 16 + 16 * t, 8, t);
+    }
+    assert_int_equal(convert(sizeof spool, text, sizeof text), 0);
+    assert_int_equal(result.threads, HGT_THREADS_MAX);
+    assert_int_equal(result.stop_errno, TOOL_STOP_THREADS);
+    assert_int_equal(result.ops, HGT_THREADS_MAX);
+    assert_int_equal(result.dropped, 1);
+    struct hgt_op op;
+    assert_int_equal(hgt_open(&r, out_path, false, &message), 0);
+    while (hgt_next(&r, &op, &message) == 1)
+        ;
+    assert_true(hgt_meta(&r, "stopped", value, sizeof value));
+    assert_string_equal(value, "more than 65536 threads were alive at once");
+    hgt_close(&r);
+}
+
 static void test_stopped(void **state)
 {
     (void)state;
@@ -356,11 +411,18 @@ static void test_simulated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reuse),        cmocka_unit_test(test_tie),
-        cmocka_unit_test(test_alone),        cmocka_unit_test(test_realloc_moves),
-        cmocka_unit_test(test_realloc_ends), cmocka_unit_test(test_not_seen),
-        cmocka_unit_test(test_parts),        cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_cut),          cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_reuse),
+        cmocka_unit_test(test_tie),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_realloc_moves),
+        cmocka_unit_test(test_realloc_ends),
+        cmocka_unit_test(test_not_seen),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_lives),
+        cmocka_unit_test(test_too_many_alive),
+        cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_noise),
         cmocka_unit_test(test_simulated),
     };
     if (!mkdtemp(dir))

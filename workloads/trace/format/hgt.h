@@ -22,18 +22,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HGT_MAGIC        "\x89HGT\r\n\x1a\n" /* 8 bytes; broken by text-mode copies, as PNG's */
-#define HGT_VERSION      2u /* the newest */
-#define HGT_VERSION_CALLS 1u /* without births, ends and gaps */
-#define HGT_HEADER_BYTES 16u
-#define HGT_CHUNK_HEADER 32u
-#define HGT_CHUNK_MAX    (1u << 20) /* bytes of a chunk's contents, unpacked or as stored */
-#define HGT_META_MAX     (64u << 10)
-#define HGT_SIZE_MAX     (UINT64_C(1) << 47) /* of a block */
-#define HGT_ALIGN_MAX    (UINT64_C(1) << 30)
-#define HGT_THREADS_MAX  65536u
-#define HGT_GAP_MAX      (UINT64_C(1) << 40) /* microseconds: twelve days */
-#define HGT_IDS_MAX      (UINT32_MAX - 1) /* blocks live at once */
+#define HGT_MAGIC         "\x89HGT\r\n\x1a\n" /* 8 bytes; broken by text-mode copies, as PNG's */
+#define HGT_VERSION       2u                  /* the newest */
+#define HGT_VERSION_CALLS 1u                  /* without births, ends and gaps */
+#define HGT_HEADER_BYTES  16u
+#define HGT_CHUNK_HEADER  32u
+#define HGT_CHUNK_MAX     (1u << 20) /* bytes of a chunk's contents, unpacked or as stored */
+#define HGT_META_MAX      (64u << 10)
+#define HGT_SIZE_MAX      (UINT64_C(1) << 47) /* of a block */
+#define HGT_ALIGN_MAX     (UINT64_C(1) << 30)
+#define HGT_THREADS_MAX   65536u
+#define HGT_GAP_MAX       (UINT64_C(1) << 40) /* microseconds: twelve days */
+#define HGT_IDS_MAX       (UINT32_MAX - 1)    /* blocks live at once */
 
 enum hgt_kind { HGT_MALLOC, HGT_CALLOC, HGT_REALLOC, HGT_FREE, HGT_ALIGNED, HGT_KINDS };
 extern const char *const hgt_kind_names[HGT_KINDS];
@@ -188,8 +188,8 @@ enum {
     HGT_AT_CRC = 28
 };
 #define HGT_END_BYTES    32u
-#define HGT_CODE_THREAD  5u  /* in place of a kind: the operations after it are of another thread */
-#define HGT_CODE_LIFE    6u  /* 0: the thread begins; 1: it ends */
+#define HGT_CODE_THREAD  5u /* in place of a kind: the operations after it are of another thread */
+#define HGT_CODE_LIFE    6u /* 0: the thread begins; 1: it ends */
 #define HGT_CODE_GAP     7u
 #define HGT_CODE_INLINE  31u /* numbers below it stand in the code byte */
 #define HGT_OP_MAX_BYTES 32u

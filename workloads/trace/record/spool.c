@@ -288,6 +288,15 @@ static int thread_begin(void)
     return 0;
 }
 
+/* The C library is to call us at the thread's end. */
+static void thread_watch(void)
+{
+    if (!process.key_made || thread_keyed || thread_ended || record_self == &record_none)
+        return;
+    thread_keyed = true;
+    pthread_setspecific(process.key, record_self); /* may allocate: by now that can be recorded */
+}
+
 /* ---- processes ---- */
 
 static void read_line(const char *file, char *out, size_t size, uint32_t *bytes)
@@ -469,6 +478,8 @@ __attribute__((constructor(101))) static void record_start(void)
     if (record_self != &record_none)
         record_self->busy = 0;
     thread_inside = false;
+    if (state_now() == PROCESS_RECORDING)
+        thread_watch();
     /* Where the kernel wipes, a handler would undo what those that ran before it allocated; it may itself
      * allocate here. */
     if (state_now() != PROCESS_OFF && !process.wipes)
@@ -556,15 +567,6 @@ static void put(struct record_thread *t, enum spool_kind kind, const void *p, si
         t->clock += size;
 }
 
-/* The C library is to call us at the thread's end. */
-static void thread_watch(void)
-{
-    if (!process.key_made || thread_keyed || thread_ended)
-        return;
-    thread_keyed = true;
-    pthread_setspecific(process.key, record_self); /* may allocate: by now that can be recorded */
-}
-
 void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align, uint64_t clock)
 {
     if (state_now() == PROCESS_OFF)
@@ -612,6 +614,7 @@ bool record_wanted(void)
         if (record_self->used)
             record_self->busy = 0;
         thread_inside = false;
+        thread_watch();
         errno = saved;
     }
     return state_now() == PROCESS_RECORDING;

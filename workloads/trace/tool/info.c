@@ -14,9 +14,9 @@ struct reading {
     uint64_t *birth; /* by id: bytes allocated before it was */
     size_t births;
     struct ptrmap sizes;
-    bool *active;    /* [HGT_THREADS_MAX] */
     uint32_t *calls; /* [HGT_THREADS_MAX], of the thread that has the number now, to TOOL_SHORT_CALLS */
     uint32_t thread;
+    bool births_seen; /* of threads */
 };
 
 static int count_size(struct reading *s, uint64_t size)
@@ -58,6 +58,7 @@ static void count_event(struct reading *s, const struct hgt_op *op)
         s->info->gap_us += op->size;
     } else if (op->event == HGT_BIRTH) {
         s->calls[op->thread] = 0;
+        s->births_seen = true;
     } else {
         s->info->threads_short += s->calls[op->thread] < TOOL_SHORT_CALLS;
     }
@@ -71,10 +72,7 @@ static int count_op(struct reading *s, const struct hgt_op *op)
         info->switches++;
     s->thread = op->thread;
     info->ops[op->kind]++;
-    if (!s->active[op->thread]) {
-        s->active[op->thread] = true;
-        info->threads_active++;
-    }
+    info->threads_active += s->calls[op->thread] == 0;
     s->calls[op->thread] += s->calls[op->thread] < TOOL_SHORT_CALLS;
     switch (op->kind) {
     case HGT_FREE:
@@ -125,20 +123,18 @@ static void find_top(struct reading *s)
 int tool_info_read(struct tool_info *out, struct hgt_reader *r, struct message *m)
 {
     struct reading s = {.info = out,
-                        .active = calloc(HGT_THREADS_MAX, sizeof *s.active),
                         .calls = calloc(HGT_THREADS_MAX, sizeof *s.calls),
                         .sizes = ptrmap_make(sizeof(struct ptrmap_pair), &os_harness)};
     struct hgt_op op;
-    int got = s.active && s.calls ? 1 : -ENOMEM;
+    int got = s.calls ? 1 : -ENOMEM;
     *out = (struct tool_info){0};
     while (got == 1 && (got = hgt_next_event(r, &op, m)) == 1)
         if (op.event != HGT_CALL)
             count_event(&s, &op);
         else if (count_op(&s, &op) != 0)
             got = message_set(m, -ENOMEM, "%s: no memory to look into it", r->name);
-    out->threads = r->threads.count;
+    out->threads = s.births_seen ? r->threads.total : r->threads.count;
     out->threads_peak = r->threads.most_alive;
-    out->threads_total = r->threads.total;
     out->threads_ended = r->threads.ended;
     out->peak_live_bytes = r->ids.peak_live_bytes;
     out->peak_live_blocks = r->ids.peak_live_blocks;
@@ -147,7 +143,6 @@ int tool_info_read(struct tool_info *out, struct hgt_reader *r, struct message *
     out->left_bytes = r->ids.live_bytes;
     find_top(&s);
     free(s.birth);
-    free(s.active);
     free(s.calls);
     ptrmap_close(&s.sizes);
     return got;
@@ -203,11 +198,7 @@ static void print_log2(const char *title, const uint64_t *counts, FILE *out)
 
 static void print_threads(const struct tool_info *info, FILE *out)
 {
-    if (info->threads_total == info->threads) { /* no number was used twice */
-        fprintf(out, "  %-16s %u (%llu made calls)", "threads", info->threads, (ull)info->threads_active);
-    } else {
-        fprintf(out, "  %-16s %llu", "threads", (ull)info->threads_total);
-    }
+    fprintf(out, "  %-16s %llu (%llu made calls)", "threads", (ull)info->threads, (ull)info->threads_active);
     if (info->threads_ended)
         fprintf(out, "; %u at once; %llu ended, %llu of them with fewer than %d calls", info->threads_peak,
                 (ull)info->threads_ended, (ull)info->threads_short, TOOL_SHORT_CALLS);
@@ -303,9 +294,9 @@ void tool_info_json(const struct tool_info *info, const struct hgt_reader *r, FI
     fprintf(out, ",\"calls\":%llu,\"ops\":{", (ull)info->total);
     for (unsigned k = 0; k < HGT_KINDS; k++)
         fprintf(out, "%s\"%s\":%llu", k ? "," : "", hgt_kind_names[k], (ull)info->ops[k]);
-    fprintf(out, "},\"threads\":%u,\"threads_active\":%llu", info->threads, (ull)info->threads_active);
-    fprintf(out, ",\"threads_total\":%llu,\"threads_peak\":%u,\"threads_ended\":%llu,\"threads_short\":%llu",
-            (ull)info->threads_total, info->threads_peak, (ull)info->threads_ended, (ull)info->threads_short);
+    fprintf(out, "},\"threads\":%llu,\"threads_active\":%llu", (ull)info->threads, (ull)info->threads_active);
+    fprintf(out, ",\"threads_peak\":%u,\"threads_ended\":%llu,\"threads_short\":%llu", info->threads_peak,
+            (ull)info->threads_ended, (ull)info->threads_short);
     fprintf(out, ",\"gaps\":%llu,\"gap_seconds\":%.6f", (ull)info->gaps, (double)info->gap_us / 1e6);
     fprintf(out, ",\"remote_frees\":%llu,\"remote_reallocs\":%llu,\"thread_switches\":%llu",
             (ull)info->remote_frees, (ull)info->remote_reallocs, (ull)info->switches);

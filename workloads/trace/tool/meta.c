@@ -6,7 +6,8 @@
 #include <string.h>
 
 const struct file_kind tool_trace_kind = {"an .hgt trace", {HGT_MAGIC}};
-const struct file_kind tool_text_kind = {"the text of a trace", {"a 0 ", "c 0 ", "A 0 ", "+\n", "w ", "@1 ", "@2 "}};
+const struct file_kind tool_text_kind = {"the text of a trace",
+                                         {"a 0 ", "c 0 ", "A 0 ", "+\n", "w ", "@1 ", "@2 "}};
 
 void tool_meta_add(struct tool_meta *meta, const char *key, const char *format, ...)
 {

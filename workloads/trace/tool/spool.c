@@ -99,7 +99,8 @@ static bool stream_next(struct stream *s)
         if (kind == SPOOL_LONG) {
             unsigned words = (unsigned)(word >> 8) & 255;
             e->kind = (enum spool_kind)(word >> 3 & 31);
-            if (words < 1 || e->kind == SPOOL_MARK || words > SPOOL_LONG_MAX || words > (size_t)(s->part->end - s->at)) {
+            if (words < 1 || e->kind == SPOOL_MARK || words > SPOOL_LONG_MAX ||
+                words > (size_t)(s->part->end - s->at)) {
                 s->damaged = true;
                 s->at = s->part->end;
                 continue;
@@ -140,14 +141,14 @@ struct spool {
     size_t bytes;
     struct part *part;
     size_t parts;
-    size_t *first;            /* of each thread, its first part, in the order of their births */
-    size_t threads, begun;    /* threads; those of them that the merge has come to */
-    struct stream **heap;     /* of those that have more to say */
+    size_t *first;         /* of each thread, its first part, in the order of their births */
+    size_t threads, begun; /* threads; those of them that the merge has come to */
+    struct stream **heap;  /* of those that have more to say */
     uint32_t heap_count, heap_room;
     struct number_pool {
         uint32_t free[HGT_THREADS_MAX], count; /* of ended threads, the last one on top */
         uint32_t next;                         /* that never was */
-    } *numbers;
+    } * numbers;
     uint64_t stop_key; /* what is after it is left out */
     bool stopped;      /* here: all that follows is left out */
     struct tool_places places;
@@ -432,8 +433,8 @@ static int merge(struct spool *s, struct hgt_writer *w, struct tool_spool *out)
         enum spool_kind kind = least->head.kind;
         int err = 0;
         if (s->stopped || least->key > s->stop_key)
-            out->dropped += kind != SPOOL_REALLOC_FROM && kind != SPOOL_MARK && kind != SPOOL_EXIT &&
-                            kind != SPOOL_GAP;
+            out->dropped +=
+                kind != SPOOL_REALLOC_FROM && kind != SPOOL_MARK && kind != SPOOL_EXIT && kind != SPOOL_GAP;
         else
             err = write_event(s, least, w, out);
         if (err)

@@ -134,8 +134,9 @@ static int text_thread(struct text *t, int err, const struct hgt_op *op, struct 
     if (err == -EEXIST)
         return BAD(t, m, "birth of thread %u, which is alive already", op->thread);
     if (err == -ESRCH)
-        return BAD(t, m, op->event == HGT_END ? "end of thread %u, which is not alive"
-                                              : "a call of thread %u, which has ended",
+        return BAD(t, m,
+                   op->event == HGT_END ? "end of thread %u, which is not alive"
+                                        : "a call of thread %u, which has ended",
                    op->thread);
     return err;
 }

@@ -41,10 +41,10 @@ int tool_text_import(const char *path, struct file_out *f, struct message *m);
 int tool_text_export(struct hgt_reader *r, struct file_out *f, struct message *m);
 
 /* info.c: what a trace holds. */
-#define TOOL_LOG2       64
-#define TOOL_TOP        10
+#define TOOL_LOG2        64
+#define TOOL_TOP         10
 #define TOOL_SHORT_CALLS 1000
-#define TOOL_LOG2_OF(n) ((n) ? 64 - (unsigned)__builtin_clzll(n) : 0) /* 0: 0; 1: 1; 2: 2-3; 3: 4-7 ... */
+#define TOOL_LOG2_OF(n)  ((n) ? 64 - (unsigned)__builtin_clzll(n) : 0) /* 0: 0; 1: 1; 2: 2-3; 3: 4-7 ... */
 
 struct tool_size {
     uint64_t size, count;
@@ -52,11 +52,11 @@ struct tool_size {
 
 struct tool_info {
     uint64_t ops[HGT_KINDS], total;
-    uint32_t threads; /* numbers: highest + 1 */
-    uint32_t threads_peak;   /* alive at once */
-    uint64_t threads_active; /* numbers that made a call */
-    uint64_t threads_total, threads_ended;
+    uint64_t threads;        /* in all; where none has a birth, the highest number + 1 */
+    uint64_t threads_active; /* that made a call */
+    uint64_t threads_ended;
     uint64_t threads_short; /* that ended with fewer than TOOL_SHORT_CALLS calls of their own */
+    uint32_t threads_peak;  /* alive at once */
     uint64_t gaps, gap_us;
     uint64_t allocated_bytes, allocated_blocks;
     uint64_t peak_live_bytes, peak_live_blocks, peak_op;

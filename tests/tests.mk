@@ -47,17 +47,32 @@ $(PRELOADS): $(OUT)/tests/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -O1 -shared -fPIC -o $@ $<
 
-# Against a real libpython: object scripts on both; needs its headers (scripts/install-deps brings them).
-PYTHON_H    := $(wildcard /usr/include/python3.11/Python.h)
+# Against a real libpython: object scripts on both. hgo-conform-3.11 and so on are those whose headers are installed
+# (scripts/install-deps brings one); "make conform PYTHON=3.14" runs with one that scripts/oracle has unpacked.
+PYTHONS     := $(patsubst /usr/include/python%/Python.h,%,$(wildcard $(foreach v,11 12 13 14 15,/usr/include/python3.$(v)/Python.h)))
+comma       := ,
 CONFORM_C   := $(wildcard tests/conformance/hgo_*.c)
-CONFORM     := $(if $(PYTHON_H),$(OUT)/tests/conformance/hgo-conform)
+CONFORM     := $(PYTHONS:%=$(OUT)/tests/conformance/hgo-conform-%)
 CONFORM_OBJ := $(call obj_rc,gil,$(GC_C) workloads/script/objrun.c) $(call obj,$(ALLOC_C) workloads/script/objscript.c)
+CONFORM_DEP := $(CONFORM_C) $(wildcard tests/conformance/*.h) $(CONFORM_OBJ)
+conform_cc   = $(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL $(1) $(LDFLAGS) -o $@ $(CONFORM_C) $(CONFORM_OBJ) $(2) -ldw -lzstd -ldl -lm
 
-$(OUT)/tests/conformance/hgo-conform: $(CONFORM_C) $(wildcard tests/conformance/*.h) $(CONFORM_OBJ)
+$(CONFORM): $(OUT)/tests/conformance/hgo-conform-%: $(CONFORM_DEP)
 	$(call say,CC,$(@:$(OUT)/%=%))
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL -isystem $(PYTHON_H:/Python.h=) $(LDFLAGS) -o $@ $(CONFORM_C) $(CONFORM_OBJ) \
-	    -lpython3.11 -ldw -lzstd -ldl -lm
+	$(Q)$(call conform_cc,-isystem /usr/include/python$*,-lpython$*)
+
+# Its library wants a newer C library than may be here: that is found when it runs.
+$(OUT)/tests/conformance/oracle-conform-%: $(CONFORM_DEP) build/oracle/%/version
+	$(call say,CC,$(@:$(OUT)/%=%))
+	@mkdir -p $(@D)
+	$(Q)$(call conform_cc,-isystem build/oracle/$*/include -isystem build/oracle/$*/root/usr/include,\
+	    -Wl$(comma)--allow-shlib-undefined $(wildcard build/oracle/$*/lib/libpython3.*.so.1.0))
+build/oracle/%/version:
+	scripts/oracle $*
+# make conform PYTHON=3.14
+conform: $(OUT)/tests/conformance/oracle-conform-$(PYTHON)
+	build/oracle/$(PYTHON)/run $<
 
 # The collectors of each policy beside a tracing oracle.
 ORACLES := $(POLICIES:%=$(OUT)/tests/conformance/oracle-%)
@@ -95,6 +110,7 @@ $(foreach u,$(patsubst tests/perf/policy/%.c,%,$(wildcard tests/perf/policy/*.c)
     $(eval $(call perf_policy_rule,$(u),$(p)))))
 -include $(PERF_POLICY:%=%.d)
 # cpython_NAME.c: the object runtime beside libpython's.
+PYTHON_H      := $(wildcard /usr/include/python3.11/Python.h)
 PERF_PYTHON   := $(if $(PYTHON_H),$(patsubst %.c,$(OUT)/%,$(wildcard tests/perf/cpython_*.c)))
 $(PERF_PYTHON): $(OUT)/tests/perf/%: tests/perf/%.c $(CONFORM_OBJ) $(call obj,bench/stat/stats.c)
 	$(call say,CC,$(@:$(OUT)/%=%))

@@ -167,24 +167,28 @@ uint64_t cycles_untrack(struct gc_head *list, enum type_id kind)
     return n;
 }
 
-/* Clears every weak reference to garbage, and garbage that is a weak reference; then calls the callbacks of
- * those that are not garbage themselves. *code_ran: a callback ran. Returns the number of weak references
- * that died of it. */
+/* Clears every weak reference to garbage, and garbage that is a weak reference (from 3.15 on only those to garbage
+ * that have a callback: clear_weakrefs_late does the others); then calls the callbacks of those that are not
+ * garbage themselves. *code_ran: a callback ran. Returns the number of weak references that died of it. */
 static uint64_t clear_weakrefs(struct gc_head *unreachable, struct gc_head *old, uintptr_t place,
                                bool *code_ran, bool *finalisers)
 {
     struct gc_head waiting;
+    bool late = runtime_global.python->weakrefs_cleared_late;
     gc_list_init(&waiting);
     for (struct gc_head *g = gc_next(unreachable); g != unreachable; g = gc_next(g)) {
         struct object *o = gc_object_of(g);
-        if (o->type->id == TYPE_WEAKREF)
+        if (o->type->id == TYPE_WEAKREF && !late)
             weakref_clear((struct weakref *)o);
         if (o->type->finalize && !(g->prev & GC_PREV_FINALIZED))
             *finalisers = true;
         struct weakref **weaklist = object_weaklist(o);
         if (!weaklist)
             continue;
-        for (struct weakref *w = *weaklist; w; w = *weaklist) {
+        for (struct weakref *w = *weaklist, *next; w; w = next) {
+            next = w->next;
+            if (late && !w->callback)
+                continue;
             weakref_clear(w);
             if (!w->callback || gc_head_of(&w->head)->prev & GC_PREV_COLLECTING)
                 continue;
@@ -207,6 +211,20 @@ static uint64_t clear_weakrefs(struct gc_head *unreachable, struct gc_head *old,
         }
     }
     return died;
+}
+
+/* What code that ran before may still reach through weak references is garbage no longer; the rest may not come back
+ * from now on. */
+static void clear_weakrefs_late(struct gc_head *garbage)
+{
+    for (struct gc_head *g = gc_next(garbage); g != garbage; g = gc_next(g)) {
+        struct object *o = gc_object_of(g);
+        if (o->type->id == TYPE_WEAKREF)
+            weakref_clear((struct weakref *)o);
+        struct weakref **weaklist = object_weaklist(o);
+        while (weaklist && *weaklist)
+            weakref_clear(*weaklist);
+    }
 }
 
 static void finalize_garbage(struct gc_head *unreachable)
@@ -312,6 +330,8 @@ uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct g
         count->unreachable = again.unreachable;
     }
     collected += count->unreachable;
+    if (r->python->weakrefs_cleared_late)
+        clear_weakrefs_late(unreachable);
     clear_garbage(unreachable, old);
     count->uncollectable += keep_legacy(r, &legacy, old);
     return collected;

@@ -2,7 +2,9 @@
  * 3.13).
  *
  *   version=3.11  thresholds 700,10,10; collects inside the allocation that crosses the first threshold
- *   version=3.13  thresholds 2000,10,10; asks for a collection, which runs at the thread's next safepoint
+ *   version=3.12  asks for a collection, which runs at the thread's next safepoint
+ *   version=3.13  as that, with thresholds 2000,10,10 (so do 3.14.5 and later, 3.15)
+ *   version=auto  that of the runtime (python.h)
  *
  * The count of generation 0 is gc_state.young (collector.h); those of 1 and 2 count collections of the
  * younger one. The oldest generation whose count is over its threshold is collected with all younger ones; a
@@ -11,8 +13,8 @@
 #include "gc/about.h"
 
 #define PARAMS(P, S)                                                     \
-    P(S, CHOICE, version, "3.11", "3.11|3.13",                           \
-      "3.11 collects inside the allocation, 3.13 at the next safepoint") \
+    P(S, CHOICE, version, "auto", "auto|3.11|3.12|3.13",                                                   \
+      "3.11 collects inside the allocation, later ones at the next safepoint; auto is the runtime's own") \
     P(S, TEXT, thresholds, "", "", "of the three generations, A/B/C; empty takes the version's own")
 PARAM_STRUCT(gc_generational_params, PARAMS)
 
@@ -47,6 +49,8 @@ static void limit_update(struct runtime *r)
     r->gc.limit = self.enabled && threshold ? threshold : INT64_MAX;
 }
 
+static const char *const versions[] = {NULL, "3.11", "3.12", "3.13"}; /* of the choice */
+
 static int generational_open(struct runtime *r, const void *params, struct message *m)
 {
     const struct gc_generational_params *p = params;
@@ -54,8 +58,9 @@ static int generational_open(struct runtime *r, const void *params, struct messa
     for (int i = 0; i < GENERATIONS; i++)
         gc_list_init(&self.generation[i].list);
     gc_list_init(&self.frozen);
-    self.at_safepoint = p->version == 1;
-    int64_t threshold[GENERATIONS] = {self.at_safepoint ? 2000 : 700, 10, 10};
+    const struct python_rules *python = p->version ? python_find(versions[p->version]) : r->python;
+    self.at_safepoint = python->collects_at_safepoint;
+    int64_t threshold[GENERATIONS] = {python->gc_threshold, 10, 10};
     int err = gc_thresholds_parse("generational", p->thresholds, threshold, m);
     if (err)
         return err;

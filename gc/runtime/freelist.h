@@ -1,6 +1,5 @@
-/* freelist.h: dead objects kept for the next of their kind, with CPython 3.11's limits: tuples of 1..19 items
- * 2000 each (3.11 also keeps dead 20-tuples, which it never takes out again; so do we, because the counting
- * of allocations shows it), lists 80, dicts 80, dict key tables 80 (8 slots, str keys), floats 100.
+/* freelist.h: dead objects kept for the next of their kind, with CPython's limits: tuples of 1..20 items
+ * 2000 each (3.11 never takes 20-tuples out again, and the counting of allocations shows it: python.h), lists 80, dicts 80, dict key tables 80 (8 slots, str keys), floats 100.
  *
  * Under a GIL there is one set for the runtime; otherwise one a thread, so that no lock is needed. Last in,
  * first out; linked through the object's own memory. Emptied by a full collection. */
@@ -23,6 +22,7 @@ struct tuple_object;
 
 struct freelists {
     bool on;
+    uint32_t tuple_items; /* the most that a tuple taken out has (python.h) */
     int32_t floats, lists, dicts, keys;
     struct object *float_head;                             /* linked through value */
     struct tuple_object *tuple_head[FREELIST_TUPLE_SIZES]; /* [n - 1]; linked through item[0] */

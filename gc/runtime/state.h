@@ -8,6 +8,7 @@
 #include "gc_state.h"
 #include "gil.h"
 #include "pause.h"
+#include "python.h"
 #include "roots.h"
 #include "strict.h"
 #include "thread.h"
@@ -72,6 +73,7 @@ struct runtime_outside {
 
 struct runtime {
     struct runtime_memory memory;
+    const struct python_rules *python;
     struct gc_state gc;
 #if RC_GIL_HELD
     struct gil gil;

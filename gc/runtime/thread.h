@@ -32,7 +32,8 @@ struct registry_chunk;
 /* Containers that died too deep on the stack to be taken apart there, and a cascade of frees that takes long:
  * a pause (trash.h). */
 struct trashcan {
-    int nesting;
+    int nesting, levels; /* from this one on objects are put aside ... */
+    uintptr_t stack_end; /* ... or when the C stack comes down to here; 0: never for that */
     bool pending; /* trash_end has more to do */
     struct object *later;
     struct object **table; /* biased: those that cannot be linked */

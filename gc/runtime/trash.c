@@ -3,6 +3,9 @@
 
 #include "alloc/base/os.h"
 
+#include <limits.h>
+#include <sys/resource.h>
+
 #if HG_RC == HG_RC_BIASED
 static struct os_account trash_account;
 
@@ -109,10 +112,27 @@ void trash_close(struct thread *t)
 }
 #endif
 
+/* What a dealloc may still need once nothing more is put aside, and what lies above the frame of who asks. */
+#define TRASH_MARGIN_BYTES ((size_t)256 << 10)
+
+void trash_bound(struct thread *t, const struct python_rules *python)
+{
+    t->trash.levels = python->trash_levels ? python->trash_levels : INT_MAX - 1;
+    t->trash.stack_end = 0;
+    if (python->trash_levels == TRASH_LEVELS_3_11)
+        return;
+    struct rlimit limit;
+    size_t bytes = (size_t)2 << 20; /* of a thread where there is no limit (glibc, x86-64) */
+    if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        bytes = (size_t)limit.rlim_cur;
+    bytes -= bytes / 2 < TRASH_MARGIN_BYTES ? bytes / 2 : TRASH_MARGIN_BYTES;
+    t->trash.stack_end = (uintptr_t)__builtin_frame_address(0) - bytes;
+}
+
 bool trash_is_valid(const struct thread *t)
 {
     const struct trashcan *trash = &t->trash;
-    if (trash->nesting < 0 || trash->nesting > TRASH_LEVELS + 1 || trash->count > trash->room)
+    if (trash->nesting < 0 || trash->nesting > trash->levels + 1 || trash->count > trash->room)
         return false;
     if (trash->nesting == 0 || !trash->pending)
         return !trash->pending && !trash->later && trash->count == 0;

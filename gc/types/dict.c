@@ -2,9 +2,9 @@
  * then the smallest table of at least three times what is in use. Probing: i = 5i + perturb + 1, perturb >>=
  * 5.
  *
- * A dict is tracked when it first holds something that can be tracked. Changes happen in a critical section
- * on the dict; what they drop is dropped after it. Keys compare by identity, ints and strs by value, which
- * runs nothing, so a lookup cannot change the dict. Lock-free reads under biased: as list.c, in dict_get. */
+ * A dict is tracked when it first holds something that can be tracked (from 3.14 on when it is made). Changes
+ * happen in a critical section on the dict; what they drop is dropped after it. Keys compare by identity, ints
+ * and strs by value, which runs nothing, so a lookup cannot change the dict. Lock-free reads under biased: as list.c, in dict_get. */
 #include "dict.h"
 #include "container.h"
 
@@ -282,7 +282,7 @@ static void dict_clear_freelist(struct freelists *f)
 
 static void dict_maybe_untrack(struct object *o)
 {
-    if (!gc_is_tracked(o))
+    if (!gc_is_tracked(o) || runtime_global.python->dicts_stay_tracked)
         return;
     const struct dict_keys *k = dict_of(o)->keys;
     for (int64_t i = 0; i < k->entries; i++) {
@@ -318,6 +318,8 @@ struct object *dict_new(void)
     d->version = 1;
     d->keys = &dict_empty_keys;
     d->reserved = NULL;
+    if (runtime_global.python->dicts_stay_tracked)
+        gc_track(&d->head);
     return &d->head;
 }
 

@@ -1,4 +1,4 @@
-/* tuple.c: as CPython 3.11's: tracked from birth, untracked by a collection that finds nothing trackable in
+/* tuple.c: as CPython's: tracked from birth, untracked by a collection that finds nothing trackable in
  * it, kept on a free list by length. Items are dropped from the last to the first. */
 #include "container.h"
 
@@ -81,7 +81,7 @@ struct object *tuple_new(size_t size)
     }
     struct freelists *f = FREELISTS;
     struct tuple_object *t;
-    if (likely(size < FREELIST_TUPLE_SIZES) && (t = f->tuple_head[size - 1])) {
+    if (likely(size <= f->tuple_items) && (t = f->tuple_head[size - 1])) {
         f->tuple_head[size - 1] = (struct tuple_object *)t->item[0];
         f->tuples[size - 1]--;
         object_reuse(&t->head, &type_tuple, t->item + 1, 8 * (size - 1));

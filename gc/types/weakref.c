@@ -1,4 +1,4 @@
-/* weakref.c: as CPython 3.11's: an object's weakrefs hang in a list of its own, the plain one (no callback,
+/* weakref.c: as CPython's: an object's weakrefs hang in a list of its own, the plain one (no callback,
  * shared) first, newer ones with callbacks before older ones.
  *
  * Under a GIL nothing more is needed. Without one a bucket of mutexes, chosen by the referent's address,
@@ -191,7 +191,8 @@ static struct weakref *weakref_take_first(struct object *o, bool *alive)
 
 /* First all are cleared, then called: a callback must not find the object through another weakref. */
 #if RC_GIL_HELD
-/* As 3.11 does it, where several wait in a tuple, which the collector counts like any other. */
+/* As CPython does it, where several wait in a tuple, which the collector counts like any other; from 3.13 on a
+ * single one does, too. */
 void object_clear_weakrefs(struct object *o)
 {
     struct weakref **list = object_weaklist(o);
@@ -202,7 +203,7 @@ void object_clear_weakrefs(struct object *o)
         count++;
     if (count == 0)
         return;
-    if (count == 1) {
+    if (count == 1 && !runtime_global.python->weakrefs_wait_in_tuple) {
         struct weakref *w = *list;
         weakref_unlink(w, o);
         if (rc_count(&w->head) > 0)

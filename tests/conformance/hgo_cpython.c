@@ -1,4 +1,5 @@
-/* hgo_cpython.c: object scripts on a real CPython 3.11, through its C API.
+/* hgo_cpython.c: object scripts on a real CPython, 3.11 to 3.15, through its C API; hgo_cpython_gc.h has what
+ * differs between them.
  *
  * The script's objects must be the only ones that the collector sees, or its counts and its 25 % rule would
  * tell of the interpreter's own. Freezing those would not do: the script's own "unfreeze" would bring them
@@ -19,8 +20,13 @@
 #include <internal/pycore_pystate.h>
 
 #include "hgo_cpython.h"
+#include "hgo_cpython_gc.h"
 
 #include <errno.h>
+
+#define VERSION_TEXT_(major, minor) #major "." #minor
+#define VERSION_TEXT(major, minor)  VERSION_TEXT_(major, minor)
+const char hgo_cpython_version[] = VERSION_TEXT(PY_MAJOR_VERSION, PY_MINOR_VERSION);
 
 struct node {
     PyObject_VAR_HEAD PyObject *weakrefs;
@@ -188,20 +194,16 @@ static void count_tracked(PyGC_Head *head, struct objscript_stat *stat)
     }
 }
 
-static struct _gc_runtime_state *gc_state(void)
-{
-    return &PyInterpreterState_Get()->gc;
-}
-
 static void read_stat(struct objscript_stat *stat)
 {
     struct _gc_runtime_state *gc = gc_state();
     *stat = (struct objscript_stat){.finalised = finalised, .callbacks = callbacks};
     for (int i = 0; i < NUM_GENERATIONS; i++) {
         stat->counts[i] = gc->generations[i].count;
-        stat->collections[i] = (uint64_t)gc->generation_stats[i].collections;
-        stat->collected[i] = (uint64_t)gc->generation_stats[i].collected;
-        stat->uncollectable[i] = (uint64_t)gc->generation_stats[i].uncollectable;
+        const struct gc_generation_stats *of = gc_latest_stats(i);
+        stat->collections[i] = (uint64_t)of->collections;
+        stat->collected[i] = (uint64_t)of->collected;
+        stat->uncollectable[i] = (uint64_t)of->uncollectable;
         count_tracked(&gc->generations[i].head, stat);
     }
     count_tracked(&gc->permanent_generation.head, stat);
@@ -213,7 +215,10 @@ int hgo_cpython_start(struct message *m)
     PyConfig_InitIsolatedConfig(&config);
     config.site_import = 0;
     config.install_signal_handlers = 0;
-    PyStatus status = Py_InitializeFromConfig(&config);
+    const char *home = getenv("PYTHONHOME"); /* of one that is not installed */
+    PyStatus status = home ? PyConfig_SetBytesString(&config, &config.home, home) : PyStatus_Ok();
+    if (!PyStatus_Exception(status))
+        status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
     if (PyStatus_Exception(status))
         return message_set(m, -EIO, "python does not start: %s", status.err_msg ? status.err_msg : "?");
@@ -232,8 +237,8 @@ int hgo_cpython_start(struct message *m)
         PyObject_GC_UnTrack(PyList_GET_ITEM(all, i));
     Py_DECREF(all);
     PyGC_Collect();
+    gc_forget();
     struct _gc_runtime_state *gc = gc_state();
-    memset(gc->generation_stats, 0, sizeof gc->generation_stats);
     if (gc->long_lived_total || gc->long_lived_pending || gc->generations[0].count)
         return message_set(m, -EIO, "python's collector still sees %zd objects", gc->long_lived_total);
     return 0;
@@ -443,6 +448,7 @@ int hgo_cpython_run(const struct objscript *s, hgo_emit *emit, void *arg, struct
         int err = use(&r);
         if (err)
             return err;
+        gc_safepoint();
     }
     return 0;
 }

@@ -15,7 +15,7 @@ struct runtime_config {
     const struct collector_info *collector;
     const void *collector_params;
     const struct python_rules *python; /* gc/runtime/python.h; NULL takes the default */
-    const void *policy_params; /* rc_<policy>_params; NULL takes the defaults */
+    const void *policy_params;         /* rc_<policy>_params; NULL takes the defaults */
     unsigned threads;
     pause_sink *pause;
     void *pause_arg;

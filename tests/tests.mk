@@ -70,6 +70,16 @@ $(OUT)/tests/conformance/oracle-conform-%: $(CONFORM_DEP) build/oracle/%/version
 	    -Wl$(comma)--allow-shlib-undefined $(wildcard build/oracle/$*/lib/libpython3.*.so.1.0))
 build/oracle/%/version:
 	scripts/oracle $*
+# What those gave, where none of them is installed; "make golden PYTHON=3.14" makes that again.
+GOLDEN := $(OUT)/tests/conformance/golden
+GOLDEN_C := $(addprefix tests/conformance/,golden.c hgo_child.c hgo_generate.c hgo_ours.c)
+$(GOLDEN): $(GOLDEN_C) $(wildcard tests/conformance/*.h) $(CONFORM_OBJ)
+	$(call say,CC,$(@:$(OUT)/%=%))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -DHG_RC=HG_RC_GIL $(LDFLAGS) -o $@ $(GOLDEN_C) $(CONFORM_OBJ) -ldw -lzstd -ldl -lm
+golden: $(OUT)/tests/conformance/oracle-conform-$(PYTHON)
+	build/oracle/$(PYTHON)/run $< golden 1 120 5000 >build/golden.txt
+	mv build/golden.txt tests/conformance/golden/$(shell cat build/oracle/$(PYTHON)/version).txt
 # make conform PYTHON=3.14
 conform: $(OUT)/tests/conformance/oracle-conform-$(PYTHON)
 	build/oracle/$(PYTHON)/run $<
@@ -125,17 +135,17 @@ PROVE = CMOCKA_MESSAGE_OUTPUT=TAP HEAPGAUGE_BUILD=$(abspath $(OUT)) prove --time
 test: deps
 	@$(MAKE) $(parallel) --no-print-directory check
 
-units: $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(PRELOADS)
+units: $(UNITS) $(CONFORMANCE) $(CONFORM) $(GOLDEN) $(ORACLES) $(PRELOADS)
 
 check: all units
-	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES) $(BATS)
+	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE) $(CONFORM) $(GOLDEN) $(ORACLES) $(BATS)
 
 # Other object scripts than those of make test, on CPython and on us: 3000 of 8000 operations from a seed of today's.
 fuzz: $(CONFORM)
-	$(CONFORM) check $$(date +%s) 3000 8000
+	@for program in $(CONFORM); do $$program check $$(date +%s) 3000 8000 || exit 1; done
 
 check-unit: units
-	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE) $(CONFORM) $(ORACLES)
+	@$(PROVE) --exec tests/run-one $(UNITS) $(CONFORMANCE) $(CONFORM) $(GOLDEN) $(ORACLES)
 
 # Of MODE=strict (gc/runtime/strict.h, alloc/base/assert.h): what runs on objects, and what has validity functions.
 STRICT_UNITS := $(filter $(foreach u,strict heap objects threads stw generational \

@@ -12,8 +12,8 @@
  * than a quarter of those that survived that. Frozen objects lie on a list that nobody examines. */
 #include "gc/about.h"
 
-#define PARAMS(P, S)                                                     \
-    P(S, CHOICE, version, "auto", "auto|3.11|3.12|3.13",                                                   \
+#define PARAMS(P, S)                                                                                      \
+    P(S, CHOICE, version, "auto", "auto|3.11|3.12|3.13",                                                  \
       "3.11 collects inside the allocation, later ones at the next safepoint; auto is the runtime's own") \
     P(S, TEXT, thresholds, "", "", "of the three generations, A/B/C; empty takes the version's own")
 PARAM_STRUCT(gc_generational_params, PARAMS)

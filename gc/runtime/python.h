@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct python_rules {
-    const char *name; /* as --python takes it */
+    const char *name;           /* as --python takes it */
     int64_t gc_threshold;       /* of the youngest generation */
     bool collects_at_safepoint; /* the allocation asks for a collection, the evaluation loop runs it (3.12) */
     /* Tuples of 1 .. this many items come from free lists. 3.11 keeps dead 20-tuples too, and never takes

@@ -34,7 +34,7 @@ struct registry_chunk;
 struct trashcan {
     int nesting, levels; /* from this one on objects are put aside ... */
     uintptr_t stack_end; /* ... or when the C stack comes down to here; 0: never for that */
-    bool pending; /* trash_end has more to do */
+    bool pending;        /* trash_end has more to do */
     struct object *later;
     struct object **table; /* biased: those that cannot be linked */
     size_t count, room;

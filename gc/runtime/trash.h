@@ -31,7 +31,8 @@ static inline bool trash_begin(struct object *o, uint64_t references)
     int nesting = t->trash.nesting;
     if (likely(nesting == 0)) {
         t->trash.cascade_freed = references + 1;
-    } else if (unlikely(nesting >= t->trash.levels || (uintptr_t)__builtin_frame_address(0) < t->trash.stack_end)) {
+    } else if (unlikely(nesting >= t->trash.levels ||
+                        (uintptr_t)__builtin_frame_address(0) < t->trash.stack_end)) {
         trash_put(t, o);
         return true;
     } else {

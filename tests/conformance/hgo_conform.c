@@ -4,6 +4,7 @@
  *   hgo-conform                              the test: 300 scripts of 5000 operations, TAP
  *   hgo-conform check FIRST COUNT OPERATIONS the same for other seeds (make fuzz)
  *   hgo-conform generate SEED OPERATIONS     prints a script
+ *   hgo-conform golden FIRST COUNT OPERATIONS  prints what this CPython gives, for golden.c
  *   hgo-conform cpython FILE | ours FILE     prints the stat lines of one of the two
  *   hgo-conform shrink FILE                  prints the fewest operations of FILE that still differ
  *
@@ -13,14 +14,15 @@
  * finaliser drops one of them leaves it with a dangling pointer. About 3 random scripts in 1000 do that.
  * The first differing line and the shrunk script are printed for the first mismatch; the seeds of the
  * others. */
+#include "hgo_child.h"
 #include "hgo_cpython.h"
 #include "hgo_generate.h"
+#include "hgo_golden.h"
 #include "hgo_ours.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #if defined(HG_ASAN) || defined(HG_TSAN)
@@ -30,65 +32,14 @@
 #endif
 #define TEST_OPERATIONS 5000
 
-typedef int script_run(const struct objscript *s, hgo_emit *emit, void *arg, struct message *m);
-
-static void emit_line(void *arg, const char *line)
-{
-    FILE *to = arg;
-    fputs(line, to);
-    putc('\n', to);
-}
-
-/* Runs in a child; out gets the stat lines, then how it ended unless well. */
-static void run_child(script_run *run, const struct text *script, struct text *out)
-{
-    int ends[2];
-    fflush(stdout);
-    if (pipe(ends))
-        abort();
-    pid_t child = fork();
-    if (child < 0)
-        abort();
-    if (child == 0) {
-        close(ends[0]);
-        FILE *to = fdopen(ends[1], "w");
-        struct objscript s;
-        struct message m = {""};
-        if (!to)
-            _exit(1);
-        if (objscript_parse(&s, script->data, script->bytes, "script", &m) || run(&s, emit_line, to, &m))
-            fprintf(to, "error %s\n", m.text);
-        fflush(to);
-        _exit(0);
-    }
-    close(ends[1]);
-    char buf[1 << 16];
-    out->bytes = 0;
-    text_add(out, "%s", "");
-    for (ssize_t n; (n = read(ends[0], buf, sizeof buf)) != 0;) {
-        if (n < 0 && errno != EINTR)
-            abort();
-        if (n > 0)
-            text_add(out, "%.*s", (int)n, buf);
-    }
-    close(ends[0]);
-    int status;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (WIFSIGNALED(status))
-        text_add(out, "killed by signal %d\n", WTERMSIG(status));
-    else if (WEXITSTATUS(status))
-        text_add(out, "exit status %d\n", WEXITSTATUS(status));
-}
-
 struct pair {
     struct text real, ours;
 };
 
 static bool differ(const struct text *script, struct pair *p)
 {
-    run_child(hgo_cpython_run, script, &p->real);
-    run_child(hgo_ours_run, script, &p->ours);
+    hgo_run_child(hgo_cpython_run, script, &p->real);
+    hgo_run_child(hgo_ours_run, script, &p->ours);
     return strcmp(p->real.data, p->ours.data) != 0;
 }
 
@@ -183,10 +134,10 @@ static struct text read_file(const char *path)
     return t;
 }
 
-static int print_run(script_run *run, const char *path)
+static int print_run(hgo_script_run *run, const char *path)
 {
     struct text script = read_file(path), out = {0};
-    run_child(run, &script, &out);
+    hgo_run_child(run, &script, &out);
     fputs(out.data, stdout);
     bool bad = strstr(out.data, "error ") || strstr(out.data, "killed by ");
     free(script.data);
@@ -223,6 +174,11 @@ int main(int argc, char **argv)
         free(script.data);
         return 0;
     }
+    hgo_ours_python = python_find(hgo_cpython_version);
+    if (!hgo_ours_python) {
+        fprintf(stderr, "hgo-conform: the runtime has no rules of CPython %s\n", hgo_cpython_version);
+        return 1;
+    }
     if (strcmp(verb, "ours") == 0 && argc == 3)
         return print_run(hgo_ours_run, argv[2]);
     if (hgo_cpython_start(&m)) {
@@ -235,6 +191,9 @@ int main(int argc, char **argv)
     else if (strcmp(verb, "check") == 0 && argc == 5)
         status = check(strtoull(argv[2], NULL, 10), (unsigned)strtoul(argv[3], NULL, 10),
                        (unsigned)strtoul(argv[4], NULL, 10));
+    else if (strcmp(verb, "golden") == 0 && argc == 5)
+        status = hgo_golden_print(strtoull(argv[2], NULL, 10), (unsigned)strtoul(argv[3], NULL, 10),
+                                  (unsigned)strtoul(argv[4], NULL, 10));
     else if (strcmp(verb, "cpython") == 0 && argc == 3)
         status = print_run(hgo_cpython_run, argv[2]);
     else if (strcmp(verb, "shrink") == 0 && argc == 3)

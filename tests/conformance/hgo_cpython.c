@@ -27,6 +27,7 @@
 #define VERSION_TEXT_(major, minor) #major "." #minor
 #define VERSION_TEXT(major, minor)  VERSION_TEXT_(major, minor)
 const char hgo_cpython_version[] = VERSION_TEXT(PY_MAJOR_VERSION, PY_MINOR_VERSION);
+const char hgo_cpython_release[] = PY_VERSION;
 
 struct node {
     PyObject_VAR_HEAD PyObject *weakrefs;
@@ -292,9 +293,10 @@ static int make(struct run *r)
         o = node_new(at->number);
         break;
     case OBJSCRIPT_WEAK:
+    case OBJSCRIPT_REF:
         if (!is_node(roots[at->other]))
             return fault(r, at->other, "a node");
-        o = PyWeakref_NewRef(roots[at->other], callback);
+        o = PyWeakref_NewRef(roots[at->other], at->op == OBJSCRIPT_WEAK ? callback : NULL);
         break;
     default:
         break;

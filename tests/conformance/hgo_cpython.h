@@ -5,6 +5,7 @@
 #include "hgo_emit.h"
 
 extern const char hgo_cpython_version[]; /* "3.14" */
+extern const char hgo_cpython_release[]; /* "3.14.10" */
 
 /* Starts the interpreter and takes its own objects out of the collector's sight: what follows starts with
  * counts 0,0,0, nothing long-lived, empty free lists. Once a process. */

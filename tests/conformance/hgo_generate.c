@@ -262,13 +262,19 @@ static void act_move(struct generator *g)
     EMIT(g, "copy %u %u\n", r, s);
 }
 
+/* With a callback or without. */
+static const char *weak_word(struct generator *g)
+{
+    return chance(g, 35) ? "ref" : "weak";
+}
+
 static void act_weak(struct generator *g)
 {
     int node = find_root(g, ONE(K_NODE));
     for (unsigned n = 1 + below(g, 3); node >= 0 && n > 0 && held(g, (unsigned)node)->kind == K_NODE; n--) {
         unsigned r = any_root(g);
         g->root[r] = thing_new(g, K_WEAK, 0);
-        EMIT(g, "weak %u %d\n", r, node);
+        EMIT(g, "%s %u %d\n", weak_word(g), r, node);
     }
 }
 
@@ -345,7 +351,7 @@ static void act_chain(struct generator *g)
         if (g->root[link]->kind == K_NODE && chance(g, 15)) {
             for (unsigned k = 1 + below(g, 3); k > 0; k--) {
                 g->root[weak] = thing_new(g, K_WEAK, 0);
-                EMIT(g, "weak %u %u\n", weak, link);
+                EMIT(g, "%s %u %u\n", weak_word(g), weak, link);
                 thing_append(g->root[keep], held(g, weak));
                 EMIT(g, "append %u %u\n", keep, weak);
             }
@@ -423,7 +429,7 @@ static void act_dead(struct generator *g)
         if (!g->wild[b] && chance(g, 25)) {
             unsigned w = any_root(g);
             if (w != a && w != b) {
-                EMIT(g, "weak %u %u\n", w, b);
+                EMIT(g, "%s %u %u\n", weak_word(g), w, b);
                 g->root[w] = thing_new(g, K_WEAK, 0);
                 if (chance(g, 40) && !g->wild[b])
                     g->root[b]->item[0] = &g->opaque, EMIT(g, "set %u 0 %u\n", b, w);

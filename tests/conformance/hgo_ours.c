@@ -1,13 +1,13 @@
 /* hgo_ours.c: see hgo_ours.h. After the script everything is dropped and collected: closing the runtime then
  * finds what leaked. */
 #include "hgo_ours.h"
-#include "hgo_cpython.h"
 #include "alloc/spec.h"
 #include "gc/runtime.h"
 #include "workloads/script/objrun.h"
 
-#include <errno.h>
 #include <string.h>
+
+const struct python_rules *hgo_ours_python = &python_list[0];
 
 int hgo_ours_run(const struct objscript *s, hgo_emit *emit, void *arg, struct message *m)
 {
@@ -17,9 +17,6 @@ int hgo_ours_run(const struct objscript *s, hgo_emit *emit, void *arg, struct me
     struct objrun run;
     unsigned char params[PARAM_STRUCT_MAX];
     const struct collector_info *info = collector_list;
-    const struct python_rules *python = python_find(hgo_cpython_version);
-    if (!python)
-        return message_set(m, -ENOTSUP, "no rules of CPython %s", hgo_cpython_version);
     while (strcmp(info->name, "generational") != 0)
         info++;
     param_defaults(info->params, params);
@@ -28,8 +25,11 @@ int hgo_ours_run(const struct objscript *s, hgo_emit *emit, void *arg, struct me
         err = alloc_open(&stack, &spec, m);
     if (err)
         return err;
-    struct runtime_config config = {
-        .alloc = &stack.layer[0], .collector = info, .collector_params = params, .python = python, .threads = 1};
+    struct runtime_config config = {.alloc = &stack.layer[0],
+                                    .collector = info,
+                                    .collector_params = params,
+                                    .python = hgo_ours_python,
+                                    .threads = 1};
     err = runtime_open(&r, &config, m);
     if (err)
         return err;

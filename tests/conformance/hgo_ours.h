@@ -3,8 +3,12 @@
 #define HG_TESTS_HGO_OURS_H
 
 #include "hgo_emit.h"
+#include "gc/runtime/python.h"
 
-/* A fresh runtime on pymalloc with the generational collector of 3.11. */
+/* The CPython that it is to be; set before the first run. */
+extern const struct python_rules *hgo_ours_python;
+
+/* A fresh runtime on pymalloc with that version's generational collector. */
 int hgo_ours_run(const struct objscript *s, hgo_emit *emit, void *arg, struct message *m);
 
 #endif

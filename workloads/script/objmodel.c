@@ -214,6 +214,7 @@ static int make(struct model *d, const struct objscript_step *at)
         t = thing_new(d, K_NODE, at->number);
         break;
     case OBJSCRIPT_WEAK:
+    case OBJSCRIPT_REF:
         err = need(d, at, at->other, 1u << K_NODE, "a node");
         t = thing_new(d, K_WEAK, 0);
         break;

@@ -306,11 +306,11 @@ static int make(const struct act *a)
     case OBJSCRIPT_NODE:
         o = make_node(a);
         break;
-    default: /* weak */
+    default: /* weak, ref */
         referent = a->run->root[a->at->other];
         if (referent->type->id != TYPE_INSTANCE)
             return fault(a, a->at->other, "a node");
-        o = weakref_new(referent, weak_called, NULL);
+        o = weakref_new(referent, a->at->op == OBJSCRIPT_WEAK ? weak_called : NULL, NULL);
     }
     if (!o)
         return no_memory(a);

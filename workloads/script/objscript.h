@@ -25,7 +25,8 @@
 #define OBJSCRIPT_NO_ROOT    UINT32_MAX
 #define OBJSCRIPT_THRESH_MAX INT32_MAX
 
-/* fin gives the node a finaliser (tp_finalize), del a legacy one (tp_del): it and what it leads to are
+/* weak makes a weak reference with a callback that is counted, ref one without (a node has one such, shared).
+ * fin gives the node a finaliser (tp_finalize), del a legacy one (tp_del): it and what it leads to are
  * uncollectable. S(ident, "word", arguments): r root, s a second root, i index, n number of characters or
  * slots, v integer, f real, k key, * roots, t optional root, g generation, 3 three thresholds */
 #define OBJSCRIPT_OPS(S)           \
@@ -45,6 +46,7 @@
     S(COPY, "copy", "rs")          \
     S(DROP, "drop", "r")           \
     S(WEAK, "weak", "rs")          \
+    S(REF, "ref", "rs")            \
     S(FIN, "fin", "rt")            \
     S(DEL, "del", "r")             \
     S(COLLECT, "collect", "g")     \

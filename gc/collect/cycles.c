@@ -167,9 +167,10 @@ uint64_t cycles_untrack(struct gc_head *list, enum type_id kind)
     return n;
 }
 
-/* Clears every weak reference to garbage, and garbage that is a weak reference (from 3.15 on only those to garbage
- * that have a callback: clear_weakrefs_late does the others); then calls the callbacks of those that are not
- * garbage themselves. *code_ran: a callback ran. Returns the number of weak references that died of it. */
+/* Clears every weak reference to garbage, and garbage that is a weak reference (from 3.15 on only those to
+ * garbage that have a callback: clear_weakrefs_late does the others); then calls the callbacks of those
+ * that are not garbage themselves. *code_ran: a callback ran. Returns the number of weak references that
+ * died of it. */
 static uint64_t clear_weakrefs(struct gc_head *unreachable, struct gc_head *old, uintptr_t place,
                                bool *code_ran, bool *finalisers)
 {
@@ -213,8 +214,8 @@ static uint64_t clear_weakrefs(struct gc_head *unreachable, struct gc_head *old,
     return died;
 }
 
-/* What code that ran before may still reach through weak references is garbage no longer; the rest may not come back
- * from now on. */
+/* What code that ran before may still reach through weak references is garbage no longer; the rest may not
+ * come back from now on. */
 static void clear_weakrefs_late(struct gc_head *garbage)
 {
     for (struct gc_head *g = gc_next(garbage); g != garbage; g = gc_next(g)) {

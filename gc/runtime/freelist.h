@@ -1,5 +1,6 @@
 /* freelist.h: dead objects kept for the next of their kind, with CPython's limits: tuples of 1..20 items
- * 2000 each (3.11 never takes 20-tuples out again, and the counting of allocations shows it: python.h), lists 80, dicts 80, dict key tables 80 (8 slots, str keys), floats 100.
+ * 2000 each (3.11 never takes 20-tuples out again, and the counting of allocations shows it: python.h),
+ * lists 80, dicts 80, dict key tables 80 (8 slots, str keys), floats 100.
  *
  * Under a GIL there is one set for the runtime; otherwise one a thread, so that no lock is needed. Last in,
  * first out; linked through the object's own memory. Emptied by a full collection. */

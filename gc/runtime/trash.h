@@ -1,10 +1,10 @@
 /* trash.h: deep structures die without deep recursion (CPython's trashcan, Include/cpython/object.h).
  *
- * A container's dealloc starts with trash_begin: at 50 levels (from 3.12 on at many more, python.h) it puts the
- * object aside (true: return at once) and the outermost trash_end takes those apart one by one, each again with
- * as many levels of its own. So the C stack is bounded whatever the shape. Objects are put aside untracked, linked through
- * the GC head where there is one; under biased, which has none, through the header or in the thread's own
- * table (trash.c). */
+ * A container's dealloc starts with trash_begin: at 50 levels (from 3.12 on at many more, python.h) it puts
+ * the object aside (true: return at once) and the outermost trash_end takes those apart one by one, each
+ * again with as many levels of its own. So the C stack is bounded whatever the shape. Objects are put aside
+ * untracked, linked through the GC head where there is one; under biased, which has none, through the
+ * header or in the thread's own table (trash.c). */
 #ifndef HG_GC_RUNTIME_TRASH_H
 #define HG_GC_RUNTIME_TRASH_H
 

@@ -2,9 +2,10 @@
  * then the smallest table of at least three times what is in use. Probing: i = 5i + perturb + 1, perturb >>=
  * 5.
  *
- * A dict is tracked when it first holds something that can be tracked (from 3.14 on when it is made). Changes
- * happen in a critical section on the dict; what they drop is dropped after it. Keys compare by identity, ints
- * and strs by value, which runs nothing, so a lookup cannot change the dict. Lock-free reads under biased: as list.c, in dict_get. */
+ * A dict is tracked when it first holds something that can be tracked (from 3.14 on when it is made).
+ * Changes happen in a critical section on the dict; what they drop is dropped after it. Keys compare by
+ * identity, ints and strs by value, which runs nothing, so a lookup cannot change the dict. Lock-free reads
+ * under biased: as list.c, in dict_get. */
 #include "dict.h"
 #include "container.h"
 

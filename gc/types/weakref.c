@@ -191,8 +191,8 @@ static struct weakref *weakref_take_first(struct object *o, bool *alive)
 
 /* First all are cleared, then called: a callback must not find the object through another weakref. */
 #if RC_GIL_HELD
-/* As CPython does it, where several wait in a tuple, which the collector counts like any other; from 3.13 on a
- * single one does, too. */
+/* As CPython does it, where several wait in a tuple, which the collector counts like any other; from 3.13
+ * on a single one does, too. */
 void object_clear_weakrefs(struct object *o)
 {
     struct weakref **list = object_weaklist(o);

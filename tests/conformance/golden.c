@@ -1,5 +1,6 @@
-/* golden.c: is the runtime, as 3.13, 3.14 or 3.15, what those were when golden/VERSION.txt was made? Runs where none of
- * them is installed. One test a file of golden/, in the working folder's tests/conformance; or the files given. */
+/* golden.c: is the runtime, as 3.13, 3.14 or 3.15, what those were when golden/VERSION.txt was made? Runs
+ * where none of them is installed. One test a file of golden/, in the working folder's tests/conformance;
+ * or the files given. */
 #include "hgo_golden.h"
 #include "hgo_ours.h"
 

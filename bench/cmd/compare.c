@@ -4,6 +4,7 @@
  * from the least time that any took without its collector. */
 #include "cmd.h"
 #include "bench/report/collectors.h"
+#include "bench/report/inherited.h"
 #include "bench/report/noise.h"
 #include "bench/report/text.h"
 #include "bench/result/run.h"
@@ -41,6 +42,7 @@ struct compare {
     double fail_above; /* a difference of logs; NaN: not asked for */
     struct run run[2];
     struct report_data data[2];
+    char *inherited[2]; /* by their workers; NULL: the folder does not have it */
     unsigned runs;
     struct report_comparisons found;
     struct report_lbo *lbo; /* of data[0], when that is the metric */
@@ -77,9 +79,21 @@ static int compare_load(struct compare *c, char **dir, int dirs, struct message 
         err = report_data_make(&c->data[i], c->run[i].sample, c->run[i].samples);
         if (err)
             message_set(m, err, "out of memory");
+        c->inherited[i] = report_inherited_of_run(c->run[i].run);
         c->runs++;
     }
     return err;
+}
+
+/* Two folders whose workers inherited other variables differ in more than their configurations. */
+static bool compare_inherited_differ(const struct compare *c)
+{
+    return c->inherited[0] && c->inherited[1] && strcmp(c->inherited[0], c->inherited[1]) != 0;
+}
+
+static const char *compare_inherited(const struct compare *c, unsigned i)
+{
+    return c->inherited[i] && *c->inherited[i] ? c->inherited[i] : "none";
 }
 
 static bool compare_is_lbo(const struct compare *c)
@@ -146,6 +160,11 @@ static int compare_prepare(struct compare *c, int dirs, char **dir, struct messa
             "compare: nothing to compare with that baseline: no workload has it beside another "
             "configuration with %s",
             c->metric->path);
+    if (rows == 0 && compare_inherited_differ(c))
+        return message_set(m, -EINVAL,
+                           "compare: nothing to compare: no configuration is in both folders; their workers "
+                           "inherited other variables: %.300s in the first, %.300s in the second",
+                           compare_inherited(c, 0), compare_inherited(c, 1));
     if (rows == 0)
         return message_set(m, -EINVAL,
                            "compare: nothing to compare: no two configurations of one workload have %s",
@@ -276,6 +295,21 @@ static void compare_print_geometric(const struct compare *c)
     free(n);
 }
 
+static void compare_print_inherited(const struct compare *c)
+{
+    if (compare_inherited_differ(c)) {
+        printf("WARNING: workers inherited other variables: ");
+        report_put_plain(stdout, compare_inherited(c, 0), 0);
+        printf(" in the first, ");
+        report_put_plain(stdout, compare_inherited(c, 1), 0);
+        printf(" in the second.\n");
+    } else if (c->inherited[0] && *c->inherited[0]) {
+        printf("inherited by all workers: ");
+        report_put_plain(stdout, c->inherited[0], 0);
+        putchar('\n');
+    }
+}
+
 static void compare_print_header(const struct compare *c)
 {
     static const char rest[] = "ratio to the baseline of the same block";
@@ -291,6 +325,7 @@ static void compare_print_header(const struct compare *c)
     } else {
         printf("%s\n", rest);
     }
+    compare_print_inherited(c);
     putchar('\n');
 }
 
@@ -421,6 +456,15 @@ static int compare_json(const struct compare *c)
     record_set_text(r, "key", c->metric->path);
     record_set_bool(r, "more_is_better", c->metric->more_is_better);
     record_set_integer(r, "tested", (int64_t)c->found.tested);
+    for (unsigned i = 0; i < c->runs; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "inherited.%u", i);
+        if (c->inherited[i])
+            record_set_text(r, key, c->inherited[i]);
+        else
+            record_set_null(r, key);
+    }
+    record_set_bool(r, "inherited_differs", compare_inherited_differ(c));
     record_set_integer(r, "blocks_needed", (int64_t)stats_blocks_needed(c->found.tested));
     for (size_t i = 0; i < c->found.rows; i++)
         compare_json_row(c, r, i);
@@ -520,6 +564,7 @@ int cmd_compare(const struct command *self, int argc, char **argv)
     report_comparisons_free(&c.found);
     free(c.lbo);
     for (unsigned i = 0; i < 2; i++) {
+        free(c.inherited[i]);
         report_data_free(&c.data[i]);
         run_unload(&c.run[i]);
     }

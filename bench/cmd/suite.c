@@ -1,13 +1,16 @@
 /* suite.c: heapgauge suite: a file of cells, in randomised blocks, into a run folder. */
 #include "cmd.h"
 #include "bench/host/paths.h"
+#include "bench/host/env.h"
 #include "bench/report/census.h"
+#include "bench/report/inherited.h"
 #include "bench/report/table.h"
 #include "bench/sample/session.h"
 #include "bench/plan/suite.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -68,6 +71,26 @@ static int suite_path(const char *name, char *path, size_t size, struct message 
         m, -ENOENT, "no suite '%.100s' (heapgauge list suites prints them; a file is named with .ini)", name);
 }
 
+/* The workers of both sessions are to inherit the same. */
+static int suite_same_variables(const struct record *run, const char *dir, struct message *m)
+{
+    struct record *now = record_new();
+    if (now)
+        env_record_variables(now, "environment");
+    char *was = report_inherited_of_run(run), *is = now ? report_inherited_of_run(now) : NULL;
+    int err = 0;
+    if (was && is && strcmp(was, is) != 0)
+        err = message_set(
+            m, -EINVAL,
+            "%s: its workers inherited other variables than they would now: %.300s then, %.300s now: "
+            "it cannot be resumed with them",
+            dir, *was ? was : "none", *is ? is : "none");
+    free(was);
+    free(is);
+    record_free(now);
+    return err;
+}
+
 /* Opens the folder to go on with, and refuses one that is of another suite, seed or number of blocks: its
  * cells would not fit. */
 static int suite_resume(struct session *s, struct run *done, const char *dir, struct message *m)
@@ -84,6 +107,8 @@ static int suite_resume(struct session *s, struct run *done, const char *dir, st
             m, -EINVAL,
             "%s is not a run of suite %s with seed %llu and %u cells: it cannot be resumed with it", dir,
             s->plan->name, (unsigned long long)s->plan->seed, s->plan->cells);
+    if ((err = suite_same_variables(done->run, dir, m)))
+        return err;
     snprintf(s->run_id, sizeof s->run_id, "%s", id ? id : "");
     s->done = done;
     return run_open(&s->store, dir, m);

@@ -402,19 +402,17 @@ int env_put_variable(struct record *r, const char *prefix, const char *variable)
     return record_set_text(r, key, value + 1) == -ENOMEM ? -ENOMEM : 0;
 }
 
-/* What an allocator may read: a variable that is inherited changes results, and nobody sees it elsewhere.
- * LD_PRELOAD is taken from workers, and stands apart. */
-static void env_put_variables(struct env_out *o)
+void env_record_variables(struct record *r, const char *prefix)
 {
     extern char **environ;
     char inherited[128], removed[128];
-    snprintf(inherited, sizeof inherited, "%s.allocator_variables", o->prefix);
-    snprintf(removed, sizeof removed, "%s.removed_variables", o->prefix);
-    record_set_object(o->r, inherited);
-    record_set_object(o->r, removed);
+    snprintf(inherited, sizeof inherited, "%s.allocator_variables", prefix);
+    snprintf(removed, sizeof removed, "%s.removed_variables", prefix);
+    record_set_object(r, inherited);
+    record_set_object(r, removed);
     for (char **e = environ; *e; e++)
         if (config_is_known(*e))
-            env_put_variable(o->r, strncmp(*e, "LD_PRELOAD=", 11) == 0 ? removed : inherited, *e);
+            env_put_variable(r, strncmp(*e, "LD_PRELOAD=", 11) == 0 ? removed : inherited, *e);
 }
 
 /* --- the whole block ------------------------------------------------------------------------------------ */
@@ -511,7 +509,7 @@ void env_record(struct record *r, const char *prefix)
     env_record_machine(r, prefix, "");
     env_put_topology(&o);
     env_put_build(&o);
-    env_put_variables(&o);
+    env_record_variables(r, prefix);
     static const char *const programs[] = {"heapgauge",
                                            "heapgauge-worker-gil",
                                            "heapgauge-worker-gil312",

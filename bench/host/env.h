@@ -12,6 +12,9 @@
  * and pressure of this moment under .now. */
 void env_record(struct record *r, const char *prefix);
 
+/* The variables alone. LD_PRELOAD is taken from workers. */
+void env_record_variables(struct record *r, const char *prefix);
+
 /* The same, of a machine whose /proc and /sys stand below root (for tests; "" is this one). Build and
  * topology are left out. */
 void env_record_machine(struct record *r, const char *prefix, const char *root);

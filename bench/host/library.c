@@ -221,6 +221,12 @@ static int library_find(const char *name, char *path, size_t size, struct messag
         return library_search(&name, 1, path, size)
                    ? 0
                    : message_set(m, -ENOENT, "library %s is in no library directory", name);
+    size_t word = strcspn(name, ":=,");
+    if (name[word])
+        return message_set(m, -EINVAL,
+                           "preload:%s: a library has no parameters; its settings are variables, in braces: "
+                           "preload:%.*s{MALLOC_CONF=...}, or that which it reads",
+                           name, (int)word, name);
     const char *near = param_nearest(name, library_names, KNOWN_COUNT);
     return message_set(m, -EINVAL,
                        "no library is known by the name '%s'%s%s%s (there are: %s; installed: %s; or write a "

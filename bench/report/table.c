@@ -7,10 +7,12 @@
  * reason. */
 #include "table.h"
 
+#include "inherited.h"
 #include "noise.h"
 #include "text.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TABLE_WIDTH 80
@@ -108,11 +110,24 @@ static void put_work(FILE *out, const struct report_data *d, size_t index, const
     fputc('\n', out);
 }
 
+/* What no row shows and all depend on. */
+static void put_inherited(FILE *out, const struct report_data *d)
+{
+    char *text = report_inherited(d);
+    if (text && *text) {
+        fputs("inherited by all workers: ", out);
+        report_put_plain(out, text, 0);
+        fputc('\n', out);
+    }
+    free(text);
+}
+
 void report_table_of(FILE *out, const struct report_data *d, const struct report_comparisons *c,
                      const struct baseline *baseline)
 {
     for (size_t w = 0; w < d->works; w++)
         put_work(out, d, w, c, baseline);
+    put_inherited(out, d);
     if (d->works)
         fprintf(out,
                 "ratio: throughput over the baseline's, same block (Hodges-Lehmann%s);\n"

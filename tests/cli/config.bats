@@ -168,3 +168,44 @@ PY
     env -u LD_PRELOAD "$hg" run --workload churn:ops=2k --alloc system --settle 0s --quiet --out none >/dev/null
     grep -q '"allocator_variables": {' none/run.json
 }
+
+@test "inherited variables are seen: below the table, on the page, between two folders" {
+    work=(run --workload churn:ops=2k,live=100 --settle 0s --quiet)
+    run "$hg" "${work[@]}" --alloc system,pools --out none
+    [[ $output != *"inherited"* ]]
+    MALLOC_ARENA_MAX=1 run "$hg" "${work[@]}" --alloc 'system,pools,system{MALLOC_ARENA_MAX=3}' --out one
+    [[ $output = *$'\n'"inherited by all workers: MALLOC_ARENA_MAX=1"$'\n'* ]]
+    MALLOC_ARENA_MAX=2 "$hg" "${work[@]}" --alloc system,pools --out two
+    MALLOC_ARENA_MAX=1 "$hg" "${work[@]}" --alloc system --out same
+    "$hg" report one --quiet
+    grep -q 'inherited variables.*MALLOC_ARENA_MAX=1' one/report.html
+
+    run "$hg" compare one two
+    [[ $output = *"WARNING: workers inherited other variables: MALLOC_ARENA_MAX=1 in the first, MALLOC_ARENA_MAX=2 in the second."* ]]
+    run "$hg" compare none two
+    [[ $output = *"none in the first, MALLOC_ARENA_MAX=2 in the second."* ]]
+    run "$hg" compare one same
+    [[ $output != *WARNING* ]]
+    [[ $output = *"inherited by all workers: MALLOC_ARENA_MAX=1"* ]]
+    "$hg" compare one two --json | python3 -c '
+import json, sys
+r = json.load(sys.stdin)
+assert r["inherited"] == ["MALLOC_ARENA_MAX=1", "MALLOC_ARENA_MAX=2"] and r["inherited_differs"] is True, r'
+
+    # Inherited there, set here: not the same configuration, and the reason is given.
+    "$hg" "${work[@]}" --alloc 'system{MALLOC_ARENA_MAX=1}' --out set
+    run "$hg" compare same set
+    [ "$status" -eq 2 ]
+    [[ $output = *"no configuration is in both folders"*"MALLOC_ARENA_MAX=1 in the first, none in the second"* ]]
+}
+
+@test "a run is not gone on with under other variables" {
+    printf '[suite]\nblocks = 1\nsettle = 0s\n[a]\nworkload = churn:ops=2k,live=100\nalloc = system, pools\n' >small.ini
+    MALLOC_ARENA_MAX=1 "$hg" suite small.ini --quiet --out made >/dev/null 2>&1
+    sed -i 1d made/samples.jsonl
+    run "$hg" suite small.ini --quiet --resume made
+    [ "$status" -eq 2 ]
+    [[ $output = *"MALLOC_ARENA_MAX=1 then, none now"* ]]
+    MALLOC_ARENA_MAX=1 "$hg" suite small.ini --quiet --resume made >/dev/null 2>&1
+    [ "$(wc -l <made/samples.jsonl)" -eq 3 ]
+}

@@ -2,6 +2,7 @@
 #include "page.h"
 
 #include "bench/report/census.h"
+#include "bench/report/inherited.h"
 #include "runtime.h"
 #include "bench/report/text.h"
 #include "bench/report/noise.h"
@@ -288,6 +289,13 @@ static void put_head(FILE *f, const struct report_page *page)
 
 static void put_trouble(FILE *f, const struct report_page *page)
 {
+    char *inherited = report_inherited(page->data);
+    if (inherited && *inherited) {
+        fputs("<p class=\"bad\">All workers inherited variables that allocators read: ", f);
+        report_put_html(f, inherited);
+        fputs("</p>\n", f);
+    }
+    free(inherited);
     if (page->run->torn)
         fputs("<p class=\"bad\">The last line of the samples was torn and is left out.</p>\n", f);
     if (page->plots->trouble[0]) {

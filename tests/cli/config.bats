@@ -170,7 +170,7 @@ PY
 }
 
 @test "inherited variables are seen: below the table, on the page, between two folders" {
-    work=(run --workload churn:ops=2k,live=100 --settle 0s --quiet)
+    work=(run --workload 'churn:ops=2k,live=100' --settle 0s --quiet)
     run "$hg" "${work[@]}" --alloc system,pools --out none
     [[ $output != *"inherited"* ]]
     MALLOC_ARENA_MAX=1 run "$hg" "${work[@]}" --alloc 'system,pools,system{MALLOC_ARENA_MAX=3}' --out one

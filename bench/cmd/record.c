@@ -28,7 +28,9 @@
     P(S, TEXT, output, "", "",                                                             \
       "the file to write the recording to, for example server.hgt (short: -o server.hgt)") \
     P(S, FLAG, children, "0", "",                                                          \
-      "record the processes that the program starts too, each to a file F.PID.hgt")
+      "record the processes that the program starts too, each to a file F.PID.hgt")        \
+    P(S, NS, gaps, "0s", "0s-1000000s",                                                    \
+      "record times of at least so long in which no thread calls anything, for example 10ms; 0s: none")
 PARAM_STRUCT(record_options, RECORD_OPTIONS)
 
 const struct param *cmd_record_options(void)
@@ -89,7 +91,7 @@ static int record_set_base(struct recording *r, const struct file_out *f, struct
 
 static int record_exec(struct recording *r)
 {
-    char pid[32];
+    char pid[32], gaps[32];
     const char *others = getenv("LD_PRELOAD");
     /* Ours comes first: symbols are found in this order, and ours passes every call on to the next. */
     size_t size = strlen(r->library) + (others ? strlen(others) : 0) + 2;
@@ -98,8 +100,10 @@ static int record_exec(struct recording *r)
         return ENOMEM;
     snprintf(preload, size, "%s%s%s", r->library, others && *others ? ":" : "", others ? others : "");
     snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    snprintf(gaps, sizeof gaps, "%llu", (unsigned long long)r->o.gaps);
     if (setenv("LD_PRELOAD", preload, 1) || setenv(SPOOL_ENV_BASE, r->base, 1) ||
         setenv(SPOOL_ENV_PID, pid, 1) ||
+        (r->o.gaps ? setenv(SPOOL_ENV_GAPS, gaps, 1) : unsetenv(SPOOL_ENV_GAPS)) ||
         (r->o.children ? setenv(SPOOL_ENV_CHILDREN, "1", 1) : unsetenv(SPOOL_ENV_CHILDREN)))
         return ENOMEM;
     execvp(r->program[0], r->program);

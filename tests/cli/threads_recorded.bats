@@ -178,3 +178,43 @@ C
 1|@2 w 5\n|'@2' before a w: a gap is of all threads
 T
 }
+
+@test "idle times are recorded where asked: those of the whole process, before the call that ends them" {
+    recorder
+    build idle <<'C'
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+static volatile int done;
+static void *waits(void *arg) { free(malloc(2001)); usleep(1500000); free(malloc(2002)); return NULL; }
+int main(void)
+{
+    pthread_t t;
+    free(malloc(1001));
+    usleep(250000);
+    free(malloc(1002));
+    pthread_create(&t, NULL, waits, NULL);
+    for (int i = 0; i < 40; i++) { usleep(5000); free(malloc(500)); } /* while this one works, nobody is idle */
+    pthread_join(t, NULL);
+    return 0;
+}
+C
+    "$hg" record -o i.hgt --gaps 100ms -- ./idle
+    info i.hgt 'i["gaps"] >= 2 and 0.4 < i["gap_seconds"]'
+    "$hg" trace export i.hgt >i.txt
+    "$hg" trace export i.hgt | python3 -c '
+import sys
+at, size = {}, lambda line: line.rsplit(" ", 1)[1]
+lines = [l.strip() for l in sys.stdin]
+for i, l in enumerate(lines):
+    if l.startswith("w "):
+        at[size(lines[i + 1])] = int(l[2:])
+assert 230000 < at.pop("1002") < 1000000, at
+assert 150000 < at["2002"] < 1450000, at # not the thread by itself: all of them'
+    "$hg" record -o none.hgt -- ./idle
+    info none.hgt 'i["gaps"] == 0'
+    HEAPGAUGE_RECORD_GAPS=1 "$hg" record -o none.hgt -- ./idle
+    info none.hgt 'i["gaps"] == 0'
+    run -2 "$hg" record -o none.hgt --gaps soon -- ./idle
+    [[ "$output" == *"soon"*"gaps"* || "$output" == *"gaps"*"soon"* ]]
+}

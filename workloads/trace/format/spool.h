@@ -91,5 +91,6 @@ _Static_assert(sizeof(struct spool_header) <= SPOOL_HEADER_BYTES, "the header fi
 #define SPOOL_ENV_BASE     "HEAPGAUGE_RECORD"          /* absolute */
 #define SPOOL_ENV_PID      "HEAPGAUGE_RECORD_PID"      /* the process to record */
 #define SPOOL_ENV_CHILDREN "HEAPGAUGE_RECORD_CHILDREN" /* "1": its descendants as well */
+#define SPOOL_ENV_GAPS     "HEAPGAUGE_RECORD_GAPS"     /* nanoseconds: longer idle times are written */
 
 #endif

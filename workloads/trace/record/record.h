@@ -18,11 +18,14 @@ struct record_thread {
     uint64_t *segment;  /* the start of it, to be unmapped */
     uintptr_t last;     /* the last address written */
     uint64_t clock;     /* the sequence number that a reader of the file assumes */
-    uint32_t busy;      /* a signal handler that allocates finds its thread inside the recorder */
+    uint32_t busy;      /* RECORD_INSIDE and RECORD_TIMED; 0: the short way is open */
     uint32_t exits;     /* rounds of thread-exit destructors that have passed */
     struct record_thread *next_free;
     uint64_t used; /* 0 after a fork */
 };
+
+#define RECORD_INSIDE 1u /* a signal handler that allocates finds its thread inside the recorder */
+#define RECORD_TIMED  2u /* idle times are recorded: every call goes by record_slow(), which reads the clock */
 
 extern __thread struct record_thread *record_self;
 extern _Atomic uint64_t record_clock;

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EARLY_WORDS  4096
@@ -80,6 +81,8 @@ static struct {
     uint64_t *rooms; /* the first one's `at`, or NULL */
     pthread_key_t key;
     bool key_made;
+    uint64_t gap_ns;               /* idle times of so much are written; 0: none are */
+    _Atomic uint64_t last_call_ns; /* of any thread, by the coarse clock */
 } process = {.lock = ATOMIC_FLAG_INIT, .fd = -1};
 
 static void lock(void)
@@ -245,7 +248,7 @@ static struct record_thread *state_new(void)
     }
     unlock();
     if (t)
-        *t = (struct record_thread){.used = 1, .busy = 1};
+        *t = (struct record_thread){.used = 1, .busy = RECORD_INSIDE};
     return t;
 }
 
@@ -286,6 +289,13 @@ static int thread_begin(void)
     mark(t, room);
     record_self = t;
     return 0;
+}
+
+static void leave_inside(void)
+{
+    if (record_self->used)
+        record_self->busy = process.gap_ns ? RECORD_TIMED : 0;
+    thread_inside = false;
 }
 
 /* The C library is to call us at the thread's end. */
@@ -438,6 +448,9 @@ static void process_decide(bool forked)
         process.wiped = os_map(&os_harness, sizeof *process.wiped, 0, 0);
     if (process.wiped)
         *process.wiped = 1;
+    const char *gaps = getenv(SPOOL_ENV_GAPS);
+    process.gap_ns = gaps ? strtoull(gaps, NULL, 10) : 0;
+    atomic_store_explicit(&process.last_call_ns, 0, memory_order_relaxed);
     process.key_made = process.key_made || pthread_key_create(&process.key, thread_exit) == 0;
     atomic_store_explicit(&process.state, PROCESS_RECORDING, memory_order_release);
     int err = process.wiped ? thread_begin() : -ENOMEM;
@@ -475,9 +488,7 @@ __attribute__((constructor(101))) static void record_start(void)
         process_early();
     if (state_now() == PROCESS_EARLY)
         process_decide(false);
-    if (record_self != &record_none)
-        record_self->busy = 0;
-    thread_inside = false;
+    leave_inside();
     if (state_now() == PROCESS_RECORDING)
         thread_watch();
     /* Where the kernel wipes, a handler would undo what those that ran before it allocated; it may itself
@@ -489,7 +500,7 @@ __attribute__((constructor(101))) static void record_start(void)
 
 /* ---- the slow path itself ---- */
 
-#define ROOM_FOR_ONE (2 + SPOOL_LONG_MAX) /* words: SEQUENCE, LONG, its payload */
+#define ROOM_FOR_ONE (3 + 2 + SPOOL_LONG_MAX) /* words: SEQUENCE, GAP; SEQUENCE, LONG, its payload */
 
 /* True when the calling thread has a state with room for anything. */
 static bool ready(void)
@@ -536,7 +547,7 @@ static void thread_exit(void *state)
         return;
     int saved = errno;
     thread_inside = true;
-    t->busy = 1;
+    t->busy |= RECORD_INSIDE;
     if (ready()) {
         uint64_t clock = atomic_fetch_add_explicit(&record_clock, 1, memory_order_acq_rel);
         put_long(t, SPOOL_EXIT, &clock, 1);
@@ -545,6 +556,18 @@ static void thread_exit(void *state)
     thread_leave();
     thread_inside = false;
     errno = saved;
+}
+
+/* As in record_word(), for those that come here although they fit a word. */
+static bool put_word(struct record_thread *t, enum spool_kind kind, uint64_t address, size_t size)
+{
+    uint64_t delta = address - t->last;
+    int64_t units = (int64_t)delta >> 4;
+    if (kind > SPOOL_REALLOC_TO || size > SPOOL_SIZE_MAX || (delta & 15) ||
+        (units << (64 - SPOOL_DELTA_BITS)) >> (64 - SPOOL_DELTA_BITS) != units)
+        return false;
+    *t->at++ = (uint64_t)units << (3 + SPOOL_SIZE_BITS) | (uint64_t)size << 3 | kind;
+    return true;
 }
 
 static void put(struct record_thread *t, enum spool_kind kind, const void *p, size_t size, size_t align,
@@ -560,11 +583,32 @@ static void put(struct record_thread *t, enum spool_kind kind, const void *p, si
     }
     if (kind == SPOOL_ALIGNED)
         put_long(t, kind, (uint64_t[]){address, size, align}, 3);
-    else
+    else if (!put_word(t, kind, address, size))
         put_long(t, kind, (uint64_t[]){address, size}, 2);
     t->last = address;
     if (kind == SPOOL_FREE || kind == SPOOL_REALLOC_FROM)
         t->clock += size;
+}
+
+/* Since any thread's last call: 0, or what is long enough to be written, and then for this thread alone. */
+static uint64_t idle_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* no system call */
+    uint64_t ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    uint64_t last = atomic_load_explicit(&process.last_call_ns, memory_order_relaxed);
+    if (ns <= last || !atomic_compare_exchange_strong_explicit(&process.last_call_ns, &last, ns,
+                                                               memory_order_relaxed, memory_order_relaxed))
+        return 0;
+    return last && ns - last >= process.gap_ns ? ns - last : 0;
+}
+
+/* Counts the clock up, so that what was called before is before it. */
+static void put_gap(struct record_thread *t, uint64_t ns)
+{
+    t->clock = 1 + atomic_fetch_add_explicit(&record_clock, 1, memory_order_acq_rel);
+    *t->at++ = t->clock << 3 | SPOOL_SEQUENCE;
+    put_long(t, SPOOL_GAP, &ns, 1);
 }
 
 void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align, uint64_t clock)
@@ -572,19 +616,24 @@ void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align,
     if (state_now() == PROCESS_OFF)
         return;
     struct record_thread *t = record_self;
-    if (thread_inside || (t->used && t->busy)) {
+    if (thread_inside || (t->used && (t->busy & RECORD_INSIDE))) {
         count_dropped();
         return;
     }
     int saved = errno;
     thread_inside = true;
     if (t->used)
-        t->busy = 1;
+        t->busy |= RECORD_INSIDE;
     bool able = ready();
     bool begun = t != record_self;
     t = record_self;
     if (able) {
-        if (begun && (kind == SPOOL_FREE || kind == SPOOL_REALLOC_FROM)) {
+        uint64_t gap_ns = process.gap_ns && kind != SPOOL_REALLOC_TO ? idle_ns() : 0;
+        if (gap_ns) {
+            put_gap(t, gap_ns);
+            clock = t->clock; /* nothing can have come of the call yet that has an earlier number */
+        }
+        if ((begun || gap_ns) && (kind == SPOOL_FREE || kind == SPOOL_REALLOC_FROM)) {
             /* A number from before the thread's beginning would be in the past; the real free is still to
              * come. */
             clock = atomic_fetch_add_explicit(&record_clock, 1, memory_order_acq_rel);
@@ -596,10 +645,7 @@ void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align,
     } else if (state_now() == PROCESS_STOPPED && kind != SPOOL_REALLOC_FROM) {
         count_dropped();
     }
-    t = record_self;
-    if (t->used)
-        t->busy = 0;
-    thread_inside = false;
+    leave_inside();
     if (able && begun)
         thread_watch();
     errno = saved;
@@ -611,9 +657,7 @@ bool record_wanted(void)
         int saved = errno;
         thread_inside = true;
         process_forked();
-        if (record_self->used)
-            record_self->busy = 0;
-        thread_inside = false;
+        leave_inside();
         thread_watch();
         errno = saved;
     }
@@ -627,9 +671,7 @@ void record_born(void)
     int saved = errno;
     thread_inside = true;
     bool able = ready();
-    if (record_self->used)
-        record_self->busy = 0;
-    thread_inside = false;
+    leave_inside();
     if (able)
         thread_watch();
     errno = saved;

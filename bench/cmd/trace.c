@@ -1,6 +1,7 @@
 /* trace.c: heapgauge trace info|import|export: looks into recordings, turns them into text and back. */
 #include "cmd.h"
 
+#include "workloads/trace/import/import.h"
 #include "workloads/trace/tool/tool.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 #define TRACE_OPTIONS(P, S)                                                                        \
     P(S, TEXT, output, "", "", "the file to write, for example server.hgt (short: -o server.hgt)") \
     P(S, FLAG, json, "0", "", "print what info prints as one JSON object")                         \
-    P(S, FLAG, partial, "0", "", "take the part before the damage of a recording that is damaged")
+    P(S, FLAG, partial, "0", "", "take the part before the damage of a file that is damaged")
 PARAM_STRUCT(trace_options, TRACE_OPTIONS)
 
 const struct param *cmd_trace_options(void)
@@ -55,11 +56,12 @@ static int trace_export(const char *path, const struct trace_options *o, struct 
     return err ? err : file_out_done(&f, m);
 }
 
-/* Text, or a recording that was left behind when heapgauge itself was killed. */
+/* What other tools wrote, text, or a recording that was left behind when heapgauge itself was killed. */
 static int trace_import(const char *path, const struct trace_options *o, struct message *m)
 {
     struct file_out f;
     struct tool_spool spool;
+    struct message warning = {0};
     if (!o->output[0])
         return message_set(m, -EINVAL, "trace import: where to write? -o F.hgt");
     int err = file_out_open(&f, o->output, &tool_trace_kind, m);
@@ -68,7 +70,9 @@ static int trace_import(const char *path, const struct trace_options *o, struct 
     if (tool_spool_is(path))
         err = tool_spool_convert(path, "not known", &f, &spool, m);
     else
-        err = tool_text_import(path, &f, m);
+        err = import_file(path, o->partial, &f, &warning, m);
+    if (!err && warning.text[0])
+        fprintf(stderr, "heapgauge: %s\n", warning.text);
     if (err)
         file_out_drop(&f);
     return err ? err : file_out_done(&f, m);

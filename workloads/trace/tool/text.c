@@ -255,20 +255,16 @@ static int text_parse_line(struct text *t, struct hgt_writer *w, struct message 
     return text_op(t, w, at, m);
 }
 
-int tool_text_import(const char *path, struct file_out *f, struct message *m)
+int tool_text_import(const char *name, FILE *in, struct file_out *f, struct message *m)
 {
     static struct tool_meta meta;
-    struct text t = {.path = strcmp(path, "-") == 0 ? "standard input" : path,
-                     .ids = ptrmap_make(sizeof(struct ptrmap_pair), &os_harness)};
+    struct text t = {.path = name, .in = in, .ids = ptrmap_make(sizeof(struct ptrmap_pair), &os_harness)};
     struct hgt_writer w = {.fd = f->fd};
     char date[64] = "";
     time_t now = time(NULL);
     struct tm tm;
     if (gmtime_r(&now, &tm))
         strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    t.in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    if (!t.in)
-        return message_set(m, -errno, "cannot read %s: %s", path, strerror(errno));
     meta.bytes = 0;
     tool_meta_add(&meta, "source", "text");
     tool_meta_add(&meta, "program", "%s", t.path);
@@ -285,8 +281,6 @@ int tool_text_import(const char *path, struct file_out *f, struct message *m)
         err = hgt_write_end(&w);
     hgt_write_close(&w);
     ptrmap_close(&t.ids);
-    if (t.in != stdin)
-        fclose(t.in);
     if (got < 0)
         return got;
     return err ? message_set(m, err, "cannot write %s: %s", f->path, strerror(-err)) : 0;

@@ -36,8 +36,8 @@ int tool_spool_convert(const char *path, const char *how, struct file_out *f, st
 const char *tool_stop_text(uint32_t stop_errno);
 bool tool_spool_is(const char *path); /* by its first bytes */
 
-/* text.c: the text form. */
-int tool_text_import(const char *path, struct file_out *f, struct message *m);
+/* text.c: the text form. name: of what `in` reads, for messages. */
+int tool_text_import(const char *name, FILE *in, struct file_out *f, struct message *m);
 int tool_text_export(struct hgt_reader *r, struct file_out *f, struct message *m);
 
 /* info.c: what a trace holds. */

@@ -17,6 +17,7 @@
 
 #define TABLE_WIDTH 80
 #define TABLE_LABEL 22
+#define TABLE_KEPT  0.1 /* how far a replay's live peak may be off before it is said */
 
 static void put_label(FILE *out, const char *label)
 {
@@ -94,6 +95,38 @@ static void put_row(FILE *out, const struct report_cell *cell, const struct repo
     put_trouble(out, cell);
 }
 
+/* Most live bytes of a replay over its recording's: the largest of the cell's samples; NaN of no replay. */
+static double live_kept(const struct report_cell *cell, bool *is_free)
+{
+    double most = NAN;
+    for (size_t i = 0; i < cell->samples; i++) {
+        const struct sample *s = cell->sample[i].sample;
+        if (!cell->sample[i].ok || sample_or(s, replay_peak_live_recorded_bytes, 0) <= 0 ||
+            !sample_has(s, replay_peak_live_replayed_bytes))
+            continue;
+        double kept = (double)s->replay_peak_live_replayed_bytes /
+                      ((double)s->replay_peak_live_recorded_bytes * (double)sample_or(s, cell_processes, 1));
+        most = fmax(most, kept); /* of a number and a NaN the number */
+        *is_free |= strcmp(sample_text_or(s, replay_order, ""), "free") == 0;
+    }
+    return most;
+}
+
+/* A replay that does not hold what its recording held measures another program's memory. */
+static void put_kept(FILE *out, const struct report_cell *cell)
+{
+    bool is_free = false;
+    double kept = live_kept(cell, &is_free);
+    if (!is_free && !(fabs(kept - 1) > TABLE_KEPT))
+        return;
+    fputs("  ", out);
+    report_put_plain(out, cell->shown, TABLE_LABEL);
+    fprintf(out, ": %slive bytes came to %s x the recording's\n    %s\n", is_free ? "" : "WARNING, ",
+            report_ratio(kept).text,
+            is_free ? "order=free: there are no figures of memory"
+                    : "figures of memory are not the program's");
+}
+
 static void put_work(FILE *out, const struct report_data *d, size_t index, const struct report_comparisons *c,
                      const struct baseline *baseline)
 {
@@ -103,6 +136,8 @@ static void put_work(FILE *out, const struct report_data *d, size_t index, const
             "95 % CI", "heap peak", "heap/live", "pause");
     for (size_t i = w->first; i < w->first + w->cells; i++)
         put_row(out, &d->cell[i], c, report_base_of(d, &d->cell[i], baseline) == &d->cell[i]);
+    for (size_t i = w->first; i < w->first + w->cells; i++)
+        put_kept(out, &d->cell[i]);
     struct report_noise noise = report_noise_of(d, index, c);
     if (noise.control && noise.control->n >= STATS_MIN)
         fprintf(out, "  A/A %s over %zu blocks%s\n", report_interval(noise.control->log_ratio).text,

@@ -155,10 +155,12 @@
     K(replay_peak_live_recorded_bytes, "replay.peak_live_recorded_bytes", INT, BYTES, FIRST, ADDED, LARGER, "", "",    \
       "no recording", "most L of the recording, to the byte")                                                          \
     K(replay_peak_live_replayed_bytes, "replay.peak_live_replayed_bytes", INT, BYTES, FRONT, ADDED, LARGER, "", "",    \
-      "no recording", "most L that the replay came to: to the byte in order `total`, else the most that was read")     \
+      "no recording", "most L of the replay that was read: by the workers where they meet, all at rest, and by the "   \
+      "front every few milliseconds, of workers that run; of several processes their sum")                             \
     K(replay_order, "replay.order", TEXT, NONE, FIRST, ADDED, LESS, "", "", "no recording",                            \
-      "`total`: one worker, all calls in the order of the recording; `per-thread`: several, each thread's calls in "   \
-      "their order, and a block that passes between workers in the order of its own calls")                            \
+      "what is kept of the recording's order: `strict`: all of it (one worker, or `order=strict`); `live`: L, within " \
+      "1/16 of its peak; `free`: each thread's own calls and those on one block, no more: memory{} but the baseline, " \
+      "fragmentation{} and timeline{} are null")                                                                       \
     K(trace_path, "trace.path", TEXT, NONE, FIRST, ADDED, LESS, "", "", "no recording", "its file")                    \
     K(trace_blocks, "trace.blocks", INT, COUNT, FIRST, ADDED, LESS, "", "", "no `trace(...)`", "blocks held")          \
     K(trace_current_bytes, "trace.current_bytes", INT, BYTES, FIRST, ADDED, LARGER, "", "", "no `trace(...)`",         \
@@ -421,6 +423,8 @@
       "most L, where the workload knows it")                                                                           \
     K(probe_most_live_rss_bytes, "probe.most_live.rss_bytes", INT, BYTES, FIRST, LETTER, LESS, "", "", "",             \
       "resident right after the call at which L is that")                                                              \
+    K(probe_epochs_most_live_bytes, "probe.epochs_most_live_bytes", INT, BYTES, FIRST, LETTER, LESS, "", "", "",       \
+      "most L where the workers of a replay met")                                                                      \
     K(probe_peak_mapped, "probe.peak.mapped", INT, BYTES, SUM, LETTER, LESS, "", "", "", "at the peak: mapped")        \
     K(probe_peak_active, "probe.peak.active", INT, BYTES, SUM, LETTER, LESS, "", "", "", "A")                          \
     K(probe_peak_largest_free, "probe.peak.largest_free", INT, BYTES, MOST, LETTER, LESS, "", "", "",                  \

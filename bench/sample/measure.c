@@ -4,6 +4,7 @@
 #include "measure.h"
 
 #include <math.h>
+#include <string.h>
 
 static uint64_t measure_above(uint64_t rss, const struct measure *m)
 {
@@ -16,6 +17,7 @@ static uint64_t measure_above(uint64_t rss, const struct measure *m)
 struct measure_extremes {
     double ratio_sum;
     unsigned ratios;
+    uint64_t read_live; /* most of all that was read */
     uint64_t max_live, memory_at_max_live, max_memory, live_at_max_memory;
     uint64_t heap_peak; /* max_memory is of readings that have L beside them */
 };
@@ -57,13 +59,19 @@ static struct measure_extremes measure_extremes(const struct measure *m, const s
             if (exact[i]->live_requested == e.max_live)
                 e.memory_at_max_live = measure_above(exact[i]->rss_bytes, m);
         }
-    /* What is read from outside misses a peak of a moment: the worker and the kernel do not. */
-    uint64_t known = sample_has(sample, probe_most_live_bytes) ? (uint64_t)sample->probe_most_live_bytes : 0;
     e.heap_peak = e.max_memory;
-    if (known && known >= e.max_live) {
+    e.read_live = e.max_live;
+    if (sample_has(sample, probe_epochs_most_live_bytes) &&
+        (uint64_t)sample->probe_epochs_most_live_bytes > e.read_live)
+        e.read_live = (uint64_t)sample->probe_epochs_most_live_bytes;
+    /* What is read from outside misses a peak of a moment: the worker and the kernel do not. The worker's is
+     * of threads at rest; more than that, read while they run, may never have been. */
+    uint64_t known = sample_has(sample, probe_most_live_bytes) ? (uint64_t)sample->probe_most_live_bytes : 0;
+    if (known) {
         e.max_live = known;
         e.memory_at_max_live = measure_above((uint64_t)sample->probe_most_live_rss_bytes, m);
         e.heap_peak = e.memory_at_max_live > e.heap_peak ? e.memory_at_max_live : e.heap_peak;
+        e.read_live = known > e.read_live ? known : e.read_live;
     }
     if (m->hwm_of_one && measure_above(m->vm_hwm_bytes, m) > e.heap_peak)
         e.heap_peak = measure_above(m->vm_hwm_bytes, m);
@@ -123,30 +131,36 @@ static int measure_timeline(const struct watch_timeline *t, struct sample *sampl
     return err;
 }
 
-int measure_sample(const struct measure *m, struct sample *sample)
+static void measure_memory(const struct measure *m, const struct measure_extremes *e, struct sample *sample)
 {
-    struct measure_extremes e = measure_extremes(m, sample);
-    if (m->baseline.seen)
-        sample_set(sample, memory_baseline_rss_bytes, (int64_t)m->baseline.rss_bytes);
     if (m->baseline.seen && (m->peak.seen || m->timeline.points)) {
-        sample_set(sample, memory_heap_peak_bytes, (int64_t)e.heap_peak);
-        sample_set(sample, memory_peak_rss_bytes, (int64_t)(e.heap_peak + m->baseline.rss_bytes));
+        sample_set(sample, memory_heap_peak_bytes, (int64_t)e->heap_peak);
+        sample_set(sample, memory_peak_rss_bytes, (int64_t)(e->heap_peak + m->baseline.rss_bytes));
     }
     if (m->pss_bytes)
         sample_set(sample, memory_pss_bytes, (int64_t)m->pss_bytes);
     if (m->vm_hwm_bytes)
         sample_set(sample, memory_vm_hwm_bytes, (int64_t)m->vm_hwm_bytes);
-    if (m->peak.seen && e.max_live) {
-        sample_set(sample, memory_peak_live_requested_bytes, (int64_t)e.max_live);
-        if (sample_has(sample, replay_order))
-            sample_set(sample, replay_peak_live_replayed_bytes, (int64_t)e.max_live);
-    }
+    if (m->peak.seen && e->max_live)
+        sample_set(sample, memory_peak_live_requested_bytes, (int64_t)e->max_live);
     uint64_t usable = m->peak.live_usable > m->begin.live_usable ? m->peak.live_usable : m->begin.live_usable;
     if (usable)
         sample_set(sample, memory_peak_live_usable_bytes, (int64_t)usable);
     if (sample_has(sample, probe_peak_mapped))
         sample_set(sample, memory_held_bytes, sample->probe_peak_mapped);
     if (m->peak.seen)
-        measure_fragmentation(m, &e, sample);
+        measure_fragmentation(m, e, sample);
+}
+
+int measure_sample(const struct measure *m, struct sample *sample)
+{
+    struct measure_extremes e = measure_extremes(m, sample);
+    if (m->baseline.seen)
+        sample_set(sample, memory_baseline_rss_bytes, (int64_t)m->baseline.rss_bytes);
+    if (m->peak.seen && e.read_live && sample_has(sample, replay_order))
+        sample_set(sample, replay_peak_live_replayed_bytes, (int64_t)e.read_live);
+    if (strcmp(sample_text_or(sample, replay_order, ""), "free") == 0)
+        return 0; /* how much is live is a matter of chance, not the program's: no figure of memory */
+    measure_memory(m, &e, sample);
     return measure_timeline(&m->timeline, sample);
 }

@@ -80,7 +80,7 @@ static void test_peak_of_a_moment(void **state)
     assert_float_equal(s.fragmentation_jw3, 50.0 / 20, 1e-12); /* of what was read with L beside it */
     assert_int_equal(s.memory_heap_peak_bytes, 55 * MIB);
     assert_false(sample_has(&s, replay_peak_live_replayed_bytes)); /* no replay */
-    assert_int_equal(sample_set_text(&s, replay_order, "total"), 0);
+    assert_int_equal(sample_set_text(&s, replay_order, "strict"), 0);
     m.hwm_of_one = true;
     assert_int_equal(measure_sample(&m, &s), 0);
     assert_int_equal(s.memory_heap_peak_bytes, 90 * MIB);
@@ -88,6 +88,48 @@ static void test_peak_of_a_moment(void **state)
     assert_float_equal(s.fragmentation_jw4, 90.0 / 50, 1e-12);
     assert_float_equal(s.fragmentation_jw2, 55.0 / 50, 1e-12);
     assert_int_equal(s.replay_peak_live_replayed_bytes, 50 * MIB);
+    sample_clear(&s);
+}
+
+/* Of a replay by several workers the exact reading counts, though more was seen; what was seen is there, too. */
+static void test_peak_of_several(void **state)
+{
+    (void)state;
+    struct measure m = readings(); /* 32 MiB live at the peak's barrier, with 40 resident */
+    struct sample s = {0};
+    sample_set(&s, probe_most_live_bytes, (int64_t)(31 * MIB));
+    sample_set(&s, probe_most_live_rss_bytes, (int64_t)(35 * MIB));
+    sample_set(&s, probe_epochs_most_live_bytes, (int64_t)(33 * MIB));
+    assert_int_equal(sample_set_text(&s, replay_order, "live"), 0);
+    assert_int_equal(measure_sample(&m, &s), 0);
+    assert_int_equal(s.memory_peak_live_requested_bytes, 31 * MIB);
+    assert_float_equal(s.fragmentation_jw2, 33.0 / 31, 1e-12);
+    assert_float_equal(s.fragmentation_jw4, 50.0 / 31, 1e-12);
+    assert_int_equal(s.replay_peak_live_replayed_bytes, 33 * MIB);
+    sample_set(&s, probe_epochs_most_live_bytes, (int64_t)MIB);
+    assert_int_equal(measure_sample(&m, &s), 0);
+    assert_int_equal(s.replay_peak_live_replayed_bytes, 32 * MIB);
+    sample_clear(&s);
+}
+
+/* order=free: what was live is known, no figure is made of it. */
+static void test_no_memory_of_a_free_order(void **state)
+{
+    (void)state;
+    struct measure m = readings();
+    struct sample s = {0};
+    sample_set(&s, probe_peak_mapped, (int64_t)(64 * MIB));
+    sample_set(&s, probe_peak_active, (int64_t)(40 * MIB));
+    assert_int_equal(sample_set_text(&s, replay_order, "free"), 0);
+    assert_int_equal(measure_sample(&m, &s), 0);
+    assert_int_equal(s.replay_peak_live_replayed_bytes, 32 * MIB);
+    assert_int_equal(s.memory_baseline_rss_bytes, 2 * MIB);
+    sample_forget(&s, KEY_memory_baseline_rss_bytes);
+    for (enum schema_key key = 0; key < SCHEMA_KEYS; key++)
+        if (strncmp(schema_rows[key].path, "memory", 6) == 0 ||
+            strncmp(schema_rows[key].path, "fragmentation", 13) == 0 ||
+            strncmp(schema_rows[key].path, "timeline", 8) == 0)
+            assert_false(sample_knows(&s, key));
     sample_clear(&s);
 }
 
@@ -143,6 +185,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_figures),
         cmocka_unit_test(test_peak_of_a_moment),
+        cmocka_unit_test(test_peak_of_several),
+        cmocka_unit_test(test_no_memory_of_a_free_order),
         cmocka_unit_test(test_what_was_not_measured),
         cmocka_unit_test(test_little_and_below_zero),
     };

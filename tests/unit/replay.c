@@ -3,6 +3,7 @@
  * is reported and then freed. */
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_check.c workloads/trace/format/hgt_read.c
 // links: workloads/trace/format/hgt_write.c workloads/trace/replay/replay.c workloads/trace/replay/load.c
+// links: workloads/trace/replay/cut.c workloads/trace/replay/epoch.c
 // links: workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c alloc/base/param.c
 // links: alloc/base/os.c alloc/base/assert.c
 
@@ -40,11 +41,35 @@ struct head {
     void *base;
 };
 
+struct call { /* in the order in which they came */
+    enum hgt_kind kind;
+    uint64_t size; /* of a free: the block's */
+};
+
 static struct seen {
     _Atomic uint64_t mallocs, callocs, reallocs, frees, aligned, faults, bytes, live, nulls, calls;
     uint64_t fail_every; /* refuse one allocation in so many */
     bool scribble;       /* change a byte of a block before it is freed or moved */
+    struct call *call;   /* [calls_room], when it is to be kept */
+    uint64_t call_room;
+    uint64_t slow_every; /* a call in so many takes a millisecond */
 } seen;
+
+/* Of a replay that is slow where it likes to be: bytes live now, and the most ever. */
+static _Atomic int64_t live_bytes, most_live_bytes;
+static _Atomic uint64_t calls_made;
+
+static void live_change(enum hgt_kind kind, int64_t change, uint64_t size)
+{
+    int64_t now = atomic_fetch_add(&live_bytes, change) + change, most = atomic_load(&most_live_bytes);
+    uint64_t at = atomic_fetch_add(&calls_made, 1);
+    while (now > most && !atomic_compare_exchange_weak(&most_live_bytes, &most, now))
+        ;
+    if (at < seen.call_room)
+        seen.call[at] = (struct call){kind, size};
+    if (seen.slow_every && rng_mix(at) % seen.slow_every == 0)
+        usleep(1000);
+}
 
 static struct head *head_of(void *p)
 {
@@ -87,6 +112,7 @@ static void *seen_malloc(void *ctx, size_t size)
 {
     (void)ctx;
     seen.mallocs++;
+    live_change(HGT_MALLOC, (int64_t)size, size);
     return take(16, size);
 }
 
@@ -94,6 +120,7 @@ static void *seen_calloc(void *ctx, size_t count, size_t size)
 {
     (void)ctx;
     seen.callocs++;
+    live_change(HGT_CALLOC, (int64_t)(count * size), count * size);
     void *p = take(16, count * size);
     if (p)
         memset(p, 0, count * size);
@@ -104,6 +131,7 @@ static void *seen_realloc(void *ctx, void *old, size_t size)
 {
     (void)ctx;
     seen.reallocs++;
+    live_change(HGT_REALLOC, (int64_t)size - (old ? (int64_t)head_of(old)->size : 0), size);
     void *p = take(16, size);
     if (!p || !old)
         return p;
@@ -123,6 +151,7 @@ static void seen_free(void *ctx, void *p)
         seen.nulls++;
         return;
     }
+    live_change(HGT_FREE, -(int64_t)head_of(p)->size, head_of(p)->size);
     give(p);
 }
 
@@ -130,6 +159,7 @@ static void *seen_aligned(void *ctx, size_t align, size_t size)
 {
     (void)ctx;
     seen.aligned++;
+    live_change(HGT_ALIGNED, (int64_t)size, size);
     return take(align < 16 ? 16 : align, size);
 }
 
@@ -149,10 +179,20 @@ struct run {
     struct message m;
     uint64_t ops, checksum, faults, failed, left_blocks, left_bytes;
     _Atomic uint64_t timed[OP_KINDS];
-    uint64_t trace_threads;
+    uint64_t trace_threads, recorded_peak, met_peak, known_peak, seen_at_peak;
+    unsigned known;
+    char order[16];
 };
 
 static struct run *running; /* latency() finds it */
+
+static void on_most_live(struct workload_sample *s, uint64_t bytes)
+{
+    (void)s;
+    running->known++;
+    running->known_peak = bytes;
+    running->seen_at_peak = (uint64_t)atomic_load(&live_bytes);
+}
 
 static void on_latency(struct workload_thread *t, enum op_kind op, uint64_t ns)
 {
@@ -166,13 +206,17 @@ static void on_note(struct workload_sample *s, const char *key, uint64_t value)
     (void)s;
     if (strcmp(key, "trace.threads") == 0)
         running->trace_threads = value;
+    else if (strcmp(key, "replay.peak_live_recorded_bytes") == 0)
+        running->recorded_peak = value;
+    else if (strcmp(key, "probe.epochs_most_live_bytes") == 0)
+        running->met_peak = value;
 }
 
 static void on_note_text(struct workload_sample *s, const char *key, const char *value)
 {
     (void)s;
-    (void)key;
-    (void)value;
+    if (strcmp(key, "replay.order") == 0)
+        snprintf(running->order, sizeof running->order, "%s", value);
 }
 
 static void on_live(void *arg, const void *block, size_t bytes)
@@ -201,6 +245,8 @@ static int replay(struct run *r, unsigned threads, const char *words, uint32_t l
     memset(&seen, 0, offsetof(struct seen, fail_every));
     memset(r, 0, sizeof *r);
     running = r;
+    live_bytes = most_live_bytes = 0;
+    calls_made = 0;
     r->gauge = workload_scratch(sizeof *r->gauge);
     snprintf(text, sizeof text, "file=%s%s%s", path, *words ? "," : "", words);
     assert_int_equal(param_parse(info->params, &r->params, "trace", text, &r->m), 0);
@@ -213,6 +259,7 @@ static int replay(struct run *r, unsigned threads, const char *words, uint32_t l
                                     .latency = on_latency,
                                     .note = on_note,
                                     .note_text = on_note_text,
+                                    .most_live = on_most_live,
                                     .message = &r->m};
     for (unsigned i = 0; i < threads; i++)
         r->thread[i] = (struct workload_thread){.sample = &r->s,
@@ -451,6 +498,179 @@ static void test_waits(void **state)
     finished(&r);
 }
 
+/* ---- order ---- */
+
+struct written {
+    struct hgt_writer w;
+    int fd;
+    struct call call[200000];
+    uint64_t calls, peak;
+};
+
+static struct written written;
+
+static void put_begin(void)
+{
+    written.calls = 0;
+    written.fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_int_equal(hgt_write_open(&written.w, written.fd, "", 0), 0);
+}
+
+static uint32_t put(enum hgt_kind kind, uint32_t thread, uint32_t id, uint64_t size)
+{
+    struct hgt_op op = {.kind = kind, .thread = thread, .id = id, .size = size};
+    assert_int_equal(hgt_write_op(&written.w, &op), 0);
+    assert_true(written.calls < sizeof written.call / sizeof *written.call);
+    written.call[written.calls++] = (struct call){kind, kind == HGT_FREE ? op.size_then : size};
+    return op.id;
+}
+
+static void put_end(void)
+{
+    written.peak = written.w.ids.peak_live_bytes;
+    assert_int_equal(hgt_write_end(&written.w), 0);
+    hgt_write_close(&written.w);
+    close(written.fd);
+}
+
+/* What producers replace is freed by thread 0, which does nothing else: one that comes late holds it all. */
+static void write_reclaimer(uint32_t producers, uint32_t blocks, uint32_t rounds)
+{
+    uint32_t id[4][300], queue[64], queued = 0;
+    put_begin();
+    for (uint32_t i = 0; i < blocks; i++)
+        for (uint32_t p = 0; p < producers; p++)
+            id[p][i] = put(HGT_MALLOC, p + 1, 0, 592);
+    for (uint32_t i = 0; i < rounds; i++) {
+        uint32_t p = (uint32_t)(rng_mix(i) % producers), at = (uint32_t)(rng_mix(i) >> 32) % blocks;
+        queue[queued++] = id[p][at];
+        id[p][at] = put(HGT_MALLOC, p + 1, 0, 592);
+        while (queued > rng_mix(~(uint64_t)i) % 64)
+            put(HGT_FREE, 0, queue[--queued], 0);
+    }
+    put_end();
+}
+
+/* Thread 0 makes a round's jobs, the others take them and make results, which thread 0 frees. */
+static void write_pool(uint32_t workers, uint32_t rounds)
+{
+    uint32_t job[120], result[120];
+    put_begin();
+    for (uint32_t round = 0; round < rounds; round++) {
+        uint32_t jobs = 20 + (uint32_t)(rng_mix(round) % 100);
+        for (uint32_t j = 0; j < jobs; j++)
+            job[j] = put(HGT_MALLOC, 0, 0, 100 + j);
+        for (uint32_t j = 0; j < jobs; j++) {
+            uint32_t w = 1 + j % workers, own = put(HGT_CALLOC, w, 0, 3000);
+            result[j] = put(HGT_MALLOC, w, 0, 700 + round % 50);
+            put(HGT_FREE, w, job[j], 0);
+            put(HGT_FREE, w, own, 0);
+        }
+        for (uint32_t j = 0; j < jobs; j++)
+            put(HGT_FREE, 0, result[j], 0);
+    }
+    put_end();
+}
+
+/* The recording's live memory, whoever is slow: 1/16 more at most, and the peak to the byte, with all at rest. */
+static void check_live_kept(uint32_t shape)
+{
+    static const uint64_t slow[] = {0, 2000};
+    for (unsigned workers = 1; workers <= 8; workers++)
+        for (unsigned i = 0; i < 2; i++) {
+            seen.slow_every = slow[i];
+            assert_int_equal(replay(&r, workers, i ? "repeat=3" : "", UINT32_MAX), 0);
+            uint64_t most = (uint64_t)most_live_bytes, peak = written.peak;
+            if (most > peak + peak / 16 || most < peak)
+                fail_msg("shape %u, %u workers: %llu bytes live for %llu", shape, workers,
+                         (unsigned long long)most, (unsigned long long)peak);
+            assert_int_equal(r.recorded_peak, peak);
+            assert_int_equal(r.known, 1);
+            assert_int_equal(r.known_peak, peak);
+            assert_int_equal(r.seen_at_peak, peak);
+            assert_true(r.met_peak >= peak && r.met_peak <= most);
+            assert_string_equal(r.order, workers == 1 ? "strict" : "live");
+            assert_int_equal(seen.faults, 0);
+            finished(&r);
+        }
+    seen.slow_every = 0;
+}
+
+static void test_live_is_kept(void **state)
+{
+    (void)state;
+    write_reclaimer(4, 250, 8000);
+    check_live_kept(0);
+    write_reclaimer(1, 100, 8000); /* one producer, one consumer */
+    check_live_kept(1);
+    write_pool(4, 60);
+    check_live_kept(2);
+}
+
+/* Nothing keeps the freeing thread from coming late, here; it says what it is, and knows no peak. */
+static void test_free_is_free(void **state)
+{
+    (void)state;
+    write_reclaimer(4, 250, 8000);
+    seen.slow_every = 2000;
+    uint64_t checksum = 0;
+    for (unsigned workers = 1; workers <= 5; workers += 4) {
+        assert_int_equal(replay(&r, workers, "order=free", UINT32_MAX), 0);
+        assert_int_equal(r.known, 0);
+        assert_int_equal(r.met_peak, 0);
+        assert_string_equal(r.order, "free");
+        assert_int_equal(r.recorded_peak, written.peak);
+        checksum = r.checksum;
+        finished(&r);
+    }
+    assert_int_equal(replay(&r, 5, "order=live", UINT32_MAX), 0);
+    assert_true(r.checksum == checksum); /* of the operations, not of their order */
+    finished(&r);
+    seen.slow_every = 0;
+}
+
+/* Call by call as recorded, however many do it. */
+static void test_strict(void **state)
+{
+    (void)state;
+    static struct call came[sizeof written.call / sizeof *written.call];
+    for (unsigned shape = 0; shape < 2; shape++) {
+        if (shape)
+            write_pool(3, 20);
+        else
+            write_reclaimer(3, 50, 3000);
+        seen.call = came;
+        seen.call_room = sizeof came / sizeof *came;
+        for (unsigned workers = 1; workers <= 7; workers += 2) {
+            memset(came, 0xff, sizeof came);
+            assert_int_equal(replay(&r, workers, "order=strict", UINT32_MAX), 0);
+            for (uint64_t i = 0; i < written.calls; i++)
+                if (came[i].kind != written.call[i].kind || came[i].size != written.call[i].size)
+                    fail_msg("%u workers: call %llu is not the recording's", workers, (unsigned long long)i);
+            assert_int_equal(most_live_bytes, written.peak);
+            assert_int_equal(r.known_peak, written.peak);
+            assert_int_equal(r.met_peak, written.peak);
+            assert_string_equal(r.order, "strict");
+            finished(&r);
+        }
+        seen.call_room = 0;
+    }
+}
+
+/* A trace of nothing, again and again: nobody to meet, nothing to wait for. */
+static void test_empty(void **state)
+{
+    (void)state;
+    put_begin();
+    put_end();
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        assert_int_equal(replay(&r, workers, "repeat=3", UINT32_MAX), 0);
+        assert_int_equal(r.ops, 0);
+        assert_int_equal(r.known, 0);
+        finished(&r);
+    }
+}
+
 static void test_large_sizes(void **state)
 {
     (void)state;
@@ -513,6 +733,10 @@ int main(void)
         cmocka_unit_test(test_faults_are_found),
         cmocka_unit_test(test_refusals_are_counted),
         cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_live_is_kept),
+        cmocka_unit_test(test_free_is_free),
+        cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_empty),
         cmocka_unit_test(test_large_sizes),
         cmocka_unit_test(test_bad_file),
         cmocka_unit_test(test_no_memory),

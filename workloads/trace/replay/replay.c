@@ -1,8 +1,8 @@
 /* replay.c: the workload "trace": does a recorded program's calls again, on any backend. See replay.h.
  *
  * The measured loop takes a word, makes the call, writes what `touch` asks for; it counts, but publishes and
- * looks for the next timed operation once a batch. It waits only for another worker's step, first spinning,
- * then yielding the processor. */
+ * looks for the next timed operation once a batch. It waits for another worker's step (spins, yields the
+ * processor, sleeps) and between epochs. */
 #include "workloads/about.h"
 #include "replay.h"
 
@@ -39,7 +39,9 @@ const struct workload_info workload_info_alloc_trace = {
 #include <sched.h>
 #include <string.h>
 
-#define SPINS 256
+#define SPINS    256
+#define YIELDS   64
+#define SLEEP_NS 20000
 
 struct replay_state { /* of the loop, in registers where it can be */
     struct workload_thread *t;
@@ -49,6 +51,10 @@ struct replay_state { /* of the loop, in registers where it can be */
     void **slot;
     const struct replay_other *others;
     uint64_t live, allocated, sum;
+    uint64_t live_told; /* of `live`, at the end of the last epoch */
+    uint32_t base;      /* epoch 0 of this round */
+    uint32_t spins;
+    bool last_round;
 };
 
 /* ---- contents ---- */
@@ -188,7 +194,9 @@ static always_inline void block_gone(struct replay_state *s, void *p, uint64_t s
 static void await(struct replay_shared *shared, uint32_t step)
 {
     for (unsigned spins = 0; atomic_load_explicit(&shared->step, memory_order_acquire) != step; spins++)
-        if (spins >= SPINS)
+        if (spins >= SPINS + YIELDS)
+            nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
+        else if (spins >= SPINS)
             sched_yield();
 }
 
@@ -225,6 +233,20 @@ static noinline void replay_other(struct replay_state *s, const struct replay_ot
         atomic_store_explicit(&shared->step, o->kind == HGT_FREE ? 0 : o->step + 1, memory_order_release);
 }
 
+/* The end of this worker's part of an epoch. After the last operation of all there is nothing to wait for. */
+static noinline void replay_epoch(struct replay_state *s, uint64_t word)
+{
+    struct epochs *e = &s->r->epochs;
+    uint32_t next = (uint32_t)word;
+    s->sum -= word * UINT64_C(0x9e3779b97f4a7c15); /* no operation */
+    gauge_publish(s->t->gauge, s->live, s->allocated, s->t->ops);
+    epoch_end(e, s->t->sample, s->live - s->live_told,
+              (uint32_t)(word >> REPLAY_SLOT_SHIFT) & (REPLAY_SLOTS_MAX - 1));
+    s->live_told = s->live;
+    if (!s->last_round || next != e->count)
+        epoch_await(e, s->base + next, &s->spins);
+}
+
 /* Does the operation at `at`; returns what follows it. */
 static always_inline const uint64_t *replay_word(struct replay_state *s, const uint64_t *at,
                                                  unsigned contents, bool timed)
@@ -242,8 +264,10 @@ static always_inline const uint64_t *replay_word(struct replay_state *s, const u
         s->slot[slot] = block_born(s, HGT_CALLOC, size, 0, contents, seed, timed);
     else if (kind == REPLAY_REALLOC)
         s->slot[slot] = block_resized(s, s->slot[slot], *at++, size, contents, seed, timed);
-    else
+    else if (kind == REPLAY_OTHER)
         replay_other(s, &s->others[size], contents, timed);
+    else
+        replay_epoch(s, word);
     return at;
 }
 
@@ -293,6 +317,8 @@ static struct replay_state replay_begin(struct workload_thread *t)
                                  .slot = w->slot,
                                  .others = w->others.at,
                                  .live = w->live_bytes,
+                                 .live_told = w->live_bytes,
+                                 .spins = SPINS,
                                  .allocated = w->allocated_bytes};
 }
 
@@ -326,23 +352,32 @@ static void replay_part(struct replay_state *s, uint64_t from, uint64_t to, unsi
     }
 }
 
+/* The program has ended and starts again: all at one time, when they meet. */
+static void replay_again(struct replay_state *s, unsigned contents)
+{
+    struct epochs *e = &s->r->epochs;
+    replay_left(s, contents);
+    s->t->ops += s->w->left.count;
+    if (!e->count)
+        return;
+    s->base += e->count + 1;
+    epoch_end(e, s->t->sample, s->live - s->live_told, 0);
+    s->live_told = s->live;
+    epoch_await(e, s->base, &s->spins);
+}
+
 static void replay_run(struct workload_thread *t)
 {
     const struct replay_params *p = t->sample->params;
     struct replay_state s = replay_begin(t);
     unsigned contents = s.r->check_contents ? CONTENTS_VERIFY : (unsigned)p->touch;
     for (uint64_t round = 0; round < s.r->repeat; round++) {
-        if (round) { /* the program has ended and starts again */
-            replay_left(&s, contents);
-            t->ops += s.w->left.count;
-        }
-        uint64_t most_live_at = round ? 0 : s.r->peak_words;
-        if (most_live_at) {
-            replay_part(&s, 0, most_live_at, contents);
-            if (t->sample->most_live)
-                t->sample->most_live(t->sample, s.live);
-        }
-        replay_part(&s, most_live_at, s.w->words.count, contents);
+        s.last_round = round + 1 == s.r->repeat;
+        if (round)
+            replay_again(&s, contents);
+        if (s.w->words.count || !s.last_round)
+            epoch_await(&s.r->epochs, s.base + s.w->first_epoch, &s.spins);
+        replay_part(&s, 0, s.w->words.count, contents);
         t->ops += s.w->calls;
     }
     replay_end(&s);
@@ -356,6 +391,8 @@ static void replay_drain(struct workload_thread *t)
 }
 
 /* ---- before and after ---- */
+
+static const char *const order_names[] = {"live", "strict", "free"};
 
 static int replay_setup(struct workload_sample *s)
 {
@@ -374,14 +411,17 @@ static int replay_setup(struct workload_sample *s)
         r->worker[i].left.item_bytes = sizeof(struct replay_other);
         r->worker[i].dead.item_bytes = sizeof(uint32_t);
     }
+    r->epochs.workers = s->threads;
     int err = replay_load(r, p, s->message);
     if (err)
         return err;
+    epochs_begin(&r->epochs);
     s->state = r;
     s->note(s, "trace.threads", r->trace_threads);
     s->note(s, "trace.peak_live_bytes", r->peak_live_bytes);
     s->note(s, "replay.peak_live_recorded_bytes", r->peak_live_bytes);
-    s->note_text(s, "replay.order", r->workers == 1 ? "total" : "per-thread");
+    s->note_text(s, "replay.order",
+                 order_names[p->order == ORDER_LIVE && r->workers == 1 ? ORDER_STRICT : p->order]);
     s->note_text(s, "trace.path", p->file);
     return 0;
 }
@@ -429,6 +469,8 @@ static void replay_finish(struct workload_sample *s)
 {
     struct replay *r = s->state;
     hg_assert_whole(replay_is_valid(r));
+    if (r->epochs.count)
+        s->note(s, "probe.epochs_most_live_bytes", r->epochs.most_live_bytes);
     for (unsigned i = 0; i < r->workers; i++) {
         struct replay_worker *w = &r->worker[i];
         replay_list_free(&w->words);

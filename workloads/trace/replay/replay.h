@@ -8,15 +8,27 @@
  * A block that one worker alone touches has a slot of that worker's, whose number is in the word itself. A
  * block that is passed between workers has a slot of its own for its whole life, with a step count: the
  * operation that is step k waits until k stands there and then stores k + 1 (its free stores 0). So a free
- * waits for its malloc, whatever the speeds. Every worker goes through the trace in one order, so the
- * earliest operation that is not done never waits: no deadlock.
+ * waits for its malloc, whatever the speeds.
+ *
+ * In the orders `live` and `strict` the trace is cut into epochs besides (cut.h); epoch.h has how workers meet
+ * between them. A worker's part of an epoch ends with an EPOCH word, if it has a part.
+ *
+ * No deadlock: take the earliest operation in the trace's order that is not done. All operations of earlier
+ * epochs are done, so their workers have come, or come without waiting, to the words that end them, and its
+ * epoch opens; all operations before it on its block are done, so its step is there; and its worker has
+ * nothing before it to do. It never waits for good.
  *
  *   63   61 60       32 31              0
  *   | kind  | slot     | size             |   MALLOC CALLOC FREE (size: of the block); REALLOC (the new size;
  *                                            the next word is the old one)
- *   | OTHER | 0        | index into others |   what does not fit: shared, aligned, or 4 GiB and more */
+ *   | OTHER | 0        | index into others |   what does not fit: shared, aligned, or 4 GiB and more
+ *   | EPOCH | workers  | epoch            |   the worker's part of an epoch ends here; its next part is in
+ *                                            `epoch`; so many workers have a part in the one that follows */
 #ifndef HG_WORKLOADS_TRACE_REPLAY_REPLAY_H
 #define HG_WORKLOADS_TRACE_REPLAY_REPLAY_H
+
+#include "cut.h"
+#include "epoch.h"
 
 #include "alloc/base/param.h"
 #include "workloads/workload.h"
@@ -26,10 +38,12 @@
     P(S, TEXT, file, "", "", "the .hgt file")                                                    \
     P(S, CHOICE, touch, "page", "none|first|page|all", "which bytes of a new block are written") \
     P(S, FLAG, verify, "0", "", "fill every block with a pattern and check it before its free")  \
-    P(S, COUNT, repeat, "1", "1-1M", "how often the trace is replayed in one sample")
+    P(S, COUNT, repeat, "1", "1-1M", "how often the trace is replayed in one sample")            \
+    P(S, CHOICE, order, "live", "live|strict|free",                                              \
+      "what several workers keep: its live memory; its one order; nothing, and no memory figures")
 PARAM_STRUCT(replay_params, REPLAY_PARAMS)
 
-enum replay_kind { REPLAY_MALLOC, REPLAY_CALLOC, REPLAY_REALLOC, REPLAY_FREE, REPLAY_OTHER };
+enum replay_kind { REPLAY_MALLOC, REPLAY_CALLOC, REPLAY_REALLOC, REPLAY_FREE, REPLAY_OTHER, REPLAY_EPOCH };
 #define REPLAY_KIND_SHIFT 61
 #define REPLAY_SLOT_SHIFT 32
 #define REPLAY_SLOTS_MAX  (1u << 29)
@@ -65,6 +79,7 @@ struct replay_worker {
     uint32_t slots;
     struct replay_list dead; /* uint32_t: slots to use again; while loading only */
     uint64_t calls;          /* operations in words: a realloc is one */
+    uint32_t first_epoch;    /* in which it has a part; epochs.count: none */
     uint64_t live_bytes, allocated_bytes;
 };
 
@@ -77,7 +92,7 @@ struct replay {
     uint64_t repeat;
     uint32_t trace_threads;
     uint64_t peak_live_bytes; /* of the trace, in its own order */
-    uint64_t peak_words;      /* with one worker: how many words it takes to come there; else 0 */
+    struct epochs epochs;
 };
 
 int replay_list_add(struct replay_list *list, const void *item); /* 0 or -ENOMEM */

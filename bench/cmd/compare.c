@@ -137,7 +137,7 @@ static int compare_prepare(struct compare *c, int dirs, char **dir, struct messa
                           "compare: with two folders the first is the baseline; leave out --baseline");
     if (!err)
         err = baseline_parse(&c->baseline, c->o.baseline, "--baseline", m);
-    c->baseline.chosen = c->o.baseline[0] != 0;
+    c->baseline.chosen = baseline_names(&c->baseline);
     if (!err)
         err = compare_load(c, dir, dirs, m);
     if (!err && c->baseline.chosen)

@@ -56,12 +56,12 @@ int cmd_report(const struct command *self, int argc, char **argv)
     err = baseline_parse(&baseline, o.baseline, "--baseline", &m);
     if (!err)
         err = run_load(&run, dir, false, &m);
-    if (!err && !o.baseline[0]) {
+    baseline.chosen = baseline_names(&baseline);
+    if (!err && !baseline.chosen) {
         const char *of_run = record_text(run.run, "baseline");
         if (baseline_parse(&baseline, of_run ? of_run : "", "baseline", NULL))
             memset(&baseline, 0, sizeof baseline);
     }
-    baseline.chosen = o.baseline[0] != 0;
     if (!err && run.samples == 0)
         err = message_set(&m, -ENODATA, "%s holds no samples", dir);
     if (!err && report_data_make(&data, run.sample, run.samples))

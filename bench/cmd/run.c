@@ -5,6 +5,7 @@
 #include "bench/report/heapmap.h"
 #include "bench/report/table.h"
 #include "bench/sample/session.h"
+#include "bench/stat/stats.h"
 
 #include <errno.h>
 #include <string.h>
@@ -51,14 +52,18 @@ static bool run_could_not_write(const struct settings *o, const struct session *
     return true;
 }
 
-/* Without one no cell runs twice. */
-static int run_baseline(struct plan *plan, const char *text, struct message *m)
+/* The A/A arm costs a sample a block: where nobody asked for it, it is there once it can have an interval. */
+static int run_baseline(struct plan *plan, const char *text, uint64_t samples, struct message *m)
 {
     struct baseline b;
     char there[400];
     int err = baseline_parse(&b, text, "--baseline", m);
-    if (err || !baseline_names(&b) || plan_mark_baseline(plan, 0, &b))
+    if (err)
         return err;
+    bool names = baseline_names(&b);
+    plan->baseline_once = !names && samples < STATS_MIN;
+    if (plan_mark_baseline(plan, 0, names ? &b : NULL) || !names)
+        return 0;
     return message_set(m, -EINVAL, "--baseline: '%.200s' is no configuration of this run; there are: %s",
                        text, plan_labels(plan, 0, there, sizeof there));
 }
@@ -66,8 +71,8 @@ static int run_baseline(struct plan *plan, const char *text, struct message *m)
 static int run_plan(struct plan *plan, struct settings *o, const struct place *places, struct message *m)
 {
     int err = plan_add(plan, o, false, places, m);
-    if (!err && o->baseline[0])
-        err = run_baseline(plan, o->baseline, m);
+    if (!err)
+        err = run_baseline(plan, o->baseline, o->samples, m);
     bool object = plan->cells && plan->cell[0].cell.gc;
     if (!err && (o->census || o->heap_snapshot[0]) && !object)
         err = message_set(m, -EINVAL,
@@ -75,14 +80,15 @@ static int run_plan(struct plan *plan, struct settings *o, const struct place *p
                           "example",
                           o->census ? "census" : "heap-snapshot", plan->cell[0].cell.workload->name);
     if (!err && (o->heapmap[0] || o->heap_snapshot[0]) &&
-        (plan->cells > 1 || o->samples > 1 || plan->cell[0].baseline || plan->cell[0].cell.processes > 1))
+        (plan->cells > 1 || o->samples > 1 || (plan->cell[0].baseline && !plan->baseline_once) ||
+         plan->cell[0].cell.processes > 1))
         err = message_set(m, -EINVAL,
                           "--%s shows one heap: one cell (allocator, policy, collector, number of threads), "
                           "one process, one sample",
                           o->heapmap[0] ? "heapmap" : "heap-snapshot");
     if (!err && o->pauses[0] &&
-        (plan->cells > 1 || o->samples > 1 || plan->cell[0].baseline || plan->cell[0].cell.processes > 1 ||
-         !object))
+        (plan->cells > 1 || o->samples > 1 || (plan->cell[0].baseline && !plan->baseline_once) ||
+         plan->cell[0].cell.processes > 1 || !object))
         err = message_set(m, -EINVAL,
                           "--pauses logs one runtime: an object workload (--rc), one allocator, policy, "
                           "collector and number of threads, one process, one sample");

@@ -179,6 +179,16 @@ static void plan_mark_default(struct plan *p, unsigned first, unsigned end)
         any = p->cell[i].baseline = !p->cell[i].refused[0];
 }
 
+bool plan_has_baseline(const struct plan *p, unsigned first, const struct baseline *b)
+{
+    bool any = false;
+    for (unsigned i = first; i < p->cells && !any; i++) {
+        struct baseline_axes axes = cell_axes(&p->cell[i].cell);
+        any = baseline_matches(b, &axes) != BASELINE_OTHER;
+    }
+    return any;
+}
+
 unsigned plan_mark_baseline(struct plan *p, unsigned first, const struct baseline *b)
 {
     unsigned named = 0;
@@ -271,7 +281,7 @@ int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, u
             for (unsigned c = 0; c < p->cells; c++)
                 if (p->cell[c].group == groups[g]) {
                     members[count++] = c;
-                    if (p->cell[c].baseline && !p->cell[c].refused[0])
+                    if (p->cell[c].baseline && !p->cell[c].refused[0] && !p->baseline_once)
                         members[count++] = c;
                 }
             plan_shuffle(members, count, &r);

@@ -11,7 +11,7 @@ struct plan_cell {
     struct cell cell;
     const struct settings *settings; /* the plan's: those that its cells were added with */
     unsigned group;                  /* cells of one group are compared with one another; counted from 0 */
-    bool baseline;                   /* runs twice a block */
+    bool baseline;                   /* of its group; runs twice a block, unless the plan says once */
     char refused[1024];              /* why it cannot work; empty: it can */
 };
 
@@ -26,6 +26,7 @@ struct plan {
     char name[128];
     uint64_t seed;
     unsigned blocks;
+    bool baseline_once; /* too few blocks for an A/A arm, and nobody named a baseline */
     struct plan_cell *cell;
     unsigned cells, groups;
     struct settings **settings; /* one for each plan_add */
@@ -43,9 +44,11 @@ struct plan {
 int plan_add(struct plan *p, const struct settings *settings, bool of_suite, const struct place *places,
              struct message *m);
 
-/* Marks of each group of the cells from `first` on those that run twice, by the rule of baseline.h (b: NULL:
- * none is named). The number of groups that have what is named. */
+/* Marks of each group of the cells from `first` on those that are its baseline, by the rule of baseline.h (b:
+ * NULL: none is named). The number of groups that have what is named. */
 unsigned plan_mark_baseline(struct plan *p, unsigned first, const struct baseline *b);
+/* Whether any of the cells from `first` on is what the baseline names. */
+bool plan_has_baseline(const struct plan *p, unsigned first, const struct baseline *b);
 /* The configurations of the cells from `first` on, each once, as far as there is room. */
 const char *plan_labels(const struct plan *p, unsigned first, char *out, size_t size);
 

@@ -63,9 +63,11 @@ enum {
       "how many times every configuration is run; on the command line, 0 takes the number that the suite "   \
       "file "                                                                                                \
       "gives")                                                                                               \
-    S(baseline, TEXT, "", "", "", IN_RUN | IN_SUITE | IN_SECTION,                                            \
+    S(baseline, TEXT, "", "", "", IN_RUN | IN_SUITE_VERB | IN_SUITE | IN_SECTION,                            \
       "the configuration that the others are compared with, for example alloc=system or "                    \
-      "rc=gil,parallel=1x1; it runs twice in every block")                                                   \
+      "rc=gil,parallel=1x1; by default system where it is one of them, else the first. It runs twice in "    \
+      "every "                                                                                               \
+      "block, as the default does from 6 samples on")                                                        \
     S(shard, TEXT, "1/1", "1/1", "", IN_SUITE_VERB | IN_ECHO,                                                \
       "run only part I of N parts of the suite, to divide it over N machines, for example 2/3")              \
     S(trace, TEXT, "", "", "", IN_SUITE_VERB,                                                                \

@@ -16,6 +16,7 @@ struct suite_reader {
     bool too_long, has_nul;
     char last_name[64];
     bool in_suite;
+    const char *given_baseline;         /* by the command line: goes before all others where it is there */
     struct settings words;              /* of the section */
     bool own_baseline;                  /* which the section itself gives; else [suite]'s, of which: */
     bool baseline_used, baseline_found; /* a section has none of its own; one has that configuration */
@@ -58,19 +59,31 @@ static int suite_no_such(struct suite_reader *r, const char *baseline, unsigned 
                        plan_labels(&r->suite->plan, first, there, sizeof there));
 }
 
-/* Of the section's cells, those from `first` on. [suite]'s baseline need not be in every section. */
+/* Of the section's cells, those from `first` on. The command line's or [suite]'s baseline need not be in
+ * every section. */
 static int suite_section_baseline(struct suite_reader *r, unsigned first)
 {
-    struct baseline b;
+    struct baseline b, given;
+    struct plan *plan = &r->suite->plan;
     int err = baseline_parse(&b, r->words.baseline, "baseline", r->m);
+    if (!err)
+        err = baseline_parse(&given, r->given_baseline, "--baseline", r->m);
     if (err)
         return err;
-    bool names = baseline_names(&b);
-    unsigned named = plan_mark_baseline(&r->suite->plan, first, names ? &b : NULL);
+    if (baseline_names(&given)) {
+        r->baseline_used = true;
+        if (plan_has_baseline(plan, first, &given)) {
+            plan_mark_baseline(plan, first, &given);
+            r->baseline_found = true;
+            return 0;
+        }
+    }
+    bool names = baseline_names(&b), all = !baseline_names(&given) && !r->own_baseline;
+    unsigned named = plan_mark_baseline(plan, first, names ? &b : NULL);
     if (names && r->own_baseline && !named)
         return suite_no_such(r, r->words.baseline, first);
-    r->baseline_used |= names && !r->own_baseline;
-    r->baseline_found |= named && !r->own_baseline;
+    r->baseline_used |= names && all;
+    r->baseline_found |= named && all;
     return 0;
 }
 
@@ -188,8 +201,13 @@ int suite_read(struct suite *suite, const char *path, const struct settings *giv
     r->path = path;
     r->places = places;
     r->m = m;
+    r->given_baseline = given->baseline;
     settings_defaults(&suite->settings, IN_SUITE);
     settings_copy(&suite->settings, given, IN_SUITE_VERB, IN_SUITE);
+    struct baseline named;
+    int wrong = baseline_parse(&named, given->baseline, "--baseline", m);
+    if (wrong)
+        return wrong;
     struct suite_file file = {r, fopen(path, "re")};
     if (!file.stream)
         return message_set(m, -errno, "cannot read %s: %s", path, strerror(errno));
@@ -209,10 +227,13 @@ int suite_read(struct suite *suite, const char *path, const struct settings *giv
         return r->err;
     if (!suite->plan.cells)
         return message_set(m, -EINVAL, "%s has no cells: it needs a [section] with workload = ...", path);
+    if (given->baseline[0])
+        memcpy(suite->settings.baseline, given->baseline, sizeof suite->settings.baseline);
     if (r->baseline_used && !r->baseline_found) {
         suite_no_such(r, suite->settings.baseline, 0);
-        suite_wrong(r, r->line, -EINVAL);
-        return r->err;
+        if (!given->baseline[0])
+            suite_wrong(r, r->line, -EINVAL);
+        return -EINVAL;
     }
     /* A [suite] below its sections sets what is the whole run's all the same. */
     for (unsigned i = 0; i < suite->plan.additions; i++)

@@ -26,15 +26,24 @@ static bool is_doubled(const struct report_cell *c)
     return false;
 }
 
-enum base_rule { BASE_NAMED, BASE_DOUBLED, BASE_SYSTEM, BASE_FIRST, BASE_RULES };
+/* Whether the run itself has the cell for a baseline. Records of old do not say so, but it ran twice. */
+static bool is_baseline(const struct report_cell *c)
+{
+    for (size_t i = 0; i < c->samples; i++)
+        if (sample_or(c->sample[i].sample, baseline, false))
+            return true;
+    return is_doubled(c);
+}
+
+enum base_rule { BASE_NAMED, BASE_OF_RUN, BASE_SYSTEM, BASE_FIRST, BASE_RULES };
 
 static bool base_allowed(const struct report_cell *c, const struct baseline *b, enum base_rule rule)
 {
     switch (rule) {
     case BASE_NAMED:
         return b && baseline_names(b) && matches_baseline(c, b) != BASELINE_OTHER;
-    case BASE_DOUBLED:
-        return is_doubled(c);
+    case BASE_OF_RUN:
+        return is_baseline(c);
     case BASE_SYSTEM:
         return config_is_plain(c->alloc, "system");
     default:
@@ -71,7 +80,7 @@ static const struct report_cell *base_by_rule(const struct report_data *d, const
 static bool tells_nothing(const struct report_data *d, const struct report_work *w, const struct baseline *b,
                           enum base_rule rule)
 {
-    if (rule == BASE_DOUBLED || (rule == BASE_NAMED && (b->rc[0] || b->gc[0] || b->threads)))
+    if (rule == BASE_OF_RUN || (rule == BASE_NAMED && (b->rc[0] || b->gc[0] || b->threads)))
         return false;
     for (size_t i = w->first; i < w->first + w->cells; i++)
         if (strcmp(d->cell[i].alloc, d->cell[w->first].alloc) != 0)
@@ -83,7 +92,7 @@ const struct report_cell *report_base_of(const struct report_data *d, const stru
                                          const struct baseline *b)
 {
     static const enum base_rule user[] = {BASE_NAMED},
-                                own[] = {BASE_DOUBLED, BASE_NAMED, BASE_SYSTEM, BASE_FIRST};
+                                own[] = {BASE_OF_RUN, BASE_NAMED, BASE_SYSTEM, BASE_FIRST};
     bool chosen = b && b->chosen;
     for (size_t i = 0; i < (chosen ? 1 : sizeof own / sizeof *own); i++) {
         const struct report_cell *base = base_by_rule(d, c, b, chosen ? user[i] : own[i]);

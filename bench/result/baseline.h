@@ -17,7 +17,7 @@ struct baseline {
     char alloc[1024]; /* as config.h writes it, or a name; empty: any, as the next two */
     char rc[64], gc[1200];
     int64_t threads, processes; /* 0: any */
-    bool chosen;                /* by the user: goes before the arm that the run itself doubled */
+    bool chosen;                /* by the user: goes before the one that the run itself had */
 };
 
 struct baseline_axes { /* of a cell, as results show them */

@@ -56,6 +56,8 @@
     K(oracle, "oracle", BOOL, NONE, FRONT, ADDED, LESS, "", "", "not an oracle sample",                                \
       "true: an oracle sample (`--oracle N`, `oracle = N` of a suite). It runs after the blocks, as block `blocks`, "  \
       "does block 0's work, and has `gc.uncollected_*` alone: its times, memory and pauses are null")                  \
+    K(baseline, "baseline", BOOL, NONE, FRONT, ADDED, LESS, "", "", "another configuration",                           \
+      "true: of the configuration that the others of its group are compared with")                                     \
     K(group, "group", INT, NONE, FRONT, ADDED, LESS, "", "", "",                                                       \
       "cells of one group are compared with one another")                                                              \
     K(status, "status", STATUS, NONE, FRONT, ALWAYS, LESS, "", "", "",                                                 \

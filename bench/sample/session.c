@@ -106,6 +106,8 @@ static int session_begin_sample(const struct session *s, const struct plan_sampl
     sample_set(sample, group, cell->group);
     if (p->oracle)
         sample_set(sample, oracle, true);
+    if (cell->baseline)
+        sample_set(sample, baseline, true);
     int err = sample_set_text(sample, run_id, s->run_id);
     return err ? err : cell_sample(&cell->cell, sample);
 }

@@ -376,6 +376,20 @@ assert two["acquisitions"] >= 20000 and two["contended"] <= two["acquisitions"],
 PY
 }
 
+@test "from 6 samples on the baseline runs twice a block; under that it is the first given all the same" {
+    "$hg" run --workload churn:ops=2k,live=100 --alloc pools,pymalloc --samples 6 --settle 0s --quiet --json >samples
+    [ "$(grep -c '"alloc":"pools"' samples)" -ge 12 ]
+    [ "$(grep -c '"baseline":true' samples)" -ge 12 ]
+    "$hg" run --workload churn:ops=2k,live=100 --alloc pools,pymalloc,system --samples 6 --settle 0s --quiet >table
+    grep -q '^  A/A .* over 6 blocks' table
+    grep -q '^  system .* baseline' table
+    "$hg" run --workload churn:ops=2k,live=100 --alloc pools,pymalloc --samples 2 --settle 0s --quiet >table
+    grep -q '^  pools .* baseline' table
+    run ! grep -q 'A/A' table
+    "$hg" run --workload churn:ops=2k,live=100 --alloc pools --samples 6 --settle 0s --quiet --json >samples # nothing to compare
+    [ "$(grep -c '"ops_per_s":[0-9]' samples)" -eq 6 ]
+}
+
 @test "--baseline: runs twice a block; one that is not there is refused with those that are" {
     "$hg" run --workload churn:ops=2k,live=100 --alloc system,pools --baseline pools --samples 2 --settle 0s --quiet --json >samples
     [ "$(grep -c '"alloc":"pools"' samples)" -eq 4 ]

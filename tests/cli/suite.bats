@@ -153,6 +153,23 @@ PY
     done
 }
 
+@test "suite --baseline goes before the file's, where it is one of a section's configurations" {
+    printf '[suite]\nblocks = 1\nsettle = 0s\nbaseline = bump\n[a]\nworkload = churn:ops=2k,live=100\nalloc = pools, bump\nbaseline = bump\n[b]\nworkload = churn:ops=2k,live=200\nalloc = system, bump\n' >a.ini
+    "$hg" suite a.ini --out a --quiet --baseline pools >/dev/null
+    for pair in "100 pools 2" "100 bump 1" "200 system 1" "200 bump 2"; do
+        read -r live alloc count <<<"$pair"
+        [ "$(grep '"ops_per_s":[0-9]' a/samples.jsonl | grep -c "\"live\":$live,.*\"alloc\":\"$alloc\"")" -eq "$count" ]
+    done
+    [ "$(python3 -c 'import json; print(json.load(open("a/run.json"))["baseline"])')" = pools ]
+    for bad in poolss alloc=pymalloc speed=1; do
+        run --separate-stderr "$hg" suite a.ini --out b --quiet --baseline "$bad"
+        [ "$status" -eq 2 ] && [ -z "$output" ] && [ ! -e b ]
+        [[ "$stderr" == *baseline* ]]
+    done
+    run --separate-stderr "$hg" suite a.ini --out b --quiet --baseline poolss
+    [[ "$stderr" == *"there are: pools"*bump*system* ]]
+}
+
 @test "a baseline that is no configuration is refused before the first sample" {
     for bad in 'gil' 'alloc=foo' 'rc=atomic' 'parallel=4x1' 'rc=gil,alloc=foo' 'speed=1' 'rc='; do
         for where in suite section; do

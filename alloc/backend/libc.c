@@ -6,56 +6,65 @@
 
 #ifdef HG_PIC
 
-#include <dlfcn.h>
-#include <stdatomic.h>
-#include <stdint.h>
+#include "alloc/base/object.h"
 
-/* Exported by glibc for those who interpose malloc; not in its headers. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *p, size_t size);
-extern void *__libc_memalign(size_t align, size_t size);
-extern void __libc_free(void *p);
+/* Looked up in libc.so itself: the process may have other allocators, and the shim takes these very names. */
+static struct {
+    void *(*malloc)(size_t);
+    void *(*calloc)(size_t, size_t);
+    void *(*realloc)(void *, size_t);
+    void (*free)(void *);
+    void *(*memalign)(size_t, size_t);
+    size_t (*usable)(void *);
+} libc;
+
+bool libc_open(void)
+{
+    libc.malloc = (__typeof__(libc.malloc))object_function("libc.so.6", NULL, "__libc_malloc");
+    libc.calloc = (__typeof__(libc.calloc))object_function("libc.so.6", NULL, "__libc_calloc");
+    libc.realloc = (__typeof__(libc.realloc))object_function("libc.so.6", NULL, "__libc_realloc");
+    libc.free = (__typeof__(libc.free))object_function("libc.so.6", NULL, "__libc_free");
+    libc.memalign = (__typeof__(libc.memalign))object_function("libc.so.6", NULL, "__libc_memalign");
+    libc.usable = (__typeof__(libc.usable))object_function("libc.so.6", NULL, "malloc_usable_size");
+    return libc.malloc && libc.calloc && libc.realloc && libc.free && libc.memalign && libc.usable;
+}
 
 void *libc_malloc(size_t size)
 {
-    return __libc_malloc(size);
+    return libc.malloc(size);
 }
 
 void *libc_calloc(size_t count, size_t size)
 {
-    return __libc_calloc(count, size);
+    return libc.calloc(count, size);
 }
 
 void *libc_realloc(void *p, size_t size)
 {
-    return __libc_realloc(p, size);
+    return libc.realloc(p, size);
 }
 
 void libc_free(void *p)
 {
-    __libc_free(p);
+    libc.free(p);
 }
 
-/* The one that has no second name. The next object's is glibc's: no other allocator stands behind ours. */
 size_t libc_usable(void *p)
 {
-    static _Atomic uintptr_t next;
-    uintptr_t f = atomic_load_explicit(&next, memory_order_relaxed);
-    if (!f) { /* two threads may both look: they find the same */
-        f = (uintptr_t)dlsym(RTLD_NEXT, "malloc_usable_size");
-        atomic_store_explicit(&next, f, memory_order_relaxed);
-    }
-    size_t (*usable)(void *) = (__typeof__(usable))f;
-    return usable ? usable(p) : 0;
+    return libc.usable(p);
 }
 
 void *libc_aligned(size_t align, size_t size)
 {
-    return __libc_memalign(align, size);
+    return libc.memalign(align, size);
 }
 
 #else
+
+bool libc_open(void)
+{
+    return true;
+}
 
 void *libc_aligned(size_t align, size_t size)
 {

@@ -1,10 +1,11 @@
 /* libc.h: the C library's own malloc, for the backends that hand requests on to it. In our programs that is
  * malloc, which is also what LD_PRELOAD replaces. In the libraries that stand in malloc's place themselves
  * (HG_PIC) a call of malloc would come back to us: there it is glibc's second set of names for its
- * allocator. */
+ * allocator, taken from glibc itself. */
 #ifndef HG_ALLOC_BACKEND_LIBC_H
 #define HG_ALLOC_BACKEND_LIBC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef HG_PIC
@@ -22,6 +23,9 @@ size_t libc_usable(void *p);
 #define libc_free    free
 #define libc_usable  malloc_usable_size
 #endif
+
+/* Before any of the others. false: there is no glibc in the process. */
+bool libc_open(void);
 
 /* align is a power of two; size need not be a multiple of it, as aligned_alloc would have it. NULL with
  * errno. */

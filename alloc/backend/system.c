@@ -3,6 +3,8 @@
 #include "alloc/alloc.h"
 #include "libc.h"
 
+#include <errno.h>
+
 static void *system_malloc(void *ctx, size_t size)
 {
     (void)ctx;
@@ -43,7 +45,8 @@ static int system_open(struct alloc *a, const void *params, const struct alloc *
 {
     (void)params;
     (void)inner;
-    (void)m;
+    if (!libc_open())
+        return message_set(m, -ENOTSUP, "system: the process has no glibc");
     *a = (struct alloc){NULL,        system_malloc,  system_calloc, system_realloc,
                         system_free, system_aligned, system_usable, NULL};
     return 0;

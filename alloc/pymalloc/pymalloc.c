@@ -62,7 +62,7 @@ static int pymalloc_open(struct alloc *a, const void *params, const struct alloc
                 "pymalloc: hugepages=1 makes 2 MiB arenas, which need layout=3.10 (3.9 has 256 KiB arenas)");
         layout = &pymalloc_huge;
     }
-    struct pymalloc_heap *h = os_map(&pymalloc_heaps, sizeof *h, 0, 0);
+    struct pymalloc_heap *h = libc_open() ? os_map(&pymalloc_heaps, sizeof *h, 0, 0) : NULL;
     if (!h)
         return message_set(m, -ENOMEM, "pymalloc: no memory for a heap");
     for (unsigned i = 0; i < PYMALLOC_CLASSES; i++) {

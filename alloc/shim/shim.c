@@ -12,8 +12,8 @@
  *                                NAME.1, ...
  *
  * The whole family is here, so that no block comes from one allocator and goes to another: what the C library
- * defines beside malloc (memalign, pvalloc, ...) would else be glibc's. C++'s new and delete call malloc and
- * free. Where the standard leaves room (realloc to 0, alignments) the choice is glibc's: the program is to
+ * defines beside malloc (memalign, pvalloc, ...) would else be glibc's, and so would its second names of them
+ * (__libc_malloc, ...); C++'s operators may be another allocator's (names.c). Where the standard leaves room (realloc to 0, alignments) the choice is glibc's: the program is to
  * run as it does without us.
  *
  * The beginning: the first call comes from the dynamic loader, before any constructor, and maybe before the C
@@ -93,7 +93,7 @@ static size_t shim_early_size(const void *p)
 
 /* --- opening -------------------------------------------------------------------------------------------- */
 
-static _Noreturn void shim_refuse(const char *why)
+_Noreturn void shim_refuse(const char *why)
 {
     static const char *const name = "heapgauge preload: ";
     ssize_t n = write(STDERR_FILENO, name, strlen(name));
@@ -189,11 +189,6 @@ __attribute__((destructor)) static void shim_close(void)
 }
 
 /* --- the family ----------------------------------------------------------------------------------------- */
-
-/* stdlib.h and malloc.h declare them; these three have no header in glibc 2.36. */
-void cfree(void *p);
-void free_sized(void *p, size_t size);
-void free_aligned_sized(void *p, size_t align, size_t size);
 
 static inline bool shim_power_of_two(size_t n)
 {
@@ -319,22 +314,4 @@ SHIM_EXPORT size_t malloc_usable_size(void *p)
     if (shim_is_early(p) || !SHIM_READY)
         return shim_early_size(p);
     return shim.usable(shim.ctx, p);
-}
-
-SHIM_EXPORT void cfree(void *p)
-{
-    free(p);
-}
-
-SHIM_EXPORT void free_sized(void *p, size_t size)
-{
-    (void)size;
-    free(p);
-}
-
-SHIM_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
-{
-    (void)align;
-    (void)size;
-    free(p);
 }

@@ -1,4 +1,4 @@
-/* shim.h: what shim.c (the calls) and process.c (environment, snapshots) share, and the front's question. */
+/* shim.h: what shim.c (the calls), names.c (others of them) and process.c (environment, snapshots) share. */
 #ifndef HG_ALLOC_SHIM_SHIM_H
 #define HG_ALLOC_SHIM_SHIM_H
 
@@ -7,6 +7,9 @@
 /* The value of a variable, also before the C library has set up environ; empty when there is none, or it is
  * too long. */
 void shim_environment(const char *name, char *out, size_t size);
+
+/* Ends the program: a message and status 2. */
+_Noreturn void shim_refuse(const char *why);
 
 /* After opening: reads where snapshots go. */
 void shim_snapshot_open(const struct alloc_stack *stack);

@@ -7,11 +7,13 @@
 #include "alloc/base/compiler.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CALLSITE_BUCKETS     (1u << 16)
@@ -48,14 +50,34 @@ static _Thread_local struct {
 
 extern void *__libc_stack_end; /* where the main thread's stack began; exported by the dynamic loader */
 
-/* The kernel copies the set before it looks at what to do with it, and refuses that: nothing changes. A
- * look at /proc/self/maps would cost more and show less: guard regions (MADV_GUARD_INSTALL) do not stand
- * there. */
+/* The main thread, and how low its stack may go. Asked for while the program begins, once for all: later it
+ * may have put itself under a seccomp filter that allows no such question. */
+static struct {
+    pthread_t thread;
+    uintptr_t low;
+} callsite_main;
+
+__attribute__((constructor)) static void callsite_begin(void)
+{
+    struct rlimit limit;
+    size_t bytes = (size_t)8 << 20;
+    if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < (rlim_t)1 << 30)
+        bytes = (size_t)limit.rlim_cur;
+    uintptr_t high = (uintptr_t)__libc_stack_end;
+    callsite_main.low = high > bytes ? high - bytes : 0;
+    callsite_main.thread = pthread_self();
+}
+
+/* A wait for a word to change that is not what the kernel finds there (and if it is, no time to wait): nothing
+ * changes. Any program with threads may do this, and no other thread than those needs it. A look at
+ * /proc/self/maps would cost more and show less: guard regions (MADV_GUARD_INSTALL) do not stand there. */
 static bool callsite_can_read(uintptr_t address)
 {
-    enum { NO_SUCH_WAY = -1, SET_BYTES = 8 };
+    enum { HARDLY_A_WORD = 0x5ca1ab1e };
+    static const struct timespec at_once = {0, 0};
     int saved = errno;
-    bool can = syscall(SYS_rt_sigprocmask, NO_SUCH_WAY, address, NULL, SET_BYTES) < 0 && errno == EINVAL;
+    bool can = syscall(SYS_futex, address, FUTEX_WAIT_PRIVATE, HARDLY_A_WORD, &at_once, NULL, 0) == 0 ||
+               errno != EFAULT;
     errno = saved;
     return can;
 }
@@ -66,13 +88,11 @@ static bool callsite_can_read(uintptr_t address)
 static noinline void callsite_begin_bounds(void)
 {
     uintptr_t high = (uintptr_t)pthread_self(), low = high;
-    if (syscall(SYS_gettid) == getpid()) {
-        struct rlimit limit;
-        size_t bytes = (size_t)8 << 20;
-        if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < (rlim_t)1 << 30)
-            bytes = (size_t)limit.rlim_cur;
+    if (!callsite_main.thread) /* before any constructor there is the main thread alone */
+        callsite_begin();
+    if (pthread_equal(callsite_main.thread, pthread_self())) {
         high = (uintptr_t)__libc_stack_end & ~(uintptr_t)15;
-        low = high > bytes ? high - bytes : 0;
+        low = callsite_main.low;
         stack_bounds.end = low; /* to read below it could make it grow */
     }
     stack_bounds.low = low;

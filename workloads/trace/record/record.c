@@ -42,6 +42,17 @@ static struct {
     int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 } real = {first_malloc, first_calloc, first_realloc, first_free, NULL, NULL, NULL, NULL};
 
+/* glibc's second names. A malloc that is next in line may stand on them; what comes from there is recorded
+ * where the program called that malloc. Until that is known nothing of theirs is recorded. */
+static struct {
+    void *(*malloc)(size_t);
+    void *(*calloc)(size_t, size_t);
+    void *(*realloc)(void *, size_t);
+    void (*free)(void *);
+    void *(*memalign)(size_t, size_t);
+    bool own; /* they are called by the program alone */
+} second;
+
 /* Blocks handed out while the real functions are being looked up; never given back. A block's size stands
  * before it. */
 static _Alignas(16) char arena[32 << 10];
@@ -85,6 +96,29 @@ static void resolve(void)
     real.realloc = next_realloc;
     real.free = next_free;
     resolving = false;
+}
+
+static void second_resolve(void)
+{
+    second.calloc = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "__libc_calloc");
+    second.realloc = (void *(*)(void *, size_t))dlsym(RTLD_NEXT, "__libc_realloc");
+    second.free = (void (*)(void *))dlsym(RTLD_NEXT, "__libc_free");
+    second.memalign = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "__libc_memalign");
+    second.malloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "__libc_malloc");
+    if (!second.malloc || !second.calloc || !second.realloc || !second.free || !second.memalign)
+        abort();
+}
+
+/* After spool.c's own constructor. */
+__attribute__((constructor(102))) static void second_begin(void)
+{
+    if (real.malloc == first_malloc)
+        resolve();
+    second.own = true;
+    record_probe_begin();
+    real.free(real.malloc(64));
+    second.own = record_probe_hits() == 0;
+    record_probe_end();
 }
 
 static void *first_malloc(size_t size)
@@ -207,10 +241,16 @@ EXPORT void free(void *p)
         real.free(p);
 }
 
-EXPORT void *realloc(void *old, size_t size)
+/* In the parameter's place: the C library's realloc, or its second one; recorded: it is called by the program. */
+static inline void *record_realloc(void *(*function)(void *, size_t), bool recorded, void *old, size_t size)
 {
-    if (!old)
-        return malloc(size);
+    if (!recorded)
+        return function(old, size);
+    if (!old) {
+        void *p = function(NULL, size);
+        record_block(SPOOL_MALLOC, p, size);
+        return p;
+    }
     record_gone(SPOOL_REALLOC_FROM, old);
     void *p;
     if (unlikely(arena_has(old))) {
@@ -220,7 +260,7 @@ EXPORT void *realloc(void *old, size_t size)
         if (p)
             memcpy(p, old, bytes < size ? bytes : size);
     } else {
-        p = real.realloc(old, size);
+        p = function(old, size);
     }
     /* realloc(p, 0) that frees: a REALLOC_FROM followed by a REALLOC_TO of nowhere. */
     if (!p && size == 0)
@@ -228,6 +268,11 @@ EXPORT void *realloc(void *old, size_t size)
     else
         record_block(SPOOL_REALLOC_TO, p, size);
     return p;
+}
+
+EXPORT void *realloc(void *old, size_t size)
+{
+    return old ? record_realloc(real.realloc, true, old, size) : malloc(size);
 }
 
 EXPORT void *reallocarray(void *old, size_t count, size_t size)
@@ -279,6 +324,112 @@ EXPORT void *pvalloc(size_t size)
         return NULL;
     }
     return memalign(page, size ? (size + page - 1) & ~(page - 1) : page);
+}
+
+/* C23's, and one that is older than C: they are free. */
+
+#define RECORD_FREE(name, parameters) \
+    EXPORT void name parameters;      \
+    void name parameters              \
+    {                                 \
+        free(p);                      \
+    }
+RECORD_FREE(cfree, (void *p))
+RECORD_FREE(free_sized, (void *p, size_t size __attribute__((unused))))
+RECORD_FREE(free_aligned_sized,
+            (void *p, size_t align __attribute__((unused)), size_t size __attribute__((unused))))
+
+/* glibc's second names. */
+
+EXPORT void *__libc_malloc(size_t size);
+EXPORT void *__libc_calloc(size_t count, size_t size);
+EXPORT void *__libc_realloc(void *old, size_t size);
+EXPORT void __libc_free(void *p);
+EXPORT void *__libc_memalign(size_t align, size_t size);
+EXPORT void *__libc_valloc(size_t size);
+EXPORT void *__libc_pvalloc(size_t size);
+EXPORT int __posix_memalign(void **out, size_t align, size_t size);
+
+void *__libc_malloc(size_t size)
+{
+    if (!second.malloc)
+        second_resolve();
+    void *p = second.malloc(size);
+    if (second.own)
+        record_block(SPOOL_MALLOC, p, size);
+    return p;
+}
+
+void *__libc_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (!second.malloc)
+        second_resolve();
+    void *p = second.calloc(count, size);
+    if (__builtin_mul_overflow(count, size, &bytes))
+        bytes = SIZE_MAX;
+    if (second.own)
+        record_block(SPOOL_CALLOC, p, bytes);
+    return p;
+}
+
+void __libc_free(void *p)
+{
+    if (!second.malloc)
+        second_resolve();
+    if (p && second.own)
+        record_gone(SPOOL_FREE, p);
+    if (!arena_has(p))
+        second.free(p);
+}
+
+void *__libc_realloc(void *old, size_t size)
+{
+    if (!second.malloc)
+        second_resolve();
+    return record_realloc(second.realloc, second.own, old, size);
+}
+
+void *__libc_memalign(size_t align, size_t size)
+{
+    if (!second.malloc)
+        second_resolve();
+    void *p = second.memalign(align, size);
+    return second.own ? record_aligned(p, align, size) : p;
+}
+
+void *__libc_valloc(size_t size)
+{
+    return __libc_memalign(os_page_bytes(), size);
+}
+
+void *__libc_pvalloc(size_t size)
+{
+    size_t page = os_page_bytes();
+    return __libc_memalign(page, size > SIZE_MAX - page ? SIZE_MAX : (size + page - 1) & ~(page - 1));
+}
+
+int __posix_memalign(void **out, size_t align, size_t size)
+{
+    return posix_memalign(out, align, size);
+}
+
+/* ---- for C++'s operators (cxx.c) ---- */
+
+void record_new(const void *p, size_t size)
+{
+    record_block(SPOOL_MALLOC, p, size);
+}
+
+void record_new_aligned(const void *p, size_t align, size_t size)
+{
+    record_aligned((void *)p, align, size);
+}
+
+void record_delete(const void *p)
+{
+    if (p)
+        record_gone(SPOOL_FREE, p);
 }
 
 /* ---- threads ---- */

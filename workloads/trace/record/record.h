@@ -1,5 +1,5 @@
-/* record.h: between the recorder's two halves. record.c holds the functions that stand in place of the C
- * library's, spool.c the thread states, segments, forks and ends. A thread writes only its own state, without
+/* record.h: between the recorder's parts. record.c holds the functions that stand in place of the C library's,
+ * cxx.c C++'s operators, spool.c the thread states, segments, forks and ends. A thread writes only its own state, without
  * locks. */
 #ifndef HG_WORKLOADS_TRACE_RECORD_RECORD_H
 #define HG_WORKLOADS_TRACE_RECORD_RECORD_H
@@ -38,5 +38,17 @@ void record_born(void);
 
 /* Anything that is not one word in a segment with room. size is SPOOL_TICK for a free that ticked. */
 void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align, uint64_t clock);
+
+/* For cxx.c: after an allocation, which may have failed, and before a block is given up. */
+void record_new(const void *p, size_t size);
+void record_new_aligned(const void *p, size_t align, size_t size);
+void record_delete(const void *p);
+
+/* Between begin and end nothing of the calling thread's is recorded; hits are the words that would have been,
+ * since the last question or the beginning. So one finds out whether a function that is next in line comes back
+ * to us. */
+void record_probe_begin(void);
+unsigned record_probe_hits(void);
+void record_probe_end(void);
 
 #endif

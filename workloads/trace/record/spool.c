@@ -53,6 +53,8 @@ static __thread bool thread_keyed; /* the C library will call us at its end */
 static __thread bool
     thread_ended; /* its destructors are over: calls now come from the C library's clearing up */
 static __thread bool thread_inside; /* in this file: a signal handler's call must not take the lock again */
+static __thread bool thread_probing;
+static __thread unsigned thread_probe_hits;
 _Atomic uint64_t record_clock;
 
 /* What is called before our constructor, in pieces: each begins with a last address of 0, as after a MARK. */
@@ -613,6 +615,10 @@ static void put_gap(struct record_thread *t, uint64_t ns)
 
 void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align, uint64_t clock)
 {
+    if (thread_probing) {
+        thread_probe_hits++;
+        return;
+    }
     if (state_now() == PROCESS_OFF)
         return;
     struct record_thread *t = record_self;
@@ -675,4 +681,27 @@ void record_born(void)
     if (able)
         thread_watch();
     errno = saved;
+}
+
+/* busy sends all calls to record_slow(); a thread without a state of its own has no other way. */
+void record_probe_begin(void)
+{
+    thread_probing = true;
+    thread_probe_hits = 0;
+    if (record_self->used)
+        record_self->busy++;
+}
+
+unsigned record_probe_hits(void)
+{
+    unsigned hits = thread_probe_hits;
+    thread_probe_hits = 0;
+    return hits;
+}
+
+void record_probe_end(void)
+{
+    if (record_self->used)
+        record_self->busy--;
+    thread_probing = false;
 }

@@ -85,7 +85,7 @@ int param_duration(const char *text, uint64_t *ns)
     static const struct {
         const char *unit;
         double ns;
-    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
     double value;
     const char *rest;
     if (!param_real_prefix(text, &value, &rest))

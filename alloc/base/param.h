@@ -9,7 +9,7 @@
  *                              P(S, RANGE, size, "16-512", "1-1G", "block sizes in bytes")
  *   PARAM_STRUCT(churn_params, CHURN_PARAMS)
  *
- * Sizes take k/M/G as powers of 1024 for BYTES and RANGE and of 1000 for COUNT; NS takes ns/us/ms/s. */
+ * Sizes take k/M/G as powers of 1024 for BYTES and RANGE and of 1000 for COUNT; NS takes ns/us/ms/s/m/h. */
 #ifndef HG_ALLOC_BASE_PARAM_H
 #define HG_ALLOC_BASE_PARAM_H
 

@@ -19,7 +19,7 @@
       "the configuration that ratios are against, for example alloc=system, rc=gil, gc=none, parallel=1x1, " \
       "or several of them; by default that of the run")                                                      \
     P(S, TEXT, metric, "throughput", "",                                                                     \
-      "what is compared: throughput wall cpu heap-peak peak-rss held fragmentation external max-pause "      \
+      "what is compared: throughput wall cpu heap-peak peak-rss held settled heap-live external max-pause "  \
       "p99-pause "                                                                                           \
       "p99.9-pause "                                                                                         \
       "total-pause mmu-10ms gc-share uncollected uncollected-bytes references reclaim max-reclaim "          \

@@ -76,9 +76,12 @@ enum {
       "that need one are skipped without it")                                                                \
     S(seed, COUNT, "1", "1", "0-4G", IN_RUN | IN_SUITE_VERB,                                                 \
       "the start of every random sequence: the same seed does the same work in the same order")              \
-    S(settle, NS, "1s", "100ms", "0s-60s", IN_RUN | IN_SUITE | IN_ECHO,                                      \
-      "how long memory is watched after the workload has freed everything, for example 100ms; 0s does not "  \
-      "wait")                                                                                                \
+    S(settle, NS, "1s", "100ms", "0s-3600s", IN_RUN | IN_SUITE | IN_ECHO,                                    \
+      "how long memory is watched after the workload has freed everything, for example 100ms or 10m; 0s "    \
+      "does not wait")                                                                                       \
+    S(settle_load, COUNT, "0", "0", "0-1M", IN_RUN | IN_SUITE | IN_WORKER | IN_ECHO,                         \
+      "what the program still does meanwhile: so many blocks are allocated and freed every 10 ms; 0 leaves " \
+      "it idle")                                                                                             \
     S(latency, COUNT, "1009", "1009", "0-1G", IN_RUN | IN_SUITE_VERB | IN_WORKER | IN_ECHO,                  \
       "time every Nth operation; 0 times none")                                                              \
     S(oracle, COUNT, "0", "0", "0-100k", IN_RUN | IN_SUITE | IN_WORKER | IN_ECHO,                            \

@@ -38,6 +38,8 @@ const struct report_metric *report_metric_find(const char *word, struct message 
     const char *names[SCHEMA_KEYS];
     size_t n = 0;
     const struct report_metric *found = report_metric_of(schema_find(word, strlen(word)));
+    if (strcmp(word, "fragmentation") == 0) /* as heap-live was called */
+        found = report_metric_of(KEY_fragmentation_jw4);
     for (enum schema_key key = 0; key < SCHEMA_KEYS && !found; key++) {
         const char *name = schema_rows[key].name;
         if (!name[0])

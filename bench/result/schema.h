@@ -353,17 +353,38 @@
       "most resident, whole process, of all readings; several processes: the sum, in which pages that they share "     \
       "(program and libraries) count each time")                                                                       \
     K(memory_vm_hwm_bytes, "memory.vm_hwm_bytes", INT, BYTES, FRONT, ALWAYS_CSV, LARGER, "", "",                       \
-      "with `--census`, `--heap-snapshot`", "the kernel's own high-water mark, from the baseline on")                  \
+      "with `--census`, `--heap-snapshot`",                                                                            \
+      "the kernel's own high-water mark, from the baseline to the end of the measured phase")                          \
     K(memory_pss_bytes, "memory.pss_bytes", INT, BYTES, FRONT, ALWAYS, LARGER, "", "", "the kernel does not say",      \
       "proportional set size at the barrier after the measured phase, of all processes: what they share is counted "   \
       "once")                                                                                                          \
     K(memory_peak_live_requested_bytes, "memory.peak_live_requested_bytes", INT, BYTES, FRONT, ALWAYS_CSV, LARGER, "", \
       "", "the workload cannot tell", "most L")                                                                        \
     K(memory_peak_live_usable_bytes, "memory.peak_live_usable_bytes", INT, BYTES, FRONT, ALWAYS_CSV, LARGER, "", "",   \
-      "the backend cannot tell",                                                                                       \
-      "U at the barriers; more than the usable part of L when a size class is larger than what was asked for")         \
+      "the backend cannot tell, or L is largest between two barriers, where blocks cannot be walked",                  \
+      "U at the moment of `memory.peak_live_requested_bytes`")                                                         \
     K(memory_held_bytes, "memory.held_bytes", INT, BYTES, FRONT, ALWAYS_CSV, LARGER, "held",                           \
-      "memory held by the allocator", "the backend cannot tell", "mapped by the backend at the peak")                  \
+      "memory held by the allocator", "the backend cannot tell",                                                       \
+      "mapped by the backend at the barrier after the measured phase")                                                 \
+    K(memory_run_end, "memory.run_end", GROUP, NONE, FRONT, ALWAYS, LESS, "", "", "not reached",                       \
+      "at the barrier after the measured phase, all of one moment: what `internal`, `external` and `residency` are of")\
+    K(memory_run_end_live_requested_bytes, "memory.run_end.live_requested_bytes", INT, BYTES, FRONT, NESTED, LARGER,   \
+      "", "", "nothing is live, or the workload cannot tell", "L")                                                     \
+    K(memory_run_end_live_usable_bytes, "memory.run_end.live_usable_bytes", INT, BYTES, FRONT, NESTED, LARGER, "", "", \
+      "the backend cannot tell", "U")                                                                                  \
+    K(memory_run_end_heap_bytes, "memory.run_end.heap_bytes", INT, BYTES, FRONT, NESTED, LARGER, "", "", "", "M")      \
+    K(memory_run_end_lazy_free_bytes, "memory.run_end.lazy_free_bytes", INT, BYTES, FRONT, NESTED, LARGER, "", "", "", \
+      "of it, given back with MADV_FREE and not yet taken by the kernel (LazyFree)")                                   \
+    K(memory_run_end_anon_huge_bytes, "memory.run_end.anon_huge_bytes", INT, BYTES, FRONT, NESTED, LARGER, "", "", "", \
+      "of the whole process, in transparent huge pages (AnonHugePages)")                                               \
+    K(memory_settle_end, "memory.settle_end", GROUP, NONE, FRONT, ALWAYS, LESS, "", "", "not waited for",              \
+      "at the end of `--settle`, when all has long been freed")                                                        \
+    K(memory_settle_end_heap_bytes, "memory.settle_end.heap_bytes", INT, BYTES, FRONT, NESTED, LARGER, "settled",      \
+      "memory kept after the load", "", "M")                                                                           \
+    K(memory_settle_end_lazy_free_bytes, "memory.settle_end.lazy_free_bytes", INT, BYTES, FRONT, NESTED, LARGER, "",   \
+      "", "", "of it, given back with MADV_FREE and not yet taken by the kernel (LazyFree)")                           \
+    K(memory_settle_end_anon_huge_bytes, "memory.settle_end.anon_huge_bytes", INT, BYTES, FRONT, NESTED, LARGER, "",   \
+      "", "", "of the whole process, in transparent huge pages (AnonHugePages)")                                       \
     K(fragmentation_internal, "fragmentation.internal", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "",                 \
       "L under 1 MiB (all of `fragmentation`), or U unknown", "1 - L/U")                                               \
     K(fragmentation_external, "fragmentation.external", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "external",             \
@@ -373,15 +394,20 @@
     K(fragmentation_jw1, "fragmentation.jw1", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", "",                       \
       "mean over time of M/L (Johnstone & Wilson, ISMM'98)")                                                           \
     K(fragmentation_jw2, "fragmentation.jw2", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", "",                       \
-      "M/L when L is largest; of a recording with one worker read at that very call")                                                                                         \
+      "M/L when L is largest, read by the worker itself (docs/method.md); on a plateau a matter of luck")              \
     K(fragmentation_jw3, "fragmentation.jw3", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", "", "M/L when M is largest")\
-    K(fragmentation_jw4, "fragmentation.jw4", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "fragmentation",                  \
+    K(fragmentation_jw4, "fragmentation.jw4", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "heap-live",      \
       "heap peak over live peak (JW4)", "", "largest M / largest L: heap peak over live peak, the headline")           \
     K(fragmentation_return_to_os_100ms, "fragmentation.return_to_os_100ms", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", \
       "", "not waited for (`--settle`; suites wait in block 0)",                                                       \
       "M after the drain and that long a wait, over the largest M: 0 is \"all given back\"")                           \
     K(fragmentation_return_to_os_1s, "fragmentation.return_to_os_1s", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "",   \
       "not waited for", "the same")                                                                                    \
+    K(fragmentation_return_to_os_end, "fragmentation.return_to_os_end", REAL, RATIO, FRONT, ALWAYS_CSV, WORSE, "", "", \
+      "not waited for", "the same at the end of `--settle`, however long that is")                                     \
+    K(fragmentation_return_to_os_end_less_lazy, "fragmentation.return_to_os_end_less_lazy", REAL, RATIO, FRONT,        \
+      ALWAYS_CSV, WORSE, "", "", "not waited for",                                                                     \
+      "the same without what was given back with MADV_FREE and stays resident until the kernel needs it")              \
     K(fragmentation_contiguity, "fragmentation.contiguity", REAL, RATIO, FRONT, ALWAYS, WORSE, "", "",                 \
       "not a backend of ours", "1 - largest free run / all free")                                                      \
     K(timeline_t_ns, "timeline.t_ns", INTS, NS, FRONT, ALWAYS, LESS, "", "", "not reached",                            \
@@ -390,6 +416,16 @@
     K(timeline_live_bytes, "timeline.live_bytes", INTS, BYTES, FRONT, ALWAYS, LESS, "", "", "not reached", "L")        \
     K(timeline_allocated_bytes, "timeline.allocated_bytes", INTS, BYTES, FRONT, ALWAYS, LESS, "", "", "not reached",   \
       "bytes requested so far, which is the same axis for fast and slow")                                              \
+    K(timeline_run_end_ns, "timeline.run_end_ns", INT, NS, FRONT, ALWAYS, LESS, "", "", "not reached",                 \
+      "on the axis of `t_ns`: the measured phase has ended; behind it lie drain and settle")                           \
+    K(timeline_drained_ns, "timeline.drained_ns", INT, NS, FRONT, ALWAYS, LESS, "", "", "not reached",                 \
+      "all has been freed; behind it lies the settle")                                                                 \
+    K(timeline_settle_t_ns, "timeline.settle_t_ns", INTS, NS, FRONT, ALWAYS, LESS, "", "", "not reached",              \
+      "the points of `t_ns` from `drained_ns` on, of which the next two are")                                          \
+    K(timeline_settle_lazy_free_bytes, "timeline.settle_lazy_free_bytes", INTS, BYTES, FRONT, ALWAYS, LESS, "", "",    \
+      "not reached", "of what is resident, given back with MADV_FREE")                                                 \
+    K(timeline_settle_anon_huge_bytes, "timeline.settle_anon_huge_bytes", INTS, BYTES, FRONT, ALWAYS, LESS, "", "",    \
+      "not reached", "of what is resident, in transparent huge pages")                                                 \
     K(timeline_gc_t_ns, "timeline.gc_t_ns", INTS, NS, FIRST, ALWAYS, LESS, "", "", "no collection",                    \
       "beginning of collections (on the axis of `t_ns`); of more than 1000 the longest")                               \
     K(timeline_gc_ns, "timeline.gc_ns", INTS, NS, FIRST, ALWAYS, LESS, "", "", "no collection", "their length")        \

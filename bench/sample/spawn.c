@@ -144,11 +144,24 @@ static void spawn_sum_gauges(const struct spawn *s, uint64_t *live, uint64_t *al
         }
 }
 
-static uint64_t spawn_rss(const struct spawn *s, bool exact)
+static struct watch_memory spawn_exact(const struct spawn *s)
+{
+    struct watch_memory sum = {0}, one;
+    for (unsigned i = 0; i < s->workers; i++)
+        if (watch_exact(s->worker[i].pid, &one)) {
+            sum.rss_bytes += one.rss_bytes;
+            sum.pss_bytes += one.pss_bytes;
+            sum.lazy_free_bytes += one.lazy_free_bytes;
+            sum.anon_huge_bytes += one.anon_huge_bytes;
+        }
+    return sum;
+}
+
+static uint64_t spawn_rss(const struct spawn *s)
 {
     uint64_t sum = 0, one;
     for (unsigned i = 0; i < s->workers; i++)
-        if (exact ? watch_exact(s->worker[i].pid, &one) : watch_statm(s->worker[i].statm, &one))
+        if (watch_statm(s->worker[i].statm, &one))
             sum += one;
     return sum;
 }
@@ -163,18 +176,28 @@ static bool spawn_walks(const struct spawn *s)
     return false;
 }
 
+/* A point of the timeline when one is due, or always, and then exact; once all is freed every one is exact: the
+ * worker has nothing else to do. */
 static void spawn_observe(struct spawn *s, bool always)
 {
-    if (s->phase < PHASE_BASELINE || s->phase > PHASE_PEAK)
+    struct watch_timeline *w = s->phase < PHASE_PEAK ? &s->measure.timeline : &s->measure.after;
+    if (s->phase < PHASE_BASELINE || s->phase > PHASE_DRAINED ||
+        (s->phase == PHASE_DRAINED && !s->settling) || spawn_walks(s) ||
+        (!always && os_now_ns() < w->next_ns))
         return;
-    if (spawn_walks(s))
-        return;
-    uint64_t live, allocated, rss = spawn_rss(s, always);
-    spawn_sum_gauges(s, &live, &allocated);
+    struct watch_memory memory = {0};
+    if (always || s->phase == PHASE_DRAINED)
+        memory = spawn_exact(s);
+    else
+        memory.rss_bytes = spawn_rss(s);
+    struct watch_point point = {.rss_bytes = memory.rss_bytes,
+                                .lazy_free_bytes = memory.lazy_free_bytes,
+                                .anon_huge_bytes = memory.anon_huge_bytes};
+    spawn_sum_gauges(s, &point.live_bytes, &point.allocated_bytes);
     if (spawn_walks(s)) /* it began meanwhile */
         return;
-    watch_add(&s->measure.timeline, rss, live, allocated, always);
-    if (s->settings->memory_limit && rss > s->settings->memory_limit)
+    watch_add(w, point, always);
+    if (s->settings->memory_limit && memory.rss_bytes > s->settings->memory_limit)
         spawn_status(s, SAMPLE_OOM, "more than its limit of %llu MiB resident (--memory-limit)",
                      (unsigned long long)(s->settings->memory_limit >> 20));
 }
@@ -188,12 +211,34 @@ static void spawn_answer(struct spawn *s)
 
 static struct measure_phase spawn_read_phase(const struct spawn *s)
 {
-    struct measure_phase p = {.seen = true, .rss_bytes = spawn_rss(s, true)};
+    struct measure_phase p = {.seen = true, .memory = spawn_exact(s)};
     for (unsigned i = 0; i < s->workers; i++) {
         p.live_requested += s->worker[i].live_requested;
         p.live_usable += s->worker[i].live_usable;
     }
     return p;
+}
+
+/* The kernel's high-water marks; those of a census have its walks in them. */
+static void spawn_read_marks(struct spawn *s)
+{
+    bool walked = (s->settings->census && s->cell->rc) || s->settings->heap_snapshot[0];
+    uint64_t hwm;
+    for (unsigned i = 0; i < s->workers && !walked; i++)
+        if (watch_high_water(s->worker[i].pid, &hwm))
+            s->measure.vm_hwm_bytes += hwm;
+}
+
+/* One look, the last point of the timeline of the measured phase and the first of what comes after it. */
+static void spawn_observe_end(struct spawn *s)
+{
+    struct watch_point point = {.rss_bytes = s->measure.peak.memory.rss_bytes,
+                                .lazy_free_bytes = s->measure.peak.memory.lazy_free_bytes,
+                                .anon_huge_bytes = s->measure.peak.memory.anon_huge_bytes};
+    spawn_sum_gauges(s, &point.live_bytes, &point.allocated_bytes);
+    watch_add(&s->measure.timeline, point, true);
+    watch_start(&s->measure.after, SPAWN_STEP_NS);
+    s->measure.after.next_ns += SPAWN_STEP_NS;
 }
 
 /* All workers stand at the next phase: read what belongs to it, then let them go. */
@@ -216,28 +261,20 @@ static void spawn_reach(struct spawn *s)
         break;
     case PHASE_PEAK:
         s->measure.peak = spawn_read_phase(s);
-        for (unsigned i = 0; i < s->workers; i++) {
-            uint64_t pss;
-            if (watch_proportional(s->worker[i].pid, &pss))
-                s->measure.pss_bytes += pss;
-        }
-        spawn_observe(s, true);
+        spawn_read_marks(s);
+        spawn_observe_end(s);
         env_state_read(&after, "");
         if (!s->settings->oracle)
             env_state_sample(&s->before, &after, s->sample);
         break;
     case PHASE_DRAINED:
-        for (unsigned i = 0; i < s->workers; i++) {
-            uint64_t hwm;
-            /* The kernel's mark has the walks of a census in it. */
-            if (!(s->settings->census && s->cell->rc) && !s->settings->heap_snapshot[0] &&
-                watch_high_water(s->worker[i].pid, &hwm))
-                s->measure.vm_hwm_bytes += hwm;
-        }
         s->drained_ns = os_now_ns();
+        s->measure.drained_ns = s->drained_ns - s->measure.after.start_ns;
         s->settling = s->settings->settle != 0;
-        if (s->settling)
+        if (s->settling) {
+            spawn_observe(s, true);
             return; /* answered when memory has been watched long enough */
+        }
         break;
     case PHASE_START:
     case PHASE_EXIT:
@@ -251,11 +288,13 @@ static void spawn_settle(struct spawn *s)
 {
     uint64_t since = os_now_ns() - s->drained_ns;
     if (since >= 100000000u && s->measure.rss_100ms_bytes == MEASURE_UNKNOWN)
-        s->measure.rss_100ms_bytes = spawn_rss(s, true);
+        s->measure.rss_100ms_bytes = spawn_exact(s).rss_bytes;
+    if (since >= 1000000000u && s->measure.rss_1s_bytes == MEASURE_UNKNOWN)
+        s->measure.rss_1s_bytes = spawn_exact(s).rss_bytes;
     if (since < s->settings->settle)
         return;
-    if (s->settings->settle >= 1000000000u)
-        s->measure.rss_1s_bytes = spawn_rss(s, true);
+    s->measure.settled = (struct measure_phase){.seen = true, .memory = spawn_exact(s)};
+    spawn_observe(s, true);
     s->settling = false;
     spawn_answer(s);
 }
@@ -264,17 +303,18 @@ static void spawn_settle(struct spawn *s)
 
 static int spawn_wait_ms(const struct spawn *s)
 {
+    uint64_t now = os_now_ns(), next = now + 100000000u;
+    if (s->phase >= PHASE_BASELINE && s->phase < PHASE_PEAK)
+        next = s->measure.timeline.next_ns;
+    else if (s->phase == PHASE_PEAK || s->settling)
+        next = s->measure.after.next_ns;
     if (s->settling) {
-        uint64_t since = os_now_ns() - s->drained_ns;
-        uint64_t until = since < 100000000u ? 100000000u : s->settings->settle;
-        return until > since ? (int)((until - since + 999999) / 1000000) : 0;
+        uint64_t since = now - s->drained_ns, end = s->settings->settle;
+        uint64_t until = s->drained_ns + (since < 100000000u && end > 100000000u ? 100000000u : end);
+        next = until < next ? until : next;
     }
-    if (s->phase >= PHASE_BASELINE && s->phase < PHASE_PEAK) {
-        uint64_t now = os_now_ns(), next = s->measure.timeline.next_ns;
-        uint64_t ms = next > now ? (next - now + 999999) / 1000000 : 0;
-        return ms > 100 ? 100 : (int)ms;
-    }
-    return 100;
+    uint64_t ms = next > now ? (next - now + 999999) / 1000000 : 0;
+    return ms > 100 ? 100 : (int)ms;
 }
 
 static void spawn_reap(struct spawn *s, struct spawn_worker *c)
@@ -352,7 +392,7 @@ static void spawn_loop(struct spawn *s)
         if (hung_up && !spawn_all_ended(s))
             poll(NULL, 0, 1); /* its pipe is closed but it is not reaped yet */
         uint64_t run_ns = os_now_ns() - s->started_ns;
-        if (s->settings->timeout && run_ns > s->settings->timeout)
+        if (s->settings->timeout && run_ns > s->settings->timeout + s->settings->settle)
             spawn_status(s, SAMPLE_TIMEOUT, "not done after %.0f s, in phase %s (--timeout)",
                          (double)s->settings->timeout / 1e9, spawn_phase_names[s->phase]);
     }

@@ -19,29 +19,21 @@ void watch_start(struct watch_timeline *w, uint64_t step_ns)
 static void watch_thin(struct watch_timeline *w)
 {
     unsigned kept = 0;
-    for (unsigned i = 0; i < w->points; i += 2, kept++) {
-        w->t_ns[kept] = w->t_ns[i];
-        w->rss_bytes[kept] = w->rss_bytes[i];
-        w->live_bytes[kept] = w->live_bytes[i];
-        w->allocated_bytes[kept] = w->allocated_bytes[i];
-    }
+    for (unsigned i = 0; i < w->points; i += 2)
+        w->at[kept++] = w->at[i];
     w->points = kept;
     w->step_ns *= 2;
 }
 
-void watch_add(struct watch_timeline *w, uint64_t rss_bytes, uint64_t live_bytes, uint64_t allocated_bytes,
-               bool always)
+void watch_add(struct watch_timeline *w, struct watch_point point, bool always)
 {
     uint64_t now = os_now_ns();
     if (!always && now < w->next_ns)
         return;
     if (w->points == WATCH_POINTS_MAX)
         watch_thin(w);
-    unsigned i = w->points++;
-    w->t_ns[i] = now - w->start_ns;
-    w->rss_bytes[i] = rss_bytes;
-    w->live_bytes[i] = live_bytes;
-    w->allocated_bytes[i] = allocated_bytes;
+    point.t_ns = now - w->start_ns;
+    w->at[w->points++] = point;
     w->next_ns = now + w->step_ns;
 }
 
@@ -59,43 +51,47 @@ bool watch_statm(int statm_fd, uint64_t *rss_bytes)
     return resident != 0;
 }
 
-/* The number after "NAME:" in a file of /proc, in bytes (the kernel writes kB). */
-static bool watch_field(const char *path, const char *name, uint64_t *bytes)
+struct watch_field {
+    const char *name;
+    uint64_t *bytes;
+};
+
+/* The numbers after "NAME:" in /proc/PID/FILE, in bytes (the kernel writes kB). False when the first of them is
+ * not there. */
+static bool watch_fields(pid_t pid, const char *file, const struct watch_field *field, unsigned fields)
 {
-    FILE *f = fopen(path, "re");
+    char line[256];
+    snprintf(line, sizeof line, "/proc/%d/%s", (int)pid, file);
+    FILE *f = fopen(line, "re");
     if (!f)
         return false;
-    char line[256];
     bool found = false;
-    size_t n = strlen(name);
-    while (!found && fgets(line, sizeof line, f))
-        if (strncmp(line, name, n) == 0 && line[n] == ':') {
-            *bytes = strtoull(line + n + 1, NULL, 10) * 1024;
-            found = true;
+    while (fgets(line, sizeof line, f))
+        for (unsigned i = 0; i < fields; i++) {
+            size_t n = strlen(field[i].name);
+            if (strncmp(line, field[i].name, n) == 0 && line[n] == ':') {
+                *field[i].bytes = strtoull(line + n + 1, NULL, 10) * 1024;
+                found |= i == 0;
+            }
         }
     fclose(f);
     return found;
 }
 
-bool watch_exact(pid_t pid, uint64_t *rss_bytes)
+bool watch_exact(pid_t pid, struct watch_memory *out)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-    return watch_field(path, "Rss", rss_bytes);
-}
-
-bool watch_proportional(pid_t pid, uint64_t *pss_bytes)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-    return watch_field(path, "Pss", pss_bytes);
+    *out = (struct watch_memory){0};
+    const struct watch_field fields[] = {{"Rss", &out->rss_bytes},
+                                         {"Pss", &out->pss_bytes},
+                                         {"LazyFree", &out->lazy_free_bytes},
+                                         {"AnonHugePages", &out->anon_huge_bytes}};
+    return watch_fields(pid, "smaps_rollup", fields, 4);
 }
 
 bool watch_high_water(pid_t pid, uint64_t *bytes)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    return watch_field(path, "VmHWM", bytes);
+    const struct watch_field field = {"VmHWM", bytes};
+    return watch_fields(pid, "status", &field, 1);
 }
 
 bool watch_high_water_reset(pid_t pid)

@@ -5,6 +5,7 @@
  * With one thread the main thread does the work and no other exists: a second thread would take the C
  * library's malloc off its single-thread path. */
 #include "worker.h"
+#include "alloc/base/rng.h"
 
 #include <string.h>
 
@@ -120,6 +121,24 @@ static void phases_report_heap(void)
         a->backend->report(a->ctx, &say_sink);
 }
 
+#define SETTLE_LOAD_EVERY_MS 10
+
+/* What a program does that is nearly idle: some allocators give memory back only when they are called. Sizes of
+ * 16 to 512 bytes, one block at a time. */
+static void phases_light_load(void)
+{
+    const struct alloc *a = phases.sample->alloc;
+    static uint64_t n;
+    object_thread_begin(phases.sample->runtime, 0);
+    for (uint64_t i = 0; i < phases.cell->settings.settle_load; i++) {
+        unsigned char *block = a->malloc(a->ctx, 16 + rng_scale((uint32_t)rng_mix(n++), 497));
+        if (block)
+            *block = 1;
+        a->free(a->ctx, block);
+    }
+    object_thread_end(phases.sample->runtime, 0);
+}
+
 void phases_start_threads(void)
 {
     if (phases.cell->threads > 1)
@@ -165,7 +184,10 @@ void phases_run(void)
     phases_call(w->drain, 0);
     phases_wait();
     heapmap_write(phases.sample->alloc, "drained", os_now_ns() - began_ns);
-    say_phase("drained", 0, 0);
+    if (phases.cell->settings.settle_load)
+        say_phase_busy("drained", SETTLE_LOAD_EVERY_MS, phases_light_load);
+    else
+        say_phase("drained", 0, 0);
     census_at(phases.sample->runtime, phases.cell, phases.gauge, "drained");
     phases_wait();
 }

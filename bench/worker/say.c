@@ -4,6 +4,7 @@
 #include "protocol.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,17 +80,37 @@ void say_distribution(const char *prefix, const char *unit, const struct hist *h
         say_histogram(prefix, unit, h);
 }
 
-void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable)
+static void say_phase_name(const char *name, uint64_t live_requested, uint64_t live_usable)
 {
-    char line[PROTOCOL_LINE_MAX], go;
+    char line[PROTOCOL_LINE_MAX];
     say_line(line, snprintf(line, sizeof line, "phase %s %llu %llu\n", name,
                             (unsigned long long)live_requested, (unsigned long long)live_usable));
+}
+
+static void say_await(void)
+{
+    char go;
     ssize_t n;
     do
         n = read(HG_FD_GO, &go, 1);
     while (n < 0 && errno == EINTR);
     if (n != 1)
         _exit(EXIT_FAILURE_TO_SAY);
+}
+
+void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable)
+{
+    say_phase_name(name, live_requested, live_usable);
+    say_await();
+}
+
+void say_phase_busy(const char *name, int ms, void (*every)(void))
+{
+    struct pollfd go = {HG_FD_GO, POLLIN, 0};
+    say_phase_name(name, 0, 0);
+    while (poll(&go, 1, ms) == 0)
+        every();
+    say_await();
 }
 
 static void (*say_first)(void);

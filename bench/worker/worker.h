@@ -26,8 +26,10 @@ void say_text(const char *key, const char *value);
 struct hist;
 void say_distribution(const char *prefix, const char *unit, const struct hist *h, unsigned points);
 void say_whole_distributions(void); /* from here on: there are several processes */
-/* Announces a phase and waits for the front's answer. */
+/* Announces a phase and waits for the front's answer; meanwhile, when there is one, calls `every` each so many
+ * ms. */
 void say_phase(const char *name, uint64_t live_requested, uint64_t live_usable);
+void say_phase_busy(const char *name, int ms, void (*every)(void));
 /* What say_fail calls before it reports. */
 void say_before_fail(void (*call)(void));
 /* Reports why the sample is not ok and exits. status is one of the sample's. */

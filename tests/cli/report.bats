@@ -100,7 +100,9 @@ r = [x for x in read("plots/latency-request-live-1000") if x["configuration"].en
 assert [x["kind"] for x in r[::6]] == ["simple", "metered_100ms", "metered_full"] and [x["ns"] for x in r[::6]] == ["40000", "80000", "120000"], r
 p = {x["configuration"].split()[-1]: x for x in read("plots/pareto-waiting-cycles")}
 assert set(p) == {"generational", "pep848"} and p["pep848"]["gc.uncollected_peak"] == "100" and near(p["pep848"]["pauses.max_ns"], 555555), p
-t = [x for x in read("plots/timeline-cycles") if x["collection_ns"]]
+every = read("plots/timeline-cycles")
+assert {x["phase"] for x in every} == {"run"}, every
+t = [x for x in every if x["collection_ns"]]
 assert len(t) == 80 and not any("none" in x["configuration"] for x in t) and t[0]["rss_bytes"] == "", len(t)
 page = open(d + "/report.html").read()
 plain = lambda row: re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", row)).strip()

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 // cmocka wants the above first
 #include <cmocka.h>
@@ -18,18 +19,19 @@ static void test_thinned(void **state)
     static struct watch_timeline w;
     watch_start(&w, 1000);
     for (uint64_t i = 0; i < 3 * WATCH_POINTS_MAX; i++) {
-        watch_add(&w, i, 2 * i, 3 * i, true);
+        watch_add(&w, (struct watch_point){.rss_bytes = i, .live_bytes = 2 * i, .allocated_bytes = 3 * i},
+                  true);
         assert_in_range(w.points, 1, WATCH_POINTS_MAX);
     }
-    assert_int_equal(w.rss_bytes[0], 0); /* the first stays */
-    assert_int_equal(w.rss_bytes[w.points - 1], 3 * WATCH_POINTS_MAX - 1);
+    assert_int_equal(w.at[0].rss_bytes, 0); /* the first stays */
+    assert_int_equal(w.at[w.points - 1].rss_bytes, 3 * WATCH_POINTS_MAX - 1);
     assert_int_equal(w.step_ns,
                      16000); /* thinned four times: when 256 were there, and every 128 from there on */
     for (unsigned i = 1; i < w.points; i++) {
-        assert_true(w.t_ns[i] >= w.t_ns[i - 1]);
-        assert_true(w.rss_bytes[i] > w.rss_bytes[i - 1]);
-        assert_int_equal(w.live_bytes[i], 2 * w.rss_bytes[i]);
-        assert_int_equal(w.allocated_bytes[i], 3 * w.rss_bytes[i]);
+        assert_true(w.at[i].t_ns >= w.at[i - 1].t_ns);
+        assert_true(w.at[i].rss_bytes > w.at[i - 1].rss_bytes);
+        assert_int_equal(w.at[i].live_bytes, 2 * w.at[i].rss_bytes);
+        assert_int_equal(w.at[i].allocated_bytes, 3 * w.at[i].rss_bytes);
     }
 }
 
@@ -38,12 +40,12 @@ static void test_only_when_due(void **state)
     (void)state;
     static struct watch_timeline w;
     watch_start(&w, (uint64_t)3600 * 1000000000);
-    watch_add(&w, 1, 0, 0, false); /* the first is due at once */
-    watch_add(&w, 2, 0, 0, false);
+    watch_add(&w, (struct watch_point){.rss_bytes = 1}, false); /* the first is due at once */
+    watch_add(&w, (struct watch_point){.rss_bytes = 2}, false);
     assert_int_equal(w.points, 1);
-    watch_add(&w, 3, 0, 0, true);
+    watch_add(&w, (struct watch_point){.rss_bytes = 3}, true);
     assert_int_equal(w.points, 2);
-    assert_int_equal(w.rss_bytes[1], 3);
+    assert_int_equal(w.at[1].rss_bytes, 3);
 }
 
 static void test_this_process(void **state)
@@ -52,22 +54,33 @@ static void test_this_process(void **state)
 #ifdef HG_TSAN
     skip(); /* its shadow of the block is resident too */
 #endif
-    uint64_t before, after, cheap, proportional, most;
+    struct watch_memory before, after, freed;
+    uint64_t cheap, most;
     const size_t size = (size_t)32 << 20;
     assert_true(watch_exact(getpid(), &before));
     char *p = malloc(size);
     assert_non_null(p);
     memset(p, 1, size);
     assert_true(watch_exact(getpid(), &after));
-    assert_true(after >= before + size / 10 * 9 && after <= before + size / 10 * 12);
+    assert_in_range(after.rss_bytes, before.rss_bytes + size / 10 * 9, before.rss_bytes + size / 10 * 12);
     int fd = open("/proc/self/statm", O_RDONLY);
     assert_true(watch_statm(fd, &cheap));
-    assert_true(cheap > after / 10 * 8 && cheap < after / 10 * 12);
-    assert_true(watch_proportional(getpid(), &proportional));
-    assert_true(proportional >= size && proportional <= after);
+    assert_in_range(cheap, after.rss_bytes / 10 * 8, after.rss_bytes / 10 * 12);
+    assert_in_range(after.pss_bytes, size, after.rss_bytes);
     assert_true(watch_high_water(getpid(), &most));
     assert_true(most >= size);
     free(p);
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(p, MAP_FAILED);
+    madvise(p, size, MADV_NOHUGEPAGE);
+    memset(p, 1, size);
+    assert_true(watch_exact(getpid(), &before));
+    assert_int_equal(madvise(p, size, MADV_FREE), 0); /* resident still, and the kernel's whenever it likes */
+    assert_true(watch_exact(getpid(), &freed));
+    assert_in_range(before.lazy_free_bytes, 0, size / 10);
+    assert_in_range(freed.lazy_free_bytes, before.lazy_free_bytes + size / 10 * 9, size / 10 * 12);
+    assert_in_range(freed.rss_bytes, freed.lazy_free_bytes, before.rss_bytes + size / 10);
+    munmap(p, size);
     close(fd);
     assert_false(watch_statm(fd, &cheap));
     assert_false(watch_exact(0x7ffffff0, &before)); /* gone */

@@ -95,15 +95,27 @@ static double timeline_value(const struct sample_integers *line, size_t i)
 }
 
 struct timeline_span {
-    double peak, seconds, gib; /* the most of each */
-    bool allocated;            /* every point says how many bytes were allocated so far */
+    double peak, seconds, gib, after; /* the most of each; after: seconds after the measured phase */
+    bool allocated;                   /* every point says how many bytes were allocated so far */
+    bool lazy;                        /* some of it was freed lazily */
 };
+
+/* Points of the measured phase; behind them lie drain and settle. */
+static size_t timeline_run_points(const struct sample *s)
+{
+    size_t points = s->timeline_rss_bytes.count, n = 0;
+    if (!sample_has(s, timeline_run_end_ns))
+        return points;
+    while (n < points && timeline_value(&s->timeline_t_ns, n) <= (double)s->timeline_run_end_ns)
+        n++;
+    return n;
+}
 
 /* Of each stretch of points the one with most resident memory: a peak is never lost. */
 static void put_timeline(struct plot *p, const struct report_work *w, const struct report_cell *c,
                          const struct sample *s, struct timeline_span *span)
 {
-    size_t points = s->timeline_rss_bytes.count;
+    size_t points = timeline_run_points(s);
     size_t drawn = 0, stretch = (points + FIGURES_POINTS - 1) / FIGURES_POINTS;
     for (size_t i = 0; i < points; i += stretch) {
         size_t at = i;
@@ -123,13 +135,44 @@ static void put_timeline(struct plot *p, const struct report_work *w, const stru
         figure_csv_row(p, w, c);
         fprintf(p->csv, ",%.9g,%.9g,%.9g,", t, rss, live);
         report_put_csv_number(p->csv, total);
-        fputs(",\n", p->csv);
+        fputs(",,run,\n", p->csv);
         drawn++;
         span->peak = fmax(span->peak, rss);
         span->seconds = fmax(span->seconds, t / 1e9);
         span->gib = fmax(span->gib, total / MIB / 1024);
         if (!isfinite(total))
             span->allocated = false;
+    }
+    figure_end_series(p, drawn);
+}
+
+/* Resident memory from the end of the measured phase on, and what of it is not freed lazily; the points of the
+ * settle are read exactly. */
+static void put_after(struct plot *p, const struct report_work *w, const struct report_cell *c,
+                      const struct sample *s, struct timeline_span *span)
+{
+    size_t points = s->timeline_rss_bytes.count, first = timeline_run_points(s), settled = 0, drawn = 0;
+    double end = (double)s->timeline_run_end_ns, drained = sample_or(s, timeline_drained_ns, INT64_MAX);
+    for (size_t i = first ? first - 1 : 0; first < points && i < points; i++) {
+        double t = timeline_value(&s->timeline_t_ns, i), rss = timeline_value(&s->timeline_rss_bytes, i);
+        double lazy = NAN;
+        bool dot = t >= drained && !settled; /* all is freed */
+        if (t >= drained)
+            lazy = timeline_value(&s->timeline_settle_lazy_free_bytes, settled++);
+        if (!isfinite(t) || !isfinite(rss))
+            continue;
+        fprintf(p->data, "%.9g %.9g %.9g %.9g\n", fmax(t - end, 0) / 1e9, rss / MIB, (rss - lazy) / MIB,
+                dot ? rss / MIB : NAN);
+        drawn++;
+        if (i >= first) {
+            figure_csv_row(p, w, c);
+            fprintf(p->csv, ",%.9g,%.9g,,,,%s,", t, rss, t >= drained ? "settle" : "drain");
+            report_put_csv_number(p->csv, lazy);
+            fputc('\n', p->csv);
+        }
+        span->peak = fmax(span->peak, rss);
+        span->after = fmax(span->after, (t - end) / 1e9);
+        span->lazy |= lazy > 0;
     }
     figure_end_series(p, drawn);
 }
@@ -147,7 +190,7 @@ static size_t put_collections(struct plot *p, const struct report_work *w, const
             continue;
         n++;
         figure_csv_row(p, w, c);
-        fprintf(p->csv, ",%.9g,,,,%.9g\n", t, length);
+        fprintf(p->csv, ",%.9g,,,,%.9g,run,\n", t, length);
         if (t / 1e9 > to + near) {
             fprintf(p->data, "%.9g %.9g\n", from, to);
             from = NAN;
@@ -178,13 +221,19 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
     p->section = work;
     figure_title(p, w, "memory over time", true);
     figure_series(p, cell, n, "TITLE");
-    fputs("workload,threads,configuration,t_ns,rss_bytes,live_bytes,allocated_bytes,collection_ns\n", p->csv);
-    struct timeline_span span = {0, 0, 0, true};
+    fputs("workload,threads,configuration,t_ns,rss_bytes,live_bytes,allocated_bytes,collection_ns,phase,"
+          "lazy_free_bytes\n",
+          p->csv);
+    struct timeline_span span = {.allocated = true};
     for (size_t i = 0; i < n; i++)
         put_timeline(p, w, cell[i], shown[i], &span);
     size_t collections = 0;
     for (size_t i = 0; i < n; i++)
         collections += put_collections(p, w, cell[i], shown[i], span.seconds);
+    for (size_t i = 0; i < n; i++)
+        put_after(p, w, cell[i], shown[i], &span);
+    plot_number(p, "AFTER", span.after);
+    plot_number(p, "LAZY", span.lazy);
     plot_number(p, "MARKS", collections > 0);
     plot_number(p, "YMAX", span.peak > 0 ? 1.08 * span.peak / MIB : 1);
     plot_number(p, "TMAX", span.seconds > 0 ? span.seconds : 1);
@@ -195,8 +244,12 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
         "Resident memory of %zu configurations over the same work, up to %s, above the bytes that are live.",
         n, report_figure(span.peak, UNIT_BYTES).text);
     snprintf(p->caption, sizeof p->caption,
-             "one sample each, of the first block; floors (null, bump) left out; the "
-             "end of a line, where memory falls, is the drain%s",
+             "one sample each, of the first block; floors (null, bump) left out%s%s%s",
+             span.after > 0
+                 ? "; at the right what comes after the measured phase: up to the dot all is freed, "
+                   "from there on memory settles"
+                 : "",
+             span.lazy ? "; dotted: without what was freed lazily (MADV_FREE)" : "",
              collections ? "; marks at the top: collections" : "");
     return plot_draw(plots, p, m);
 }

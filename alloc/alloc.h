@@ -32,6 +32,7 @@ enum {
     ALLOC_LOCKS = 1 << 5,        /* a wrapper that makes its inner backend safe with threads */
     ALLOC_GUARDS = 1 << 6,       /* a wrapper that owns the bytes around a block: not for ALIASES, LIBRARY */
     ALLOC_CALLS_MALLOC = 1 << 7, /* by that name, from code not ours: cannot itself be malloc */
+    ALLOC_MAPS = 1 << 8,         /* all its memory comes from os.h: nothing from malloc */
 };
 
 struct backend;

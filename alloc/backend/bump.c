@@ -152,7 +152,7 @@ static void bump_stats(void *ctx, struct alloc_stats *out)
 }
 
 const struct backend backend_bump = {.name = "bump",
-                                     .flags = ALLOC_THREADS | ALLOC_NO_REUSE,
+                                     .flags = ALLOC_THREADS | ALLOC_NO_REUSE | ALLOC_MAPS,
                                      .params = PARAM_TABLE(param_none, PARAM_NONE),
                                      .summary = "floor: a pointer that moves on, free does nothing",
                                      .open = bump_open,

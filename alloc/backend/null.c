@@ -92,7 +92,7 @@ static void null_close(struct alloc *a)
 }
 
 const struct backend backend_null = {.name = "null",
-                                     .flags = ALLOC_THREADS | ALLOC_ALIASES,
+                                     .flags = ALLOC_THREADS | ALLOC_ALIASES | ALLOC_MAPS,
                                      .params = PARAM_TABLE(param_none, PARAM_NONE),
                                      .summary = "floor: hands out the same memory again and again",
                                      .open = null_open,

@@ -7,6 +7,8 @@
 
 struct os_account os_harness;
 
+static _Atomic bool os_huge_wanted;
+
 static _Atomic uint64_t os_maps_until_failure; /* 0: no injected failure; 1: the next fails */
 static _Atomic bool os_fails_once;             /* it alone, not those after it */
 
@@ -75,6 +77,11 @@ static void os_count_map(struct os_account *a, size_t bytes)
         ;
 }
 
+void os_want_huge_pages(void)
+{
+    atomic_store_explicit(&os_huge_wanted, true, memory_order_relaxed);
+}
+
 static void *os_mmap(size_t bytes, int flags)
 {
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
@@ -117,7 +124,7 @@ void *os_map(struct os_account *account, size_t bytes, size_t align, unsigned fl
     }
     if (!p)
         return NULL;
-    if (flags & (OS_HUGE | OS_THP))
+    if (flags & (OS_HUGE | OS_THP) || atomic_load_explicit(&os_huge_wanted, memory_order_relaxed))
         madvise(p, bytes, MADV_HUGEPAGE);
     if ((flags & OS_WIPE) && madvise(p, bytes, MADV_WIPEONFORK) != 0) {
         munmap(p, bytes);

@@ -26,6 +26,9 @@ enum {
     OS_WIPE = 1 << 4,     /* reads as zero in a forked child; where the kernel cannot, NULL with EINVAL */
 };
 
+/* From now on every map is with OS_THP: what a machine does that gives huge pages to those who do not ask. */
+void os_want_huge_pages(void);
+
 /* Zeroed, private, anonymous; bytes is rounded up to the page. align 0 takes what the kernel gives, else a
  * power of two of at least a page. */
 void *os_map(struct os_account *account, size_t bytes, size_t align, unsigned flags);

@@ -314,7 +314,7 @@ static void pools_close(struct alloc *a)
 
 const struct backend backend_pools = {
     .name = "pools",
-    .flags = ALLOC_THREADS,
+    .flags = ALLOC_THREADS | ALLOC_MAPS,
     .params = PARAM_TABLE(param_none, PARAM_NONE),
     .summary = "size-class pages owned by a thread, lock-free remote frees",
     .open = pools_open,

@@ -14,18 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMPARE_OPTIONS(P, S)                                                                                \
-    P(S, TEXT, baseline, "", "",                                                                             \
-      "the configuration that ratios are against, for example alloc=system, rc=gil, gc=none, parallel=1x1, " \
-      "or several of them; by default that of the run")                                                      \
-    P(S, TEXT, metric, "throughput", "",                                                                     \
-      "what is compared: throughput wall cpu heap-peak peak-rss held settled heap-live external max-pause "  \
-      "p99-pause "                                                                                           \
-      "p99.9-pause "                                                                                         \
-      "total-pause mmu-10ms gc-share uncollected uncollected-bytes references reclaim max-reclaim "          \
-      "malloc-p99 free-p99 faults instructions, a sample's key, or lbo: lower-bound overhead")               \
-    P(S, TEXT, fail_above, "", "",                                                                           \
-      "exit 1 if the whole confidence interval is worse than this, for example 5%")                          \
+#define COMPARE_OPTIONS(P, S)                                                                               \
+    P(S, TEXT, baseline, "", "",                                                                            \
+      "the configuration that ratios are against, for example alloc=system, rc=gil, gc=none, thp=never, "   \
+      "parallel=1x1, "                                                                                      \
+      "or several of them; by default that of the run")                                                     \
+    P(S, TEXT, metric, "throughput", "",                                                                    \
+      "what is compared: throughput wall cpu heap-peak peak-rss held settled heap-live external max-pause " \
+      "p99-pause "                                                                                          \
+      "p99.9-pause "                                                                                        \
+      "total-pause mmu-10ms gc-share uncollected uncollected-bytes references reclaim max-reclaim "         \
+      "malloc-p99 free-p99 faults instructions, a sample's key, or lbo: lower-bound overhead")              \
+    P(S, TEXT, fail_above, "", "",                                                                          \
+      "exit 1 if the whole confidence interval is worse than this, for example 5%")                         \
     P(S, FLAG, json, "0", "", "print the comparisons as one JSON object")
 PARAM_STRUCT(compare_options, COMPARE_OPTIONS)
 
@@ -337,8 +338,8 @@ static void compare_print_failed(const struct report_data *now, size_t work)
         if (!cell->status || cell->ok)
             continue;
         fputs("  ", stdout);
-        size_t used = report_put_plain(stdout, cell->shown, 22);
-        printf("%*s  ", (int)(22 - used), "");
+        size_t used = report_put_plain(stdout, cell->shown, 44);
+        printf("%*s  ", used < 22 ? (int)(22 - used) : 0, "");
         used = report_put_plain(stdout, cell->status, 20);
         if (cell->reason && *cell->reason) {
             fputs(": ", stdout);

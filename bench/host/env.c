@@ -5,6 +5,7 @@
 #include "paths.h"
 #include "place.h"
 #include "sha256.h"
+#include "thp.h"
 #include "bench/result/config.h"
 
 #include <ctype.h>
@@ -478,6 +479,7 @@ static void env_put_build(struct env_out *o)
     struct utsname u;
     char libc[64];
     env_put_text(o, "system.architecture", uname(&u) == 0 ? u.machine : NULL);
+    env_put_bool(o, "memory.thp_disabled", thp_is_disabled());
     env_put_integer(o, "memory.page_bytes", (uint64_t)sysconf(_SC_PAGESIZE));
     env_put_text(o, "build.version", HG_VERSION);
     env_put_text(o, "build.mode", HG_MODE);

@@ -209,6 +209,12 @@ static int cell_check(const struct cell *cell, struct message *m)
     return 0;
 }
 
+static int cell_set_thp(struct cell *cell, const char *word, struct message *m)
+{
+    cell->thp = word && *word ? thp_of(word) : THP_INHERIT;
+    return cell->thp < THPS ? 0 : cell_unknown("setting of huge pages", word, thp_words, THPS, m);
+}
+
 int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places,
               struct message *m)
 {
@@ -224,6 +230,8 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
                            CELL_THREADS_MAX);
     snprintf(cell->place, sizeof cell->place, "%s", words->place && *words->place ? words->place : "none");
     int err = place_plan(places, cell->place, cell->threads * cell->processes, &cell->plan, m);
+    if (!err)
+        err = cell_set_thp(cell, words->thp, m);
     if (!err)
         err = cell_set_rc(cell, words->rc, words->workload, m);
     if (!err)
@@ -246,11 +254,19 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
     snprintf(text, sizeof text, "%s|%s|%s|%s|%u|%u|%s", cell->workload_text, cell->config.text,
              cell->rc ? cell->rc_text : "none", cell->gc ? cell->gc_text : "none", cell->threads,
              cell->processes, cell->place);
+    if (cell->thp != THP_INHERIT) /* the id of a cell from before this axis is the same still */
+        snprintf(text + strlen(text), sizeof text - strlen(text), "|thp=%s", thp_words[cell->thp]);
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
     for (const char *c = text; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
     snprintf(cell->id, sizeof cell->id, "%016llx", (unsigned long long)hash);
     return cell_check(cell, m);
+}
+
+int cell_thp(struct cell *cell, const struct thp_machine *machine, struct message *m)
+{
+    return thp_plan(&cell->thp_plan, cell->thp, machine, cell->config.name, cell->alloc.flags & ALLOC_MAPS,
+                    m);
 }
 
 struct baseline_axes cell_axes(const struct cell *cell)
@@ -259,6 +275,7 @@ struct baseline_axes cell_axes(const struct cell *cell)
                                   .name = cell->config.name,
                                   .rc = cell->rc ? cell->rc_words : "none",
                                   .gc = cell->gc ? cell->gc_words : "none",
+                                  .thp = thp_words[cell->thp],
                                   .threads = cell->threads,
                                   .processes = cell->processes};
 }
@@ -321,6 +338,8 @@ int cell_sample(const struct cell *cell, struct sample *sample)
         err = sample_set_text(sample, cell_rc, cell->rc ? cell->rc_words : "none");
     if (!err)
         err = sample_set_text(sample, cell_gc, cell->gc ? cell->gc_words : "none");
+    if (!err)
+        err = sample_set_text(sample, cell_thp, thp_words[cell->thp]);
     return err ? err : sample_set_text(sample, cell_place, cell->place);
 }
 
@@ -329,6 +348,8 @@ void cell_label(const struct cell *cell, char *out, size_t size)
     size_t n = (size_t)snprintf(out, size, "%s", cell->config.name);
     if (cell->rc && n < size)
         n += (size_t)snprintf(out + n, size - n, " %s %s", cell->rc_words, cell->gc_words);
+    if (cell->thp != THP_INHERIT && n < size)
+        n += (size_t)snprintf(out + n, size - n, " thp=%s", thp_words[cell->thp]);
     if (n < size && cell->processes == 1)
         snprintf(out + n, size - n, " x%u", cell->threads);
     else if (n < size)

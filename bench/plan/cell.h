@@ -8,6 +8,7 @@
 #include "gc/about.h"
 #include "workloads/about.h"
 #include "bench/host/place.h"
+#include "bench/host/thp.h"
 #include "bench/result/baseline.h"
 #include "bench/result/config.h"
 #include "bench/result/sample.h"
@@ -31,11 +32,13 @@ struct cell {
     char gc_text[1200];
     unsigned threads, processes;
     char place[64];
-    struct place_plan plan; /* which processor each thread is bound to */
+    enum thp thp;
+    struct thp_plan thp_plan; /* how its workers get it: set by cell_thp */
+    struct place_plan plan;   /* which processor each thread is bound to */
 };
 
 struct cell_words { /* as a user wrote them; NULL or empty takes the default */
-    const char *workload, *alloc, *rc, *gc, *place;
+    const char *workload, *alloc, *rc, *gc, *place, *thp;
     unsigned threads, processes;
 };
 
@@ -44,6 +47,9 @@ struct cell_words { /* as a user wrote them; NULL or empty takes the default */
  * not-applicable. */
 int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places,
               struct message *m);
+
+/* How its workers get the huge pages that it is to have; 0, or -ENOTSUP with a message: this machine cannot. */
+int cell_thp(struct cell *cell, const struct thp_machine *machine, struct message *m);
 
 /* What a baseline is looked for by; the texts are the cell's. */
 struct baseline_axes cell_axes(const struct cell *cell);

@@ -87,7 +87,7 @@ static int plan_pairs(const struct settings *a, const char *dashes, unsigned (*p
 int plan_add(struct plan *p, const struct settings *settings, bool of_suite, const struct place *places,
              struct message *m)
 {
-    static struct words alloc, rc, gc;
+    static struct words alloc, rc, gc, thp;
     static struct cell cell;
     static unsigned pair[WORDS_MAX * WORDS_MAX][2];
     const char *dashes = of_suite ? "" : "--"; /* before a setting's name in messages */
@@ -97,27 +97,32 @@ int plan_add(struct plan *p, const struct settings *settings, bool of_suite, con
     const struct {
         struct words *words;
         const char *text, *name;
-    } axis[] = {{&alloc, a->alloc, "alloc"}, {&rc, a->rc, "rc"}, {&gc, a->gc, "gc"}};
+    } axis[] = {{&alloc, a->alloc, "alloc"}, {&rc, a->rc, "rc"}, {&gc, a->gc, "gc"}, {&thp, a->thp, "thp"}};
     unsigned pairs;
     bool together;
+    if (p->additions == 1)
+        thp_machine_read(&p->machine, "");
     int err = plan_pairs(a, dashes, pair, WORDS_MAX * WORDS_MAX, &pairs, &together, m);
-    for (unsigned i = 0; i < 3 && !err; i++) {
+    for (unsigned i = 0; i < sizeof axis / sizeof *axis && !err; i++) {
         char name[32];
         snprintf(name, sizeof name, "%s%s", dashes, axis[i].name);
         err = words_split(axis[i].words, axis[i].text, name, m);
     }
     for (unsigned k = 0; k < pairs && !err; k++) {
-        for (unsigned i = 0; i < alloc.count * rc.count * gc.count && !err; i++) {
+        for (unsigned i = 0; i < alloc.count * rc.count * gc.count * thp.count && !err; i++) {
             struct cell_words words = {a->workload,
-                                       alloc.word[i / rc.count / gc.count],
-                                       rc.word[i / gc.count % rc.count],
-                                       gc.word[i % gc.count],
+                                       alloc.word[i / thp.count / gc.count / rc.count],
+                                       rc.word[i / thp.count / gc.count % rc.count],
+                                       gc.word[i / thp.count % gc.count],
                                        a->place,
+                                       thp.word[i % thp.count],
                                        pair[k][0],
                                        pair[k][1]};
             err = cell_make(&cell, &words, places, m);
             if (err && (err != -ENOTSUP || !of_suite))
                 break;
+            if (!err) /* which is the machine's: no mistake of the user's */
+                err = cell_thp(&cell, &p->machine, m);
             const char *refused = err ? m->text : NULL;
             if (together && cell.processes > 1 && cell.workload->level != LEVEL_OBJECT)
                 return message_set(

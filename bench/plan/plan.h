@@ -31,15 +31,17 @@ struct plan {
     unsigned cells, groups;
     struct settings **settings; /* one for each plan_add */
     unsigned additions;
+    struct thp_machine machine; /* read with the first addition */
     struct plan_sample *sample;
     size_t samples;
 };
 
-/* Adds the cells of one workload, with a copy of the settings. The axes among them (alloc, rc, gc,
+/* Adds the cells of one workload, with a copy of the settings. The axes among them (alloc, rc, gc, thp,
  * threads, processes) are lists, which are multiplied out. Each number of threads in each number of
  * processes is a group; parallel makes one group of all of its pairs. No cell
  * is marked to run twice yet. of_suite: the words stand in a suite file, where a combination that
- * cannot work becomes a not-applicable cell; on the command line it is an error. 0, or -errno with a
+ * cannot work becomes a not-applicable cell; on the command line it is an error. What this machine alone cannot
+ * do becomes one in both. 0, or -errno with a
  * message. */
 int plan_add(struct plan *p, const struct settings *settings, bool of_suite, const struct place *places,
              struct message *m);

@@ -52,6 +52,9 @@ enum {
       "count the objects in the heap at the peak by type, and report which types grew (object workloads)")   \
     S(place, TEXT, "none", "none", "", IN_RUN | IN_SECTION,                                                  \
       "which processors the threads are bound to: none, compact, cores, scatter or numa:N")                  \
+    S(thp, TEXT, "inherit", "inherit", "", IN_RUN | IN_SECTION,                                              \
+      "transparent huge pages of the workers, a list of inherit, never, madvise and always; what this "      \
+      "machine cannot give is not-applicable, with the reason")                                              \
     S(samples, COUNT, "1", "1", "1-10000", IN_RUN,                                                           \
       "how many samples of each configuration are taken, in blocks of random order; 6 or more give a "       \
       "confidence "                                                                                          \
@@ -115,6 +118,7 @@ enum {
     S(work_seed, COUNT, "1", "1", "", IN_WORKER, "the seed of this sample's work")                           \
     S(cpus, WORDS, "", "", "", IN_WORKER, "the processors that threads 0, 1, ... are bound to")              \
     S(node, TEXT, "", "", "", IN_WORKER, "the NUMA node that all memory comes from")                         \
+    S(advise_huge, FLAG, "0", "0", "", IN_WORKER, "ask for huge pages on every map")                         \
     S(library, WORDS, "", "", "", IN_WORKER, "the library that must serve malloc; none is the C library")    \
     SETTINGS_DEBUG(S)
 

@@ -51,6 +51,8 @@ static void put_cell(FILE *f, const struct report_page *page, const struct repor
     }
     fprintf(f, ",%s,", row && row->n ? report_verdict(page->found, row) : "");
     report_put_csv(f, cell->name);
+    fputc(',', f);
+    report_put_csv(f, cell->thp);
     fputc('\n', f);
 }
 
@@ -66,7 +68,7 @@ int report_summary(const struct report_page *page, const char *dir, struct messa
         if (is_column(key))
             fprintf(f, ",%s", schema_rows[key].path);
     fputs(",lbo_wall,lbo_wall_ci_low,lbo_wall_ci_high,lbo_cpu,lbo_cpu_ci_low,lbo_cpu_ci_high", f);
-    fputs(",baseline,throughput_ratio,ratio_ci_low,ratio_ci_high,p_adjusted,verdict,name\n", f);
+    fputs(",baseline,throughput_ratio,ratio_ci_low,ratio_ci_high,p_adjusted,verdict,name,thp\n", f);
     for (size_t i = 0; i < page->data->cells; i++)
         put_cell(f, page, &page->data->cell[i]);
     int err = fclose(f) ? message_set(m, -ENOMEM, "out of memory") : 0;

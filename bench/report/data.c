@@ -150,7 +150,8 @@ static void put_collector(FILE *f, const char *gc)
 
 /* Those of the axes that are not NULL, with blanks between; of: whose threads and processes are told, too,
  * unless NULL. */
-static char *label_text(const char *alloc, const char *rc, const char *gc, const struct report_cell *of)
+static char *label_text(const char *alloc, const char *rc, const char *gc, const char *thp,
+                        const struct report_cell *of)
 {
     char *text = NULL;
     size_t size = 0;
@@ -162,8 +163,10 @@ static char *label_text(const char *alloc, const char *rc, const char *gc, const
             gc && (alloc || rc) ? " " : "", gc && alone ? "gc " : "");
     if (gc)
         put_collector(f, gc);
+    if (thp)
+        fprintf(f, "%sthp=%s", alloc || rc || gc ? " " : "", thp);
     if (of)
-        fprintf(f, "%s%lldx%lld", alloc || rc || gc ? " " : "", (long long)of->threads,
+        fprintf(f, "%s%lldx%lld", alloc || rc || gc || thp ? " " : "", (long long)of->threads,
                 (long long)of->processes);
     if (fclose(f)) {
         free(text);
@@ -181,7 +184,7 @@ struct entry {
     int64_t threads, processes, group, block, position;
     bool oracle;
     bool together; /* its group holds other numbers of threads or processes, too */
-    const char *alloc, *name, *rc, *gc;
+    const char *alloc, *name, *rc, *gc, *thp;
 };
 
 static int compare_integers(int64_t a, int64_t b)
@@ -211,6 +214,8 @@ static int compare_cells(const struct entry *x, const struct entry *y)
         c = strcmp(x->rc, y->rc);
     if (!c)
         c = strcmp(x->gc, y->gc);
+    if (!c)
+        c = strcmp(x->thp, y->thp);
     if (!c)
         c = compare_integers(x->processes, y->processes);
     return c ? c : compare_integers(x->threads, y->threads);
@@ -258,18 +263,26 @@ static int add_work(struct report_data *d, const struct entry *e)
     return w->name && w->family ? 0 : -ENOMEM;
 }
 
+/* NULL where nothing was set. */
+static const char *set_thp(const struct report_cell *c)
+{
+    return strcmp(c->thp, "inherit") == 0 ? NULL : c->thp;
+}
+
 static int add_cell(struct report_data *d, const struct entry *e, size_t room)
 {
     struct report_cell *c = &d->cell[d->cells++];
     c->id = sample_text_or(e->sample, cell_id, "");
     c->alloc = e->alloc;
     c->name = e->name;
+    c->thp = e->thp;
     c->rc = e->rc;
     c->gc = e->gc;
     c->threads = e->threads;
     c->processes = e->processes;
     bool object = strcmp(e->rc, "none") != 0;
-    c->label = label_text(e->name, object ? e->rc : NULL, object ? e->gc : NULL, e->together ? c : NULL);
+    c->label =
+        label_text(e->name, object ? e->rc : NULL, object ? e->gc : NULL, set_thp(c), e->together ? c : NULL);
     c->work = d->works - 1;
     c->sample = calloc(room, sizeof *c->sample);
     d->work[c->work].cells++;
@@ -280,23 +293,23 @@ static int add_cell(struct report_data *d, const struct entry *e, size_t room)
 static int shorten_labels(struct report_data *d, struct report_work *w)
 {
     struct report_cell *c = &d->cell[w->first];
-    bool object = strcmp(c->rc, "none") != 0, alloc = false, rc = false, gc = false;
+    bool object = strcmp(c->rc, "none") != 0, alloc = false, rc = false, gc = false, thp = false;
     for (size_t i = 1; i < w->cells; i++) {
         alloc = alloc || strcmp(c[i].alloc, c->alloc) != 0;
         rc = rc || strcmp(c[i].rc, c->rc) != 0;
         gc = gc || strcmp(c[i].gc, c->gc) != 0;
+        thp = thp || strcmp(c[i].thp, c->thp) != 0;
     }
-    alloc = alloc || (!rc && !gc && w->threads);
+    alloc = alloc || (!rc && !gc && !thp && w->threads);
     int err = 0;
     for (size_t i = 0; i < w->cells; i++) {
         c[i].shown = label_text(alloc ? c[i].name : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL,
-                                w->threads ? NULL : &c[i]);
+                                thp ? c[i].thp : NULL, w->threads ? NULL : &c[i]);
         if (!c[i].shown)
             err = -ENOMEM;
     }
-    w->common = alloc && !object ? strdup("")
-                                 : label_text(alloc ? NULL : c->name, rc || !object ? NULL : c->rc,
-                                              gc || !object ? NULL : c->gc, NULL);
+    w->common = label_text(alloc ? NULL : c->name, rc || !object ? NULL : c->rc, gc || !object ? NULL : c->gc,
+                           thp ? NULL : set_thp(c), NULL);
     return w->common ? err : -ENOMEM;
 }
 
@@ -389,6 +402,7 @@ int report_data_make(struct report_data *out, struct sample *const *sample, size
                               .oracle = sample_or(s, oracle, false),
                               .alloc = sample_text_or(s, cell_alloc, "?"),
                               .name = sample_text_or(s, cell_name, sample_text_or(s, cell_alloc, "?")),
+                              .thp = sample_text_or(s, cell_thp, "inherit"),
                               .rc = sample_text_or(s, cell_rc, "none"),
                               .gc = sample_text_or(s, cell_gc, "none")};
         err = e[i].family ? 0 : -ENOMEM;

@@ -26,6 +26,7 @@ struct report_sample {
 
 struct report_cell {
     const char *id, *alloc, *rc, *gc; /* "" where the record has none */
+    const char *thp;                  /* "inherit" where the record has none */
     const char *name;                 /* what alloc, with its braces, is called */
     int64_t threads, processes;
     char *label; /* "pools" or "pymalloc gil generational", with " 2x1" where the work's threads are 0 */

@@ -39,7 +39,7 @@ static void put_trouble(FILE *out, const struct report_cell *cell)
     fputs("  ", out);
     size_t n = 2;
     if (cell->ok == 0) {
-        n += report_put_plain(out, cell->shown, TABLE_LABEL);
+        n += report_put_plain(out, cell->shown, 2 * TABLE_LABEL);
         n += (size_t)fprintf(out, " ");
     } else {
         n += (size_t)fprintf(out, "  %zu of %zu: ", cell->failed, cell->samples + cell->oracles);

@@ -80,6 +80,8 @@
     K(cell_processes, "cell.processes", INT, NONE, FRONT, ALWAYS, LESS, "", "", "",                                    \
       "several processes are one sample: see \"Several processes\"")                                                   \
     K(cell_place, "cell.place", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "", "binding, as on the command line")        \
+    K(cell_thp, "cell.thp", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "",                                               \
+      "transparent huge pages: `never`, `madvise`, `always`; `inherit`: as heapgauge itself has them")                 \
     K(environment_allocator_variables, "environment.allocator_variables", TREE, NONE, FRONT, ALWAYS, LESS, "", "",     \
       "there were none",                                                                                               \
       "what an allocator may have read in the worker: inherited variables, those of `cell.env`, LD_PRELOAD")

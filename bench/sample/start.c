@@ -84,6 +84,7 @@ static int spawn_arguments(const struct spawn *s, struct settings_arguments *out
     snprintf(w.threads, sizeof w.threads, "%u", c->threads);
     snprintf(w.processes, sizeof w.processes, "%u", c->processes);
     snprintf(w.library, sizeof w.library, "%s", s->library);
+    w.advise_huge = c->thp_plan.advise;
     w.level = c->workload->level == LEVEL_OBJECT;
     w.process = index;
     w.work_seed = seed;
@@ -96,7 +97,8 @@ static int spawn_arguments(const struct spawn *s, struct settings_arguments *out
 }
 
 /* In the child of fork: moves the descriptors to their places and becomes the worker. */
-static _Noreturn void spawn_become(char **argv, char **env, int say, int go, int page, int errors)
+static _Noreturn void spawn_become(const struct cell *cell, char **argv, char **env, int say, int go,
+                                   int page, int errors)
 {
     /* First out of the way of the places themselves. */
     int from[] = {fcntl(say, F_DUPFD, 64), fcntl(go, F_DUPFD, 64), fcntl(page, F_DUPFD, 64),
@@ -106,6 +108,11 @@ static _Noreturn void spawn_become(char **argv, char **env, int say, int go, int
         dup2(from[0], HG_FD_SAY) < 0 || dup2(from[1], HG_FD_GO) < 0 || dup2(from[2], HG_FD_PAGE) < 0)
         _exit(126);
     close_range(HG_FD_PAGE + 1, ~0u, 0);
+    int err = thp_apply(&cell->thp_plan);
+    if (err) {
+        dprintf(2, "cannot set its huge pages (prctl): %s\n", strerror(-err));
+        _exit(126);
+    }
     execve(argv[0], argv, env);
     dprintf(2, "cannot start %s: %s\n", argv[0], strerror(errno));
     _exit(127);
@@ -135,7 +142,7 @@ int spawn_start(struct spawn *s, unsigned index, const char *worker, uint64_t se
     }
     c->pid = fork();
     if (c->pid == 0)
-        spawn_become(arguments.argv, env, say[1], go[0], c->page, errors[1]);
+        spawn_become(s->cell, arguments.argv, env, say[1], go[0], c->page, errors[1]);
     int err = errno;
     free(env);
     close(say[1]);

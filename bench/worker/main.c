@@ -119,6 +119,8 @@ int main(int argc, char **argv)
     prctl(PR_SET_TIMERSLACK, 1);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     worker_cell_read(&cell, argv);
+    if (cell.settings.advise_huge)
+        os_want_huge_pages();
     worker_files_open();
     if (cell.processes > 1)
         say_whole_distributions();

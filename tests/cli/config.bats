@@ -87,8 +87,8 @@ PY
     "$hg" compare made --baseline new >compared
     grep -q '^  again ' compared
     "$hg" report made --quiet
-    head -1 made/summary.csv | grep -q ',name$'
-    [ "$(tail -n +2 made/summary.csv | sed 's/.*,//' | sort | tr '\n' ' ')" = "again new old " ]
+    head -1 made/summary.csv | grep -q ',name,thp$'
+    [ "$(tail -n +2 made/summary.csv | awk -F, '{ print $(NF - 1) }' | sort | tr '\n' ' ')" = "again new old " ]
 }
 
 @test "a suite has braces over lines, and a resumed run knows its cells by them" {
@@ -208,4 +208,56 @@ assert r["inherited"] == ["MALLOC_ARENA_MAX=1", "MALLOC_ARENA_MAX=2"] and r["inh
     [[ $output = *"MALLOC_ARENA_MAX=1 then, none now"* ]]
     MALLOC_ARENA_MAX=1 "$hg" suite small.ini --quiet --resume made >/dev/null 2>&1
     [ "$(wc -l <made/samples.jsonl)" -eq 3 ]
+}
+
+# Of a worker that has come to over 64 MiB: its huge anonymous memory in KiB. WORDS: of heapgauge run.
+huge() { # WORDS...
+    "$hg" run --quiet --timeout 60s "$@" >/dev/null 2>&1 &
+    local front=$! worker rss=0 kib=
+    for _ in $(seq 600); do
+        worker=$(pgrep -P "$front" || true)
+        read -r rss kib < <(awk '/^Rss:/ { rss = $2 } /^AnonHugePages:/ { print rss, $2 }' "/proc/${worker:-none}/smaps_rollup" 2>/dev/null) || true
+        [ "${rss:-0}" -gt 65536 ] && break
+        sleep 0.05
+    done
+    kill "$front"
+    wait "$front" || true
+    [ "${rss:-0}" -gt 65536 ] && echo "$kib"
+}
+
+@test "huge pages are an axis: what the kernel gives, and what it does not" {
+    sanitized && skip "the sanitizer's own maps are huge"
+    read -r setting </sys/kernel/mm/transparent_hugepage/enabled || skip "no transparent huge pages"
+    work=(--workload 'churn:live=1M,size=64-128,ops=4G')
+    [ "$(huge "${work[@]}" --alloc pools --thp never)" -eq 0 ]
+    if [[ $setting = *"[madvise]"* ]] && grep -q inherit /sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled; then
+        [ "$(huge "${work[@]}" --alloc bump --thp madvise)" -eq 0 ] # it never asks
+        [ "$(huge "${work[@]}" --alloc bump --thp always)" -gt 20000 ]
+        run "$hg" run --workload churn:ops=2k --alloc 'system,pools' --thp always --settle 0s --quiet --json
+        [ "$status" -eq 0 ]
+        [ "$(grep -c '"status":"not-applicable".*madvise, and nobody can ask for system' <<<"$output")" -eq 1 ]
+        [ "$(grep -c '"status":"ok"' <<<"$output")" -eq 1 ]
+    elif [[ $setting = *"[always]"* ]]; then
+        [ "$(huge "${work[@]}" --alloc bump --thp always)" -gt 20000 ]
+    fi
+}
+
+@test "thp is in cells, labels, baselines, suites" {
+    "$hg" run --workload churn:ops=2k,live=100 --alloc system --thp inherit,never --settle 0s --quiet --samples 2 --baseline thp=never --out made >table
+    grep -q '^  thp=never .* baseline ' table
+    grep -q '^  thp=inherit ' table
+    [ "$(grep -c '"thp":"never"' made/samples.jsonl)" -eq 4 ]
+    [ "$(grep -o '"cell_id":"[0-9a-f]*"' made/samples.jsonl | sort -u | wc -l)" -eq 2 ]
+    "$hg" compare made --baseline thp=inherit | grep -q '^  thp=never '
+    printf '[suite]\nblocks = 1\nsettle = 0s\n[a]\nworkload = churn:ops=2k,live=100\nalloc = system, pools\nthp = never, inherit\n' >thp.ini
+    "$hg" suite thp.ini --quiet --out suite 2>/dev/null >table
+    grep -q '^  pools thp=never ' table
+    "$hg" report suite --quiet
+    [ "$(cut -d, -f 1 suite/summary.csv | sort -u | wc -l)" -eq 5 ]
+    [ "$(tail -n +2 suite/summary.csv | sed 's/.*,//' | sort | tr '\n' ' ')" = "inherit inherit never never " ]
+    run "$hg" run --workload churn --thp nevr
+    [ "$status" -eq 2 ]
+    [[ $output = *"did you mean 'never'"* ]]
+    run "$hg" run --workload churn --thp never,,always
+    [ "$status" -eq 2 ]
 }

@@ -11,13 +11,13 @@
 #include <cmocka.h>
 
 static const struct baseline_axes cells[] = {
-    {"system", "system", "none", "none", 1, 1},
-    {"pools", "pools", "gil", "generational:version=3.13", 1, 1},
-    {"pools", "pools", "gil", "generational", 1, 1},
-    {"pools", "pools", "atomic", "stw", 1, 2},
-    {"trace(pools:x=1,y=2)", "trace(pools:x=1,y=2)", "gil", "none", 2, 1},
-    {"preload:a{A=1,B=\"x,rc=gil y\",as=one}", "one", "none", "none", 1, 1},
-    {"preload:a{A=1}", "preload:a{A=1}", "none", "none", 1, 1},
+    {"system", "system", "none", "none", "inherit", 1, 1},
+    {"pools", "pools", "gil", "generational:version=3.13", "inherit", 1, 1},
+    {"pools", "pools", "gil", "generational", "inherit", 1, 1},
+    {"pools", "pools", "atomic", "stw", "never", 1, 2},
+    {"trace(pools:x=1,y=2)", "trace(pools:x=1,y=2)", "gil", "none", "inherit", 2, 1},
+    {"preload:a{A=1,B=\"x,rc=gil y\",as=one}", "one", "none", "none", "inherit", 1, 1},
+    {"preload:a{A=1}", "preload:a{A=1}", "none", "none", "inherit", 1, 1},
 };
 #define CELLS (sizeof cells / sizeof *cells)
 
@@ -47,6 +47,8 @@ static void test_names(void **state)
               {"alloc=pools,rc=gil,gc=generational:version=3.13,parallel=1x1", ".s....."},
               {"alloc=trace(pools:x=1,y=2),rc=gil", "....s.."},
               {"trace(pools:x=1,y=2)", "....s.."},
+              {"thp=never", "...s..."},
+              {"alloc=pools,thp=inherit", ".ss...."},
               {"gil", "......."}, /* a bare word is an allocator */
               {"alloc=foo", "......."}};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {

@@ -1,5 +1,5 @@
 /* env.c: the environment block of made-up machines, and what one sample's delta says. */
-// links: bench/host/env.c bench/host/cgroup.c bench/host/place.c bench/host/paths.c bench/host/sha256.c
+// links: bench/host/env.c bench/host/thp.c bench/host/cgroup.c bench/host/place.c bench/host/paths.c bench/host/sha256.c
 // links: bench/result/record.c bench/result/sample.c bench/result/schema.c bench/result/config.c
 // links: alloc/base/param.c alloc/base/words.c
 #include "bench/host/env.h"

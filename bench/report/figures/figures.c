@@ -11,7 +11,8 @@
 
 static bool same_configuration(const struct report_cell *a, const struct report_cell *b)
 {
-    return strcmp(a->alloc, b->alloc) == 0 && strcmp(a->rc, b->rc) == 0 && strcmp(a->gc, b->gc) == 0;
+    return strcmp(a->alloc, b->alloc) == 0 && strcmp(a->rc, b->rc) == 0 && strcmp(a->gc, b->gc) == 0 &&
+           strcmp(a->thp, b->thp) == 0;
 }
 
 static bool same_family(const struct report_work *a, const struct report_work *b)

@@ -499,3 +499,92 @@ PY
     (ulimit -v 200000 && "$hg" trace import wide.txt -o x.hgt)
     counted calls=590000 left_blocks=10000
 }
+
+# A line a tool: the calls of `kin` with no thread, which are the same however it is seen.
+kin_alone() { # FORM: the words that it has
+    cat <<'EOT' | case $1 in
+a 0 24
+a 1 124
+c 2 300
+r 1 5000
+A 3 64 640
+a 4 50
+f 0
+r 4 200
+a 0 8
+A 5 128 1000
+f 5
+f 1
+f 3
+f 4
+f 0
+EOT
+    valgrind) cat ;;
+    mtrace) sed -e 's/^c/a/' -e 's/^A \([0-9]*\) [0-9]*/a \1/' ;;
+    esac
+}
+
+@test "mtrace and valgrind as they are here, on a program whose calls are known" {
+    needs cc
+    cc -O0 -o kin "$BATS_TEST_DIRNAME/../programs/kin.c" -lpthread
+    if [ -n "$(type -t valgrind)" ]; then
+        valgrind --tool=none --log-file=none.txt ./kin || skip "valgrind does not run here"
+        valgrind --trace-malloc=yes --log-file=v.txt ./kin
+        imports v.txt
+        kin_alone valgrind | exports
+    fi
+    MALLOC_TRACE=m.txt LD_PRELOAD=libc_malloc_debug.so.0 ./kin 2>ld.txt
+    [ -s m.txt ] || skip "no libc_malloc_debug.so.0 here"
+    imports m.txt
+    kin_alone mtrace | exports
+}
+
+@test "a long file of every form is the same trace as its text; in pieces that fall anywhere, and packed" {
+    python3 - <<'PY'
+import random
+random.seed(9)
+names = ["text", "mtrace", "ltrace", "valgrind", "memory_replay", "heaptrack"]
+f = {n: open(n + ".txt", "w") for n in names}
+f["mtrace"].write("= Start\n")
+f["heaptrack"].write("v 10400 3\n")
+free, live, ids, n = [0x5500_0000_0000 + i * 16 for i in range(40000)], [], {}, 0
+random.shuffle(free)
+for i in range(60000):
+    k = random.random()
+    if k < 0.4 and live or not free:
+        a = live.pop(random.randrange(len(live)))
+        free.append(a)
+        f["text"].write(f"f {ids.pop(a)}\n")
+        f["mtrace"].write(f"@ {'p' * random.randrange(300)}:[0x1] - {a:#x}\n")
+        f["ltrace"].write(f"7 p->free({a:#x})     = <void>\n")
+        f["valgrind"].write(f"--7-- free(0x{a:X})\n")
+        f["memory_replay"].write(f"7: free {a:#x}\n")
+        f["heaptrack"].write(f"- {a:x}\n")
+    else:
+        a, s = free.pop(), random.randrange(1 << random.randrange(40))
+        live.append(a)
+        n += 1
+        ids[a] = n
+        f["text"].write(f"a {n} {s}\n")
+        f["mtrace"].write(f"@ p:[0x1] + {a:#x} {s:#x}\n")
+        f["ltrace"].write(f"7 p->malloc({s})      = {a:#x}\n" + f"7 p->puts(\"{'x' * random.randrange(200)}\") = 1\n")
+        f["valgrind"].write(f"--7-- malloc({s}) = 0x{a:X}\n")
+        f["memory_replay"].write(f"7: malloc {a:#x} {s}\n")
+        f["heaptrack"].write(f"+ {s:x} 1 {a:x}\n")
+PY
+    [ "$(stat -c %s mtrace.txt)" -gt 3000000 ] # of a buffer of 1 MiB
+    imports text.txt
+    "$hg" trace export x.hgt -o same.txt
+    for name in mtrace ltrace valgrind memory_replay heaptrack; do
+        imports $name.txt
+        exports <same.txt
+    done
+    dd if=mtrace.txt bs=4093 status=none | "$hg" trace import - -o x.hgt
+    exports <same.txt
+    needs zstd
+    zstd -q --no-check ltrace.txt && imports ltrace.txt.zst
+    exports <same.txt
+    split -n 3 mtrace.txt part. && zstd -q part.a? && cat part.*.zst >frames.zst # one frame behind the other
+    imports frames.zst
+    exports <same.txt
+}

@@ -19,7 +19,7 @@
       "compare one metric of every configuration with a baseline; prints a confidence interval and a "      \
       "verdict")                                                                                            \
     V(preload, "preload", "ALLOC [options] -- PROGRAM ARGS...",                                             \
-      "a program of the user's on one of our backends, or on a library")                                    \
+      "a program of the user's on one of our backends, or on a library, under the variables in its braces") \
     V(check, "check", "--alloc A[,A...] [options]", "is this allocator correct?")                           \
     V(sites, "sites", "FILE [OLDER] [options]",                                                             \
       "who held memory, from a snapshot of trace(), or what changed since another")                         \

@@ -3,6 +3,7 @@
  * of heapgauge list when they are completed, so that the libraries of the machine are among them.
  * Reference: bash(1), Programmable Completion. */
 #include "cmd.h"
+#include "bench/host/thp.h"
 
 #include <string.h>
 
@@ -39,6 +40,11 @@ static void completion_verb(const struct command *v, FILE *out)
             continue;
         if (topic) {
             fprintf(out, "        --%s) words=$(_heapgauge_list %s) ;;\n", name, topic);
+        } else if (strcmp(row->name, "thp") == 0) {
+            fprintf(out, "        --%s) words='", name);
+            for (unsigned i = 0; i < THPS; i++)
+                fprintf(out, "%s%s", i ? " " : "", thp_words[i]);
+            fprintf(out, "' ;;\n");
         } else if (row->type == PARAM_CHOICE) {
             fprintf(out, "        --%s) words='", name);
             for (const char *c = row->range; *c; c++)

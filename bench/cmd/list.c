@@ -92,6 +92,9 @@ static void list_allocs(struct list_out *out)
         if (b->flags & ALLOC_LIBRARY)
             list_libraries(out, b->name);
     }
+    if (!out->json)
+        printf("braces behind any of them set variables of its workers and its name in tables:\n"
+               "system{GLIBC_TUNABLES=glibc.malloc.arena_max=2,as=two}\n");
 }
 
 static void list_workloads(struct list_out *out)

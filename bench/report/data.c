@@ -443,6 +443,16 @@ void report_data_free(struct report_data *d)
     memset(d, 0, sizeof *d);
 }
 
+bool report_first_of_name(const struct report_data *d, const struct report_cell *c)
+{
+    if (strcmp(c->name, c->alloc) == 0)
+        return false;
+    for (const struct report_cell *at = d->cell; at < c; at++)
+        if (strcmp(at->name, c->name) == 0 && strcmp(at->alloc, c->alloc) == 0)
+            return false;
+    return true;
+}
+
 /* --- figures of a cell ---------------------------------------------------------------------------------- */
 
 /* Told by the oracle's samples, where a cell has any. */

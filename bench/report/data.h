@@ -62,6 +62,10 @@ struct report_data {
 int report_data_make(struct report_data *out, struct sample *const *sample, size_t samples);
 void report_data_free(struct report_data *d);
 
+/* Whether it is the first of the cells whose configuration has this name, and that is not how it is written:
+ * a reader is to be shown what the name stands for. */
+bool report_first_of_name(const struct report_data *d, const struct report_cell *c);
+
 /* Which of a cell's samples tell the metric: [first, end). */
 struct report_range {
     size_t first, end;

@@ -283,12 +283,12 @@ void plots_free(struct plots *p)
 
 /* --- settings ------------------------------------------------------------------------------------------- */
 
-/* A string of gnuplot's in single quotes, of characters that mean nothing to it. */
+/* A string of gnuplot's in single quotes, of characters that mean nothing to it (our terminals are noenhanced). */
 static void put_text(FILE *f, const char *text)
 {
     fputc('\'', f);
     for (const char *c = text; *c; c++)
-        fputc(isascii((unsigned char)*c) && (isalnum((unsigned char)*c) || strchr(" _.,:;=+/()<>[]#-", *c))
+        fputc(isascii((unsigned char)*c) && (isalnum((unsigned char)*c) || strchr(" _.,:;=+/()<>[]{}#~-", *c))
                   ? *c
                   : '?',
               f);

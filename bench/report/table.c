@@ -145,6 +145,19 @@ static void put_work(FILE *out, const struct report_data *d, size_t index, const
     fputc('\n', out);
 }
 
+/* What names of configurations stand for. */
+static void put_names(FILE *out, const struct report_data *d)
+{
+    for (const struct report_cell *c = d->cell; c < d->cell + d->cells; c++) {
+        if (!report_first_of_name(d, c))
+            continue;
+        report_put_plain(out, c->name, 0);
+        fputs(" = ", out);
+        report_put_plain(out, c->alloc, 0);
+        fputc('\n', out);
+    }
+}
+
 /* What no row shows and all depend on. */
 static void put_inherited(FILE *out, const struct report_data *d)
 {
@@ -162,6 +175,7 @@ void report_table_of(FILE *out, const struct report_data *d, const struct report
 {
     for (size_t w = 0; w < d->works; w++)
         put_work(out, d, w, c, baseline);
+    put_names(out, d);
     put_inherited(out, d);
     if (d->works)
         fprintf(out,

@@ -38,6 +38,9 @@ C
         --alloc 'preload:jemalloc{MALLOC_CONF=dirty_decay_ms:10000,as=lazy}, preload:jemalloc{MALLOC_CONF="dirty_decay_ms:0,narenas:2", as=eager}' >table
     grep -q '^  lazy ' table
     grep -q '^  eager ' table
+    grep -qx 'eager = preload:jemalloc{MALLOC_CONF="dirty_decay_ms:0,narenas:2",as=eager}' table
+    "$hg" report made --quiet
+    grep -q 'lazy = preload:jemalloc{MALLOC_CONF=dirty_decay_ms:10000,as=lazy}' made/report.html
     python3 - <<'PY'
 import json
 by = {}

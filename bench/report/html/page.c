@@ -287,8 +287,25 @@ static void put_head(FILE *f, const struct report_page *page)
                 page->found->tested, needed, page->data->blocks);
 }
 
+static void put_names(FILE *f, const struct report_data *d)
+{
+    bool any = false;
+    for (const struct report_cell *c = d->cell; c < d->cell + d->cells; c++) {
+        if (!report_first_of_name(d, c))
+            continue;
+        fputs(any ? "<br>" : "<p class=\"soft\">", f);
+        any = true;
+        report_put_html(f, c->name);
+        fputs(" = ", f);
+        report_put_html(f, c->alloc);
+    }
+    if (any)
+        fputs("</p>\n", f);
+}
+
 static void put_trouble(FILE *f, const struct report_page *page)
 {
+    put_names(f, page->data);
     char *inherited = report_inherited(page->data);
     if (inherited && *inherited) {
         fputs("<p class=\"bad\">All workers inherited variables that allocators read: ", f);

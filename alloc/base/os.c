@@ -222,7 +222,7 @@ void *os_map_file(int fd, size_t bytes, bool writable)
 
 void *os_map_file_piece(int fd, uint64_t offset, size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, (off_t)offset);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
     return p == MAP_FAILED ? NULL : p;
 }
 

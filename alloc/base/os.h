@@ -44,7 +44,7 @@ void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily);
 bool os_populate(struct os_account *account, void *p, size_t bytes);
 /* A file mapped shared (the control page) or for reading (a recording). */
 void *os_map_file(int fd, size_t bytes, bool writable);
-/* A piece of a file, shared and writable, its pages faulted in now; offset is a multiple of the page. */
+/* A piece of a file, shared and writable; offset is a multiple of the page. The file may be shorter. */
 void *os_map_file_piece(int fd, uint64_t offset, size_t bytes);
 void os_unmap_file(void *p, size_t bytes);
 

@@ -232,6 +232,11 @@ static void record_tell(const struct recording *r, const struct tool_spool *s, c
             stderr,
             "heapgauge: %llu calls that signal handlers made inside the recorder are not in the recording\n",
             (unsigned long long)s->dropped);
+    if (s->confined_forks)
+        fprintf(stderr,
+                "heapgauge: %u process%s that it forked %s not recorded: it had put itself under a seccomp "
+                "filter\n",
+                s->confined_forks, s->confined_forks == 1 ? "" : "es", s->confined_forks == 1 ? "is" : "are");
     if (s->unmatched && !s->forked)
         fprintf(stderr,
                 "heapgauge: %llu frees of blocks whose allocation was not seen are not in the recording\n",

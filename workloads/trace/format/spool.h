@@ -4,7 +4,7 @@
  *
  *   offset 0            struct spool_header, one page
  *   offset 4096         segment 0, SPOOL_SEGMENT_BYTES
- *   ...                 segment i, at 4096 + i * SPOOL_SEGMENT_BYTES
+ *   ...                 segment i, at 4096 + i * SPOOL_SEGMENT_BYTES; after the last the file may go on as a hole
  *
  * A segment is 64-bit words in the machine's order. It begins with a MARK that names whose words follow; when
  * a thread ends, the rest of its segment goes to another thread, which writes a MARK of its own. A word of 0
@@ -73,14 +73,15 @@ struct spool_header {
     uint64_t magic;
     uint32_t segment_bytes, pid;
     uint64_t start_ns; /* CLOCK_REALTIME */
-    uint64_t segments; /* reserved; the file may be shorter when the disk is full (atomic) */
+    uint64_t segments; /* in use (atomic); the last of them are empty when the disk is full */
     uint64_t
         /* calls not recorded after a stop, or made inside the recorder by a signal handler (atomic) */
         dropped;
-    uint64_t stop_clock; /* where: what other threads wrote after it is left out */
-    uint32_t stop_errno; /* why recording stopped before the program did; 0 = it did not (atomic) */
-    uint32_t forked;     /* 1: begun in a fork, with blocks that the parent allocated */
-    char program[1024];  /* /proc/self/exe */
+    uint64_t stop_clock;     /* where: what other threads wrote after it is left out */
+    uint32_t stop_errno;     /* why recording stopped before the program did; 0 = it did not (atomic) */
+    uint32_t forked;         /* 1: begun in a fork, with blocks that the parent allocated */
+    uint32_t confined_forks; /* not recorded though they should be: made under a seccomp filter (atomic) */
+    char program[1024];      /* /proc/self/exe */
     uint32_t command_bytes;
     char command[2048]; /* argv, each ending with a NUL, cut at command_bytes */
 };

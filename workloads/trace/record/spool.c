@@ -11,6 +11,9 @@
  * parent. */
 #include "record.h"
 
+#include "file.h"
+#include "lock.h"
+
 #include "alloc/base/os.h"
 #include "alloc/base/compiler.h"
 
@@ -18,18 +21,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EARLY_WORDS  4096
 #define STATES_BYTES (64u << 10)
-#define FD_LEAST     512 /* out of the way of programs that count on small numbers */
 #define MARK_WORDS   4
 #define ROOM_LEAST   (MARK_WORDS + 2 * (SPOOL_LONG_MAX + 1)) /* a segment with less is not worth passing on */
 
@@ -68,12 +67,8 @@ static struct early *early_last = &early_first;
 
 static struct {
     _Atomic int state;
-    atomic_flag lock;
+    struct record_lock lock;
     struct spool_header *header;
-    char path[PATH_MAX];
-    int fd;
-    dev_t device;
-    ino_t inode;
     _Atomic uint32_t threads;
     uint64_t *wiped; /* 1, or 0 after a fork */
     bool wipes;      /* the kernel does that */
@@ -85,17 +80,16 @@ static struct {
     bool key_made;
     uint64_t gap_ns;               /* idle times of so much are written; 0: none are */
     _Atomic uint64_t last_call_ns; /* of any thread, by the coarse clock */
-} process = {.lock = ATOMIC_FLAG_INIT, .fd = -1};
+} process;
 
 static void lock(void)
 {
-    while (atomic_flag_test_and_set_explicit(&process.lock, memory_order_acquire))
-        sched_yield();
+    record_lock(&process.lock);
 }
 
 static void unlock(void)
 {
-    atomic_flag_clear_explicit(&process.lock, memory_order_release);
+    record_unlock(&process.lock);
 }
 
 static int state_now(void)
@@ -119,60 +113,14 @@ static void count_dropped(void)
         __atomic_fetch_add(&process.header->dropped, 1, __ATOMIC_RELAXED);
 }
 
-/* ---- the file ---- */
-
-/* Programs close descriptors that they did not open (daemons, subprocess): the number is checked before each
- * use. */
-static int spool_fd(void)
-{
-    struct stat st;
-    if (process.fd >= 0 && fstat(process.fd, &st) == 0 && st.st_dev == process.device &&
-        st.st_ino == process.inode)
-        return process.fd;
-    int fd = open(process.path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, &st) != 0 || st.st_dev != process.device || st.st_ino != process.inode) {
-        close(fd);
-        return -ESTALE;
-    }
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_LEAST);
-    if (high >= 0) {
-        close(fd);
-        fd = high;
-    }
-    return process.fd = fd;
-}
-
-/* Makes the file longer, for certain: a hole would become SIGBUS on a full disk. */
-static int spool_grow(int fd, uint64_t offset, size_t bytes)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-        offset + bytes > limit.rlim_cur)
-        return -EFBIG; /* growing beyond it would be a SIGXFSZ for the program */
-    int err;
-    do
-        err = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
-    while (err == EINTR);
-    return -err;
-}
+/* ---- segments ---- */
 
 static int segment_new(struct room *room)
 {
-    lock();
-    int fd = spool_fd();
-    unlock();
-    if (fd < 0)
-        return fd;
-    uint64_t index = __atomic_fetch_add(&process.header->segments, 1, __ATOMIC_RELAXED);
-    uint64_t offset = SPOOL_HEADER_BYTES + index * SPOOL_SEGMENT_BYTES;
-    int err = spool_grow(fd, offset, SPOOL_SEGMENT_BYTES);
+    uint64_t *words;
+    int err = file_segment(&words);
     if (err)
         return err;
-    uint64_t *words = os_map_file_piece(fd, offset, SPOOL_SEGMENT_BYTES);
-    if (!words)
-        return -errno;
     *room = (struct room){words, words + SPOOL_SEGMENT_WORDS, words};
     return 0;
 }
@@ -203,7 +151,7 @@ static void room_give(struct record_thread *t)
         process.rooms = t->at;
         unlock();
     } else {
-        os_unmap_file(t->segment, SPOOL_SEGMENT_BYTES);
+        file_full(t->segment);
     }
     t->at = t->end = t->segment = NULL;
 }
@@ -322,30 +270,10 @@ static void read_line(const char *file, char *out, size_t size, uint32_t *bytes)
 
 static int spool_open(bool forked)
 {
-    const char *base = getenv(SPOOL_ENV_BASE);
-    int fd = -1;
-    for (unsigned image = 0; fd < 0; image++) {
-        int n = snprintf(process.path, sizeof process.path, "%s.%ld.%u", base, (long)getpid(), image);
-        if (n < 0 || (size_t)n >= sizeof process.path)
-            return -ENAMETOOLONG;
-        fd = open(process.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0 && (errno != EEXIST || image > 10000))
-            return -errno;
-    }
-    struct stat st;
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_LEAST);
-    if (high >= 0) {
-        close(fd);
-        fd = high;
-    }
-    int err = fstat(fd, &st) == 0 ? spool_grow(fd, 0, SPOOL_HEADER_BYTES) : -errno;
-    struct spool_header *h = err ? NULL : os_map_file_piece(fd, 0, SPOOL_HEADER_BYTES);
-    if (!h) {
-        err = err ? err : -errno;
-        close(fd);
-        unlink(process.path);
+    struct spool_header *h;
+    int err = file_open(getenv(SPOOL_ENV_BASE), &h);
+    if (err)
         return err;
-    }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     ssize_t n = readlink("/proc/self/exe", h->program, sizeof h->program - 1);
@@ -357,20 +285,18 @@ static int spool_open(bool forked)
     h->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     h->forked = forked;
     __atomic_store_n(&h->magic, SPOOL_MAGIC, __ATOMIC_RELEASE);
-    process.fd = fd;
-    process.device = st.st_dev;
-    process.inode = st.st_ino;
     process.header = h;
     return 0;
 }
 
-static bool wanted(void)
+/* A fork of a process that is recorded alone must not even ask for its number: see file.h. */
+static bool wanted(bool forked)
 {
     const char *pid = getenv(SPOOL_ENV_PID), *children = getenv(SPOOL_ENV_CHILDREN),
                *base = getenv(SPOOL_ENV_BASE);
     if (!base || !*base)
         return false;
-    return (children && children[0] == '1') || (pid && strtol(pid, NULL, 10) == (long)getpid());
+    return (children && children[0] == '1') || (!forked && pid && strtol(pid, NULL, 10) == (long)getpid());
 }
 
 static void after_fork(void)
@@ -419,7 +345,7 @@ static int early_flush(void)
         struct room room = {t->at, t->end, t->segment};
         if ((size_t)(t->end - t->at) < words + MARK_WORDS) {
             int err = segment_new(&room);
-            os_unmap_file(t->segment, SPOOL_SEGMENT_BYTES);
+            file_full(t->segment);
             t->at = t->end = t->segment = NULL;
             if (err)
                 return err;
@@ -438,7 +364,7 @@ _Static_assert(EARLY_WORDS + MARK_WORDS <= SPOOL_SEGMENT_WORDS, "a piece fits a 
 static void process_decide(bool forked)
 {
     record_self = &record_none;
-    if (!wanted() || spool_open(forked) != 0) {
+    if (!wanted(forked) || spool_open(forked) != 0) {
         atomic_store_explicit(&process.state, PROCESS_OFF, memory_order_release);
         return;
     }
@@ -465,12 +391,12 @@ static void process_decide(bool forked)
 /* A child that was forked off: all that it has is its parent's. */
 static void process_forked(void)
 {
-    atomic_flag_clear_explicit(&process.lock, memory_order_relaxed);
-    if (process.header)
-        os_unmap_file(process.header, SPOOL_HEADER_BYTES);
-    if (process.fd >= 0 && spool_fd() >= 0)
-        close(process.fd);
-    process.fd = -1;
+    process.lock = (struct record_lock){0};
+    /* A fork of a confined process cannot open a file of its own. */
+    bool confined = file_is_confined() && wanted(true);
+    if (confined && process.header)
+        __atomic_fetch_add(&process.header->confined_forks, 1, __ATOMIC_RELAXED);
+    file_forget();
     process.header = NULL;
     process.free_states = NULL;
     process.states_left = 0;
@@ -479,7 +405,12 @@ static void process_forked(void)
     thread_keyed = false;
     atomic_store_explicit(&process.threads, 0, memory_order_relaxed);
     atomic_store_explicit(&record_clock, 0, memory_order_relaxed);
-    process_decide(true);
+    if (confined) {
+        record_self = &record_none;
+        atomic_store_explicit(&process.state, PROCESS_OFF, memory_order_release);
+    } else {
+        process_decide(true);
+    }
 }
 
 __attribute__((constructor(101))) static void record_start(void)
@@ -526,7 +457,7 @@ static bool ready(void)
     if (t->end - t->at < ROOM_FOR_ONE) {
         struct room room;
         int err = segment_new(&room);
-        os_unmap_file(t->segment, SPOOL_SEGMENT_BYTES);
+        file_full(t->segment);
         t->at = t->end = t->segment = NULL;
         if (err) {
             stop(-err);

@@ -228,7 +228,11 @@ static int spool_open(struct spool *s, const char *path, struct message *m)
             close(fd);
         return message_set(m, err, "cannot read %s: %s", path, strerror(-err));
     }
+    /* The file is longer, by a hole. */
+    struct spool_header h = {0};
     s->bytes = (size_t)st.st_size;
+    if (pread(fd, &h, sizeof h, 0) == sizeof h && h.segments < s->bytes / SPOOL_SEGMENT_BYTES)
+        s->bytes = SPOOL_HEADER_BYTES + (size_t)h.segments * SPOOL_SEGMENT_BYTES;
     s->data = s->bytes >= SPOOL_HEADER_BYTES ? os_map_file(fd, s->bytes, false) : NULL;
     close(fd);
     s->h = (const struct spool_header *)(const void *)s->data;
@@ -492,6 +496,7 @@ int tool_spool_convert(const char *path, const char *how, struct file_out *f, st
     out->dropped = s.h->dropped;
     out->stop_errno = s.h->stop_errno;
     out->forked = s.h->forked;
+    out->confined_forks = s.h->confined_forks;
     describe(&s, how, &meta, out);
     err = hgt_write_open(&w, f->fd, meta.text, meta.bytes);
     if (!err)
@@ -522,6 +527,8 @@ int tool_spool_convert(const char *path, const char *how, struct file_out *f, st
 
 const char *tool_stop_text(uint32_t stop_errno)
 {
+    if (stop_errno == EPERM)
+        return "it put itself under a seccomp filter, and used up the room that was made ready before";
     return stop_errno == TOOL_STOP_THREADS ? "more than 65536 threads were alive at once"
                                            : strerror((int)stop_errno);
 }

@@ -24,7 +24,7 @@ __attribute__((format(printf, 3, 4))) void tool_meta_add(struct tool_meta *meta,
 /* spool.c: one recorded process image. */
 struct tool_spool {
     uint64_t ops, unmatched, conflicts, failed, dropped;
-    uint32_t threads, stop_errno, forked;
+    uint32_t threads, stop_errno, forked, confined_forks;
     char program[1024];
 };
 /* Converts the spool at `path` into f (already open). how: how the program ended ("exit 0", "signal 9

@@ -10,8 +10,13 @@
 
 struct python_rules {
     const char *name;           /* as --python takes it */
+    bool free_threaded;         /* has no GIL: rc biased, gc stw */
     int64_t gc_threshold;       /* of the youngest generation */
     bool collects_at_safepoint; /* the allocation asks for a collection, the evaluation loop runs it (3.12) */
+    /* What objects have beside their fields here: a str its wide copy (3.11), a tuple its hash (3.14), an
+     * instance that can be referenced weakly the second word before its head (3.12), a weak reference its
+     * vectorcall and its lock (free-threaded). */
+    uint8_t str_extra_bytes, tuple_extra_bytes, weaklist_extra_bytes, weakref_extra_bytes;
     /* Tuples of 1 .. this many items come from free lists. 3.11 keeps dead 20-tuples too, and never takes
      * them out again. */
     uint32_t freelist_tuples;

@@ -1,9 +1,14 @@
 /* str.c: ASCII text; never changes once made. */
 #include "types.h"
 
+static inline size_t str_bytes_of(size_t length)
+{
+    return offsetof(struct str_object, text) + length + 1 + runtime_global.python->str_extra_bytes;
+}
+
 static size_t str_bytes(const struct object *o)
 {
-    return offsetof(struct str_object, text) + (size_t)((const struct str_object *)o)->length + 1;
+    return str_bytes_of((size_t)((const struct str_object *)o)->length);
 }
 
 static void str_dealloc(struct object *o)
@@ -21,14 +26,13 @@ struct type type_str = {.name = "str",
 
 struct object *str_new_raw(size_t length, char **text)
 {
-    struct str_object *o = object_new(&type_str, offsetof(struct str_object, text) + length + 1);
+    struct str_object *o = object_new(&type_str, str_bytes_of(length));
     if (unlikely(!o))
         return NULL;
     o->length = (int64_t)length;
     o->hash = -1;
     o->interned = 0;
     o->state = 0;
-    o->reserved = NULL;
     o->text[length] = '\0';
     *text = o->text;
     return &o->head;

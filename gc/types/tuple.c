@@ -2,9 +2,14 @@
  * it, kept on a free list by length. Items are dropped from the last to the first. */
 #include "container.h"
 
+static inline size_t tuple_bytes_of(size_t size)
+{
+    return offsetof(struct tuple_object, item) + 8 * size + runtime_global.python->tuple_extra_bytes;
+}
+
 static size_t tuple_bytes(const struct object *o)
 {
-    return offsetof(struct tuple_object, item) + 8 * tuple_size(o);
+    return tuple_bytes_of(tuple_size(o));
 }
 
 static int tuple_traverse(struct object *o, object_visit *visit, void *arg)
@@ -88,7 +93,7 @@ struct object *tuple_new(size_t size)
     } else {
         if (unlikely(size > PTRDIFF_MAX / 16))
             return NULL;
-        t = gc_new(&type_tuple, offsetof(struct tuple_object, item) + 8 * size);
+        t = gc_new(&type_tuple, tuple_bytes_of(size));
         if (unlikely(!t))
             return NULL;
         t->size = (int64_t)size;
@@ -110,7 +115,7 @@ void tuple_filled(struct object *o)
 int tuple_open(struct runtime *r)
 {
     /* 3.11's is static, untracked and without a count of its own in the collector. */
-    struct tuple_object *t = gc_new(&type_tuple, offsetof(struct tuple_object, item));
+    struct tuple_object *t = gc_new(&type_tuple, tuple_bytes_of(0));
     if (!t)
         return -ENOMEM;
     t->size = 0;

@@ -36,7 +36,6 @@ struct str_object {
     int64_t hash;      /* -1 until asked for */
     uint32_t interned; /* 1: in the runtime's table, which does not count its references */
     uint32_t state;
-    void *reserved; /* 3.11 keeps a wide copy here; only its 8 bytes matter */
     char text[];
 };
 
@@ -84,12 +83,12 @@ struct weakref {
     struct weakref *prev, *next; /* in the referent's list */
 };
 
-/* Sizes that CPython 3.11 has on 64 bits, with its 16-byte header. */
+/* Sizes that CPython has on 64 bits, with its 16-byte header; what versions add is in python.h. */
 #if HG_RC != HG_RC_BIASED
 _Static_assert(sizeof(struct object) == 16, "object header");
 _Static_assert(offsetof(struct int_object, digit) == 24, "int");
 _Static_assert(sizeof(struct float_object) == 24, "float");
-_Static_assert(offsetof(struct str_object, text) == 48, "str");
+_Static_assert(offsetof(struct str_object, text) == 40, "str");
 _Static_assert(offsetof(struct tuple_object, item) == 24, "tuple");
 _Static_assert(sizeof(struct list_object) == 40, "list");
 _Static_assert(sizeof(struct dict_object) == 48, "dict");

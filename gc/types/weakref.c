@@ -82,7 +82,7 @@ void weakref_clear(struct weakref *w)
 static size_t weakref_bytes(const struct object *o)
 {
     (void)o;
-    return sizeof(struct weakref);
+    return sizeof(struct weakref) + runtime_global.python->weakref_extra_bytes;
 }
 
 /* Its referent is borrowed and its callback no object: there is nothing to visit. */
@@ -104,7 +104,7 @@ static void weakref_dealloc(struct object *o)
 {
     gc_untrack(o);
     weakref_clear((struct weakref *)o);
-    gc_delete(o, sizeof(struct weakref));
+    gc_delete(o, weakref_bytes(o));
 }
 
 struct type type_weakref = {.name = "weakref",
@@ -129,7 +129,7 @@ struct object *weakref_new(struct object *o, weakref_callback *callback, void *a
         }
         weakref_unlock(o);
     }
-    struct weakref *w = gc_new(&type_weakref, sizeof *w);
+    struct weakref *w = gc_new(&type_weakref, weakref_bytes(NULL));
     if (unlikely(!w))
         return NULL;
     rc_mark_shared(o); /* both may be asked for a reference by who has none */

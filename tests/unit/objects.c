@@ -61,7 +61,7 @@ static void test_sizes(void **state)
     o = instance_new(t);
     assert_int_equal(object_bytes(o), expect(32, true));
     struct object *w = weakref_new(o, NULL, NULL);
-    assert_int_equal(object_bytes(w), expect(56, true));
+    assert_int_equal(object_bytes(w), expect(64, true));
     rc_dec(w);
     rc_dec(o);
     rc_dec(&t->head);

@@ -1,4 +1,5 @@
-/* runtime.h: opens a runtime for a test, on the C library's allocator unless test_spec says another. */
+/* runtime.h: opens a runtime for a test, on the C library's allocator unless test_spec says another, as CPython
+ * 3.11 unless test_python does. */
 #ifndef HG_TESTS_RUNTIME_H
 #define HG_TESTS_RUNTIME_H
 
@@ -15,7 +16,7 @@
 #include <cmocka.h>
 
 static struct alloc_stack test_stack;
-static const char *test_spec = "system";
+static const char *test_spec = "system", *test_python = "3.11";
 
 static inline struct runtime *test_open(const void *policy_params)
 {
@@ -26,6 +27,7 @@ static inline struct runtime *test_open(const void *policy_params)
     assert_int_equal(alloc_open(&test_stack, &spec, &m), 0);
     struct runtime_config config = {.alloc = &test_stack.layer[0],
                                     .collector = &collector_list[0],
+                                    .python = python_find(test_python),
                                     .policy_params = policy_params,
                                     .threads = 1};
     assert_int_equal(runtime_open(&r, &config, &m), 0);

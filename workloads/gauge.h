@@ -23,6 +23,7 @@ struct gauge {
     _Atomic uint64_t held_bytes;  /* by the backend from the OS, where it reports it */
     _Atomic uint32_t
         walking; /* the harness looks into the heap with memory of its own: read no figures now */
+    _Atomic uint64_t stopped_ns; /* so far, of the measured phase, in which its clock stood */
     struct gauge_thread thread[GAUGE_THREADS_MAX];
 };
 

@@ -69,6 +69,10 @@ struct workload_sample {
      * knows which that is: resident memory is read then, the one system call of a measured phase. May be
      * NULL. */
     void (*most_live)(struct workload_sample *s, uint64_t live_bytes);
+    /* From run, by one thread while all others of the workload wait for it: what comes until the clock runs again
+     * is the harness's own work, in no figure of time, processor time, faults, counters or memory over time. What
+     * it takes of memory it has already. May be NULL. */
+    void (*clock)(struct workload_sample *s, bool runs);
     void (*note_text)(struct workload_sample *s, const char *key, const char *value);
     struct message *message;
 };

@@ -153,7 +153,7 @@ static int measure_push(struct sample *sample, const struct watch_point *p, uint
 static int measure_timeline(const struct measure *m, struct sample *sample)
 {
     int err = 0;
-    uint64_t shift = m->after.start_ns - m->timeline.start_ns;
+    uint64_t shift = m->after.start_ns - m->timeline.start_ns - m->timeline.stopped_ns;
     for (unsigned i = 0; i < m->timeline.points && !err; i++)
         err = measure_push(sample, &m->timeline.at[i], m->timeline.at[i].t_ns);
     for (unsigned i = 0; i < m->after.points && !err; i++) {

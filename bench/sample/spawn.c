@@ -196,6 +196,8 @@ static void spawn_observe(struct spawn *s, bool always)
     spawn_sum_gauges(s, &point.live_bytes, &point.allocated_bytes);
     if (spawn_walks(s)) /* it began meanwhile */
         return;
+    s->measure.timeline.stopped_ns =
+        atomic_load_explicit(&s->worker[0].gauge->stopped_ns, memory_order_relaxed);
     watch_add(w, point, always);
     if (s->settings->memory_limit && memory.rss_bytes > s->settings->memory_limit)
         spawn_status(s, SAMPLE_OOM, "more than its limit of %llu MiB resident (--memory-limit)",

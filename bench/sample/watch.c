@@ -32,7 +32,7 @@ void watch_add(struct watch_timeline *w, struct watch_point point, bool always)
         return;
     if (w->points == WATCH_POINTS_MAX)
         watch_thin(w);
-    point.t_ns = now - w->start_ns;
+    point.t_ns = now - w->start_ns - w->stopped_ns;
     w->at[w->points++] = point;
     w->next_ns = now + w->step_ns;
 }

@@ -19,6 +19,7 @@ struct watch_point {
 struct watch_timeline {
     unsigned points;
     uint64_t step_ns, next_ns, start_ns;
+    uint64_t stopped_ns; /* since then, in which the clock stood: not on the axis */
     struct watch_point at[WATCH_POINTS_MAX];
 };
 

@@ -54,7 +54,7 @@ static void main_setup(const struct worker_cell *cell, struct alloc_stack *stack
     };
     phases_open(cell, s, gauge);
     heapmap_open(cell, s->alloc);
-    probe_open(cell, s);
+    probe_open(cell, s, gauge);
     metered_open(cell, s);
     if (cell->gc)
         s->runtime = object_open(cell, s->alloc);

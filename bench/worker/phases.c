@@ -200,7 +200,8 @@ struct pauses_run phases_end(void)
             pthread_join(phases.id[i], NULL);
         run.start_ns = phases.start_ns[i] < run.start_ns ? phases.start_ns[i] : run.start_ns;
         run.end_ns = phases.end_ns[i] > run.end_ns ? phases.end_ns[i] : run.end_ns;
-        run.threads_ns += phases.end_ns[i] - phases.start_ns[i];
+        run.threads_ns += phases.end_ns[i] - phases.start_ns[i] - probe_stopped_ns();
     }
+    run.end_ns -= probe_stopped_ns();
     return run;
 }

@@ -33,7 +33,9 @@ static struct {
     uint64_t cpu_ns, control_p50_ns;
     int statm;
     uint64_t most_live_bytes, most_live_rss_bytes; /* 0: not known */
-    struct rusage usage;
+    struct gauge *gauge;
+    uint64_t stop_ns, stop_cpu_ns, stopped_ns;
+    struct rusage usage, stop_usage;
     int counter[COUNTERS];
     uint64_t count[COUNTERS];
 } probe;
@@ -66,6 +68,48 @@ static void probe_most_live(struct workload_sample *s, uint64_t live_bytes)
     probe.most_live_rss_bytes = pages * os_page_bytes();
 }
 
+static void probe_count(unsigned long request)
+{
+    for (unsigned i = 0; i < COUNTERS; i++)
+        if (probe.counter[i] >= 0)
+            ioctl(probe.counter[i], request, 0);
+}
+
+static void probe_add_usage(struct rusage *to, const struct rusage *more, const struct rusage *less)
+{
+    to->ru_minflt += more->ru_minflt - less->ru_minflt;
+    to->ru_majflt += more->ru_majflt - less->ru_majflt;
+    to->ru_nvcsw += more->ru_nvcsw - less->ru_nvcsw;
+    to->ru_nivcsw += more->ru_nivcsw - less->ru_nivcsw;
+}
+
+/* What passes while the clock stands goes on top of what was at the beginning, and so out of the figures. */
+static void probe_clock(struct workload_sample *s, bool runs)
+{
+    (void)s;
+    if (!runs) {
+        atomic_store_explicit(&probe.gauge->walking, 1, memory_order_seq_cst);
+        probe_count(PERF_EVENT_IOC_DISABLE);
+        getrusage(RUSAGE_SELF, &probe.stop_usage);
+        probe.stop_cpu_ns = probe_cpu_ns();
+        probe.stop_ns = os_now_ns();
+        return;
+    }
+    struct rusage now;
+    probe.stopped_ns += os_now_ns() - probe.stop_ns;
+    probe.cpu_ns += probe_cpu_ns() - probe.stop_cpu_ns;
+    getrusage(RUSAGE_SELF, &now);
+    probe_add_usage(&probe.usage, &now, &probe.stop_usage);
+    probe_count(PERF_EVENT_IOC_ENABLE);
+    atomic_store_explicit(&probe.gauge->stopped_ns, probe.stopped_ns, memory_order_relaxed);
+    atomic_store_explicit(&probe.gauge->walking, 0, memory_order_seq_cst);
+}
+
+uint64_t probe_stopped_ns(void)
+{
+    return probe.stopped_ns;
+}
+
 static int probe_counter_open(unsigned i)
 {
     struct perf_event_attr attr = {
@@ -80,8 +124,10 @@ static int probe_counter_open(unsigned i)
     return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-void probe_open(const struct worker_cell *cell, struct workload_sample *s)
+void probe_open(const struct worker_cell *cell, struct workload_sample *s, struct gauge *gauge)
 {
+    probe.gauge = gauge;
+    s->clock = probe_clock;
     probe.threads = cell->threads;
     probe.latency = workload_scratch((size_t)cell->threads * OP_KINDS * sizeof *probe.latency);
     if (!probe.latency)
@@ -107,9 +153,7 @@ void probe_open(const struct worker_cell *cell, struct workload_sample *s)
 void probe_begin(void)
 {
     getrusage(RUSAGE_SELF, &probe.usage);
-    for (unsigned i = 0; i < COUNTERS; i++)
-        if (probe.counter[i] >= 0)
-            ioctl(probe.counter[i], PERF_EVENT_IOC_ENABLE, 0);
+    probe_count(PERF_EVENT_IOC_ENABLE);
     probe.cpu_ns = probe_cpu_ns();
 }
 
@@ -124,10 +168,8 @@ void probe_end(void)
                 probe.counter[i] = -1;
         }
     getrusage(RUSAGE_SELF, &end);
-    probe.usage.ru_minflt = end.ru_minflt - begin.ru_minflt;
-    probe.usage.ru_majflt = end.ru_majflt - begin.ru_majflt;
-    probe.usage.ru_nvcsw = end.ru_nvcsw - begin.ru_nvcsw;
-    probe.usage.ru_nivcsw = end.ru_nivcsw - begin.ru_nivcsw;
+    probe.usage = (struct rusage){.ru_minflt = 0};
+    probe_add_usage(&probe.usage, &end, &begin);
 }
 
 void say_latency(const char *op, const struct hist *h)

@@ -45,9 +45,10 @@ extern const struct alloc_sink say_sink;
 void proof_of_library(const struct worker_cell *cell);
 
 /* probe.c: clocks, latency, pauses, rusage. */
-void probe_open(const struct worker_cell *cell, struct workload_sample *s);
+void probe_open(const struct worker_cell *cell, struct workload_sample *s, struct gauge *gauge);
 void probe_begin(void); /* main thread, all others waiting */
 void probe_end(void);
+uint64_t probe_stopped_ns(void); /* of the measured phase, in which its clock stood (workload.h) */
 uint64_t probe_report(const struct worker_cell *cell); /* returns cpu_ns */
 
 void say_latency(const char *op, const struct hist *h);

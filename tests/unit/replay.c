@@ -3,7 +3,8 @@
  * is reported and then freed. */
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_check.c workloads/trace/format/hgt_read.c
 // links: workloads/trace/format/hgt_write.c workloads/trace/replay/replay.c workloads/trace/replay/load.c
-// links: workloads/trace/replay/cut.c workloads/trace/replay/epoch.c
+// links: workloads/trace/replay/cut.c workloads/trace/replay/epoch.c workloads/trace/replay/list.c
+// links: workloads/trace/replay/parts.c workloads/trace/replay/scout.c
 // links: workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c alloc/base/param.c
 // links: alloc/base/os.c alloc/base/assert.c
 
@@ -181,10 +182,26 @@ struct run {
     _Atomic uint64_t timed[OP_KINDS];
     uint64_t trace_threads, recorded_peak, met_peak, known_peak, seen_at_peak;
     unsigned known;
+    int verified;
     char order[16];
+    uint64_t window_bytes; /* 0: the workload's own */
+    bool cut_short;        /* the file, once it is loaded */
+    uint64_t stops, calls_at_stop, mapped_bytes;
+    bool mapped_more; /* in the run */
+    bool stirred;     /* a call while the clock stood */
 };
 
 static struct run *running; /* latency() finds it */
+
+static void on_clock(struct workload_sample *s, bool runs)
+{
+    (void)s;
+    if (runs)
+        running->stirred |= running->calls_at_stop != atomic_load(&calls_made);
+    else
+        running->stops++;
+    running->calls_at_stop = atomic_load(&calls_made);
+}
 
 static void on_most_live(struct workload_sample *s, uint64_t bytes)
 {
@@ -243,7 +260,9 @@ static int replay(struct run *r, unsigned threads, const char *words, uint32_t l
     pthread_t ids[16];
     const struct workload_info *info = &workload_info_alloc_trace;
     memset(&seen, 0, offsetof(struct seen, fail_every));
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(struct run, window_bytes));
+    r->stops = 0;
+    r->stirred = false;
     running = r;
     live_bytes = most_live_bytes = 0;
     calls_made = 0;
@@ -260,6 +279,7 @@ static int replay(struct run *r, unsigned threads, const char *words, uint32_t l
                                     .note = on_note,
                                     .note_text = on_note_text,
                                     .most_live = on_most_live,
+                                    .clock = on_clock,
                                     .message = &r->m};
     for (unsigned i = 0; i < threads; i++)
         r->thread[i] = (struct workload_thread){.sample = &r->s,
@@ -267,14 +287,18 @@ static int replay(struct run *r, unsigned threads, const char *words, uint32_t l
                                                 .gauge = &r->gauge->thread[i],
                                                 .index = i,
                                                 .until_latency = latency_every};
-    int err = r->s.workload->setup(&r->s);
+    int err = r->window_bytes ? replay_setup_windows(&r->s, r->window_bytes) : r->s.workload->setup(&r->s);
     if (err)
         return err;
+    r->mapped_bytes = os_harness.mapped_bytes;
+    assert_true(!r->cut_short || truncate(path, 100000) == 0);
+    uint64_t maps = os_harness.map_calls;
     for (unsigned i = 1; i < threads; i++)
         pthread_create(&ids[i], NULL, body, &r->thread[i]);
     body(&r->thread[0]);
     for (unsigned i = 1; i < threads; i++)
         pthread_join(ids[i], NULL);
+    r->mapped_more = os_harness.map_calls != maps || os_harness.mapped_bytes != r->mapped_bytes;
     r->s.workload->live(&r->s, on_live, r);
     for (unsigned i = 0; i < threads; i++) {
         r->s.workload->drain(&r->thread[i]);
@@ -283,6 +307,7 @@ static int replay(struct run *r, unsigned threads, const char *words, uint32_t l
         r->faults += r->thread[i].faults;
         r->failed += r->thread[i].failed_allocs;
     }
+    r->verified = r->s.workload->verify(&r->s);
     r->s.workload->finish(&r->s);
     return 0;
 }
@@ -657,6 +682,101 @@ static void test_strict(void **state)
     }
 }
 
+/* Window by window: the same calls, checks and peaks as in one piece, with the clock stopped and all at rest in
+ * between, and no memory more. */
+static void check_windows(unsigned workers, const char *words, uint64_t window_bytes)
+{
+    static struct run whole;
+    static struct seen seen_whole;
+    r.window_bytes = 0;
+    assert_int_equal(replay(&r, workers, words, UINT32_MAX), 0);
+    assert_int_equal(r.stops, 0);
+    whole = r;
+    seen_whole = seen;
+    finished(&r);
+    r.window_bytes = window_bytes;
+    assert_int_equal(replay(&r, workers, words, UINT32_MAX), 0);
+    assert_true(r.stops > 3);
+    assert_false(r.stirred);
+    assert_false(r.mapped_more);
+    assert_int_equal(r.ops, whole.ops);
+    assert_int_equal(r.checksum, whole.checksum);
+    assert_int_equal(r.faults, 0);
+    assert_int_equal(seen.faults, 0);
+    assert_int_equal(seen.live, 0);
+    assert_int_equal(seen.nulls, 0);
+    assert_int_equal(seen.mallocs, seen_whole.mallocs);
+    assert_int_equal(seen.reallocs, seen_whole.reallocs);
+    assert_int_equal(seen.frees, seen_whole.frees);
+    assert_int_equal(seen.bytes, seen_whole.bytes);
+    assert_int_equal(r.left_blocks, whole.left_blocks);
+    assert_int_equal(r.left_bytes, whole.left_bytes);
+    assert_int_equal(r.recorded_peak, whole.recorded_peak);
+    assert_int_equal(r.known, whole.known);
+    assert_int_equal(r.known_peak, whole.known_peak);
+    assert_int_equal(r.seen_at_peak, whole.seen_at_peak);
+    assert_string_equal(r.order, whole.order);
+    finished(&r);
+    r.window_bytes = 0;
+}
+
+static void test_windows(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"verify=1", "verify=1,order=strict", "order=free,verify=1",
+                                        "touch=none,repeat=3", "order=free,repeat=3"};
+    for (uint32_t threads = 1; threads <= 5; threads += 2) {
+        write_trace(threads + 20, 8000, threads, true);
+        for (unsigned workers = 1; workers <= 6; workers++)
+            for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+                check_windows(workers, words[i], 8000 + workers * 3000);
+    }
+    seen.slow_every = 3000;
+    write_reclaimer(4, 250, 8000);
+    for (unsigned workers = 1; workers <= 5; workers += 2)
+        check_windows(workers, "verify=1", 40000);
+    seen.slow_every = 0;
+}
+
+/* The file is no longer what it was when it was checked: the run ends where that shows, and says so. */
+static void test_trace_goes_bad(void **state)
+{
+    (void)state;
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        write_reclaimer(4, 250, 60000);
+        r.window_bytes = 50000;
+        r.cut_short = true;
+        assert_int_equal(replay(&r, workers, "repeat=2", UINT32_MAX), 0);
+        assert_int_equal(r.verified, -EBADMSG);
+        assert_non_null(strstr(r.m.text, path));
+        assert_true(r.ops > 0 && r.ops < written.calls);
+        finished(&r);
+        r.window_bytes = 0;
+        r.cut_short = false;
+    }
+}
+
+/* What a long trace takes is what a short one of as many blocks takes. */
+static void test_memory_is_bounded(void **state)
+{
+    (void)state;
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        uint64_t bytes = 0, before = os_harness.mapped_bytes;
+        for (uint32_t rounds = 10000; rounds <= 90000; rounds *= 3) {
+            write_reclaimer(2, 100, rounds);
+            r.window_bytes = 50000;
+            assert_int_equal(replay(&r, workers, "", UINT32_MAX), 0);
+            assert_true(r.stops > rounds / 5000);
+            assert_false(r.mapped_more);
+            assert_true(bytes == 0 || r.mapped_bytes - before == bytes);
+            bytes = r.mapped_bytes - before;
+            finished(&r);
+            before = os_harness.mapped_bytes;
+        }
+        r.window_bytes = 0;
+    }
+}
+
 /* A trace of nothing, again and again: nobody to meet, nothing to wait for. */
 static void test_empty(void **state)
 {
@@ -736,6 +856,9 @@ int main(void)
         cmocka_unit_test(test_live_is_kept),
         cmocka_unit_test(test_free_is_free),
         cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_trace_goes_bad),
+        cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_large_sizes),
         cmocka_unit_test(test_bad_file),

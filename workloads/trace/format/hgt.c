@@ -4,18 +4,14 @@
 #include "alloc/base/os.h"
 
 #include <errno.h>
+#include <string.h>
 
 const char *const hgt_kind_names[HGT_KINDS] = {"malloc", "calloc", "realloc", "free", "aligned"};
 
 #define IDS_FIRST 4096u
 
-static int hgt_ids_grow(struct hgt_ids *ids)
+static int hgt_ids_room(struct hgt_ids *ids, uint64_t capacity)
 {
-    uint64_t capacity = ids->capacity ? (uint64_t)ids->capacity * 2 : IDS_FIRST;
-    if (capacity > HGT_IDS_MAX)
-        capacity = HGT_IDS_MAX;
-    if (capacity <= ids->capacity)
-        return -EOVERFLOW;
     size_t bytes = capacity * sizeof *ids->block;
     struct hgt_block *more =
         ids->block ? os_remap(&os_harness, ids->block, ids->capacity * sizeof *ids->block, bytes)
@@ -25,6 +21,22 @@ static int hgt_ids_grow(struct hgt_ids *ids)
     ids->block = more;
     ids->capacity = (uint32_t)capacity;
     return 0;
+}
+
+static int hgt_ids_grow(struct hgt_ids *ids)
+{
+    uint64_t capacity = ids->capacity ? (uint64_t)ids->capacity * 2 : IDS_FIRST;
+    if (capacity > HGT_IDS_MAX)
+        capacity = HGT_IDS_MAX;
+    return capacity <= ids->capacity ? -EOVERFLOW : hgt_ids_room(ids, capacity);
+}
+
+int hgt_ids_reserve(struct hgt_ids *ids, uint32_t count)
+{
+    int err = ids->capacity < count ? hgt_ids_room(ids, count) : 0;
+    if (!err && ids->block)
+        os_populate(&os_harness, ids->block, count * sizeof *ids->block);
+    return err;
 }
 
 int hgt_ids_apply(struct hgt_ids *ids, struct hgt_op *op)
@@ -112,6 +124,12 @@ int hgt_threads_apply(struct hgt_threads *t, const struct hgt_op *op)
     if (op->thread >= t->count)
         t->count = op->thread + 1;
     return 0;
+}
+
+void hgt_threads_clear(struct hgt_threads *t)
+{
+    memset(t->state, THREAD_NOT_SEEN, HGT_THREADS_MAX);
+    *t = (struct hgt_threads){.state = t->state};
 }
 
 void hgt_threads_close(struct hgt_threads *t)

@@ -28,6 +28,7 @@
 #define HGT_HEADER_BYTES  16u
 #define HGT_CHUNK_HEADER  32u
 #define HGT_CHUNK_MAX     (1u << 20) /* bytes of a chunk's contents, unpacked or as stored */
+#define HGT_PACKED_BYTES  (HGT_CHUNK_MAX + HGT_CHUNK_HEADER)
 #define HGT_META_MAX      (64u << 10)
 #define HGT_SIZE_MAX      (UINT64_C(1) << 47) /* of a block */
 #define HGT_ALIGN_MAX     (UINT64_C(1) << 30)
@@ -76,6 +77,7 @@ struct hgt_ids {
 
 /* Fills op->id, owner and size_then; checks that the id lives. 0, -ENOENT (not live), -ENOMEM, -EOVERFLOW. */
 int hgt_ids_apply(struct hgt_ids *ids, struct hgt_op *op);
+int hgt_ids_reserve(struct hgt_ids *ids, uint32_t count); /* 0 or -ENOMEM */
 void hgt_ids_free(struct hgt_ids *ids);
 
 /* ---- which threads there are ---- */
@@ -91,6 +93,7 @@ int hgt_threads_open(struct hgt_threads *t); /* 0 or -ENOMEM */
 /* 0; -EEXIST: a birth of one that is alive; -ESRCH: the thread has ended, or never was. Nothing is changed
  * then. */
 int hgt_threads_apply(struct hgt_threads *t, const struct hgt_op *op);
+void hgt_threads_clear(struct hgt_threads *t); /* as just opened */
 void hgt_threads_close(struct hgt_threads *t);
 
 /* CRC-32C (Castagnoli), continued from crc; 0 begins. */
@@ -99,8 +102,10 @@ uint32_t hgt_crc(uint32_t crc, const void *data, size_t bytes);
 /* ---- reading ---- */
 
 struct hgt_reader {
-    const char *name; /* for messages; the caller's */
-    const uint8_t *data;
+    const char *name;    /* for messages; the caller's */
+    const uint8_t *data; /* NULL: it is read from fd, a chunk at a time, into `packed` */
+    int fd;
+    uint8_t *packed; /* HGT_PACKED_BYTES */
     size_t bytes;
     bool partial; /* damage ends the trace instead of being an error; `damage` is then what it was */
     struct message damage;
@@ -116,7 +121,6 @@ struct hgt_reader {
     size_t zstd_bytes;
     char *meta; /* "key value\n" lines, ending with a NUL */
     size_t meta_bytes;
-    bool mapped; /* data is ours to unmap */
 
     uint32_t version;
     uint64_t ops; /* read, events included */
@@ -132,6 +136,10 @@ int hgt_open(struct hgt_reader *r, const char *path, bool partial, struct messag
 int hgt_next_event(struct hgt_reader *r, struct hgt_op *op, struct message *m);
 /* The next call: births, ends and gaps are checked and passed over. */
 int hgt_next(struct hgt_reader *r, struct hgt_op *op, struct message *m);
+/* Back to the first operation; what was mapped stays. 0 or -errno with a message. */
+int hgt_rewind(struct hgt_reader *r, struct message *m);
+/* Faults in what reading takes while at most so many ids are in use. 0 or -ENOMEM. */
+int hgt_reserve(struct hgt_reader *r, uint32_t ids);
 void hgt_close(struct hgt_reader *r);
 
 /* Value of a key of META, copied with a NUL; false when it is not there (yet: more may come before the

@@ -45,6 +45,21 @@ __attribute__((format(printf, 4, 5))) static int hgt_bad(struct hgt_reader *r, s
     return message_set(m, -EBADMSG, "%s", r->damage.text);
 }
 
+/* The chunk at `at`: its bytes [from, to), in place or read beside those before `from`. NULL when the file does
+ * not give them. */
+static const uint8_t *chunk_bytes(struct hgt_reader *r, size_t at, size_t from, size_t to)
+{
+    if (r->data)
+        return r->data + at;
+    while (from < to) {
+        ssize_t n = pread(r->fd, r->packed + from, to - from, (off_t)(at + from));
+        if (n <= 0 && !(n < 0 && errno == EINTR))
+            return NULL;
+        from += n > 0 ? (size_t)n : 0;
+    }
+    return r->packed;
+}
+
 /* Reads the header of the chunk at next_offset, proves its checksum and unpacks it into raw. 1; 0 when the
  * file ends here; -errno. */
 static int chunk_load(struct hgt_reader *r, uint32_t *type, struct message *m)
@@ -56,7 +71,9 @@ static int chunk_load(struct hgt_reader *r, uint32_t *type, struct message *m)
     if (left < HGT_CHUNK_HEADER)
         return BAD(r, m, at, "cut off: %zu bytes where a chunk's header of %u should be", left,
                    HGT_CHUNK_HEADER);
-    const uint8_t *h = r->data + at;
+    const uint8_t *h = chunk_bytes(r, at, 0, HGT_CHUNK_HEADER);
+    if (!h)
+        return BAD(r, m, at, "cannot be read");
     uint32_t stored = get32(h + HGT_AT_STORED), raw = get32(h + HGT_AT_RAW), flags = get32(h + HGT_AT_FLAGS);
     *type = get32(h + HGT_AT_TYPE);
     if (*type != HGT_TYPE_META && *type != HGT_TYPE_OPS && *type != HGT_TYPE_END)
@@ -66,6 +83,8 @@ static int chunk_load(struct hgt_reader *r, uint32_t *type, struct message *m)
     if (stored > left - HGT_CHUNK_HEADER)
         return BAD(r, m, at, "cut off: the chunk here has %u bytes and %zu are left", stored,
                    left - HGT_CHUNK_HEADER);
+    if (!chunk_bytes(r, at, HGT_CHUNK_HEADER, HGT_CHUNK_HEADER + stored))
+        return BAD(r, m, at, "cannot be read");
     if (hgt_crc(hgt_crc(0, h, HGT_AT_CRC), h + HGT_CHUNK_HEADER, stored) != get32(h + HGT_AT_CRC))
         return BAD(r, m, at, "the chunk here is damaged: its checksum does not fit");
     if (get64(h + HGT_AT_FIRST) != r->ops)
@@ -102,16 +121,30 @@ static int meta_add(struct hgt_reader *r, struct message *m)
     return 0;
 }
 
-static int open_checked(struct hgt_reader *r, struct message *m)
+/* From the first chunk on: tables and states are those of nothing read. */
+static int read_begin(struct hgt_reader *r, struct message *m)
 {
     uint32_t type = 0;
-    if (r->bytes < HGT_HEADER_BYTES || memcmp(r->data, HGT_MAGIC, 8) != 0)
+    r->next_offset = HGT_HEADER_BYTES;
+    r->at = r->raw_bytes = r->meta_bytes = 0;
+    int got = chunk_load(r, &type, m);
+    if (got < 0)
+        return got;
+    if (got == 0 || type != HGT_TYPE_META)
+        return BAD(r, m, HGT_HEADER_BYTES, "the description that must come first is not here");
+    return meta_add(r, m);
+}
+
+static int open_checked(struct hgt_reader *r, struct message *m)
+{
+    const uint8_t *h = r->bytes < HGT_HEADER_BYTES ? NULL : chunk_bytes(r, 0, 0, HGT_HEADER_BYTES);
+    if (!h || memcmp(h, HGT_MAGIC, 8) != 0)
         return BAD(r, m, 0, r->bytes == 0 ? "empty: not an .hgt trace" : "not an .hgt trace");
-    r->version = get32(r->data + 8);
+    r->version = get32(h + 8);
     if (r->version < HGT_VERSION_CALLS || r->version > HGT_VERSION)
         return BAD(r, m, 8, "version %u of the format; this program reads versions %u to %u", r->version,
                    HGT_VERSION_CALLS, HGT_VERSION);
-    if (get32(r->data + 12) != 0)
+    if (get32(h + 12) != 0)
         return BAD(r, m, 12, "four bytes that must be 0 are not");
     r->zstd_bytes = ZSTD_estimateDCtxSize();
     void *memory = os_map(&os_harness, r->zstd_bytes, 0, 0);
@@ -123,23 +156,22 @@ static int open_checked(struct hgt_reader *r, struct message *m)
     }
     if (!r->raw || !r->zstd || hgt_threads_open(&r->threads) != 0)
         return message_set(m, -ENOMEM, "%s: no memory to read it", r->name);
-    r->next_offset = HGT_HEADER_BYTES;
-    int got = chunk_load(r, &type, m);
-    if (got < 0)
-        return got;
-    if (got == 0 || type != HGT_TYPE_META)
-        return BAD(r, m, HGT_HEADER_BYTES, "the description that must come first is not here");
-    return meta_add(r, m);
+    return read_begin(r, m);
+}
+
+static int open_any(struct hgt_reader *r, struct message *m)
+{
+    int err = open_checked(r, m);
+    if (err)
+        hgt_close(r);
+    return err;
 }
 
 int hgt_open_memory(struct hgt_reader *r, const char *name, const void *data, size_t bytes, bool partial,
                     struct message *m)
 {
-    *r = (struct hgt_reader){.name = name, .data = data, .bytes = bytes, .partial = partial};
-    int err = open_checked(r, m);
-    if (err)
-        hgt_close(r);
-    return err;
+    *r = (struct hgt_reader){.name = name, .data = data, .bytes = bytes, .partial = partial, .fd = -1};
+    return open_any(r, m);
 }
 
 int hgt_open(struct hgt_reader *r, const char *path, bool partial, struct message *m)
@@ -154,16 +186,31 @@ int hgt_open(struct hgt_reader *r, const char *path, bool partial, struct messag
         return message_set(m, err ? err : -EINVAL, "cannot read %s: %s", path,
                            err ? strerror(-err) : "not a file");
     }
-    void *data = st.st_size ? os_map_file(fd, (size_t)st.st_size, false) : NULL;
-    err = st.st_size && !data ? -errno : 0;
-    close(fd);
-    if (err)
-        return message_set(m, err, "cannot read %s: %s", path, strerror(-err));
-    err = hgt_open_memory(r, path, data, (size_t)st.st_size, partial, m);
-    if (err && data)
-        os_unmap_file(data, (size_t)st.st_size);
-    r->mapped = !err;
-    return err;
+    *r = (struct hgt_reader){.name = path, .bytes = (size_t)st.st_size, .partial = partial, .fd = fd};
+    r->packed = os_map(&os_harness, HGT_PACKED_BYTES, 0, OS_RESERVE);
+    if (r->packed)
+        return open_any(r, m);
+    hgt_close(r);
+    return message_set(m, -ENOMEM, "%s: no memory to read it", path);
+}
+
+int hgt_rewind(struct hgt_reader *r, struct message *m)
+{
+    struct hgt_ids *ids = &r->ids;
+    *ids = (struct hgt_ids){.block = ids->block, .capacity = ids->capacity};
+    hgt_threads_clear(&r->threads);
+    r->ops = 0;
+    r->chunk_ops = 0;
+    r->ended = false;
+    return read_begin(r, m);
+}
+
+int hgt_reserve(struct hgt_reader *r, uint32_t ids)
+{
+    os_populate(&os_harness, r->raw, HGT_CHUNK_MAX);
+    if (r->packed)
+        os_populate(&os_harness, r->packed, HGT_PACKED_BYTES);
+    return hgt_ids_reserve(&r->ids, ids);
 }
 
 void hgt_close(struct hgt_reader *r)
@@ -172,15 +219,17 @@ void hgt_close(struct hgt_reader *r)
         os_unmap(&os_harness, r->zstd, r->zstd_bytes);
     if (r->raw)
         os_unmap(&os_harness, r->raw, HGT_CHUNK_MAX);
+    if (r->packed)
+        os_unmap(&os_harness, r->packed, HGT_PACKED_BYTES);
     if (r->meta)
         os_unmap(&os_harness, r->meta, HGT_META_MAX + 1);
-    if (r->mapped)
-        os_unmap_file((void *)r->data, r->bytes);
+    if (r->fd >= 0)
+        close(r->fd);
     hgt_ids_free(&r->ids);
     hgt_threads_close(&r->threads);
-    r->zstd = r->raw = NULL;
+    r->zstd = r->raw = r->packed = NULL;
     r->meta = NULL;
-    r->mapped = false;
+    r->fd = -1;
     r->ended = true;
 }
 

@@ -27,7 +27,7 @@ static uint32_t bit_of(uint32_t epoch)
 
 void epochs_begin(struct epochs *e)
 {
-    atomic_store_explicit(&e->running, e->first_workers, memory_order_relaxed);
+    atomic_store_explicit(&e->running, e->count ? e->first_workers : e->workers, memory_order_relaxed);
 }
 
 /* All are at rest. */
@@ -37,17 +37,19 @@ static void epoch_close(struct epochs *e, struct workload_sample *s, uint32_t ne
     uint64_t live = atomic_load_explicit(&e->live_bytes, memory_order_relaxed);
     if (live > e->most_live_bytes)
         e->most_live_bytes = live;
-    if (epoch == e->peak && !e->peak_read) {
+    if (!e->peak_read && epoch == e->peak) {
         e->peak_read = true;
         if (s->most_live)
             s->most_live(s, live);
     }
-    if (next == e->base + e->count) {
-        next_workers = e->workers;
-    } else if (next == e->base + e->count + 1) {
+    if (next == e->base + e->count + 1) {
         e->base = next;
+        if (e->turn)
+            e->turn(s);
         next_workers = e->first_workers;
     }
+    if (next == e->base + e->count)
+        next_workers = e->workers;
     atomic_store_explicit(&e->running, next_workers, memory_order_relaxed);
     /* Before the look at `asleep`: who has not seen it has counted itself before, or the kernel sees it. */
     atomic_store_explicit(&e->open, next, memory_order_seq_cst);

@@ -1,249 +1,192 @@
-/* load.c: from an .hgt to the lists of replay.h. With several workers the trace is read twice: first to learn
- * which blocks pass between them and where most is live, then to write the words. */
-#include "replay.h"
+/* load.c: see load.h. */
+#include "load.h"
+
+#include "contents.h"
+#include "list.h"
+#include "parts.h"
+#include "scout.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define LIST_FIRST 1024u
+#define LOAD_OTHERS_SHARE 4                    /* of one worker's window, a part in so many is for others */
+#define LOAD_SLACK_BYTES  4096                 /* beyond the window: words that no call has asked for */
+#define LOAD_SLOTS_BYTES  (UINT64_C(64) << 20) /* of all workers, faulted in beforehand */
 
-int replay_list_add(struct replay_list *list, const void *item)
-{
-    if (list->count == list->capacity) {
-        uint64_t capacity = list->capacity ? list->capacity * 2 : LIST_FIRST;
-        size_t bytes = capacity * list->item_bytes;
-        void *more = list->at ? os_remap(&os_harness, list->at, list->capacity * list->item_bytes, bytes)
-                              : os_map(&os_harness, bytes, 0, 0);
-        if (!more)
-            return -ENOMEM;
-        list->at = more;
-        list->capacity = capacity;
-    }
-    memcpy((char *)list->at + list->count++ * list->item_bytes, item, list->item_bytes);
-    return 0;
-}
-
-/* An item that was added: the reader has proved that an operation's id is one of a live block. */
-static inline void *list_item(const struct replay_list *list, uint64_t index)
-{
-    if (index >= list->count || !list->at)
-        __builtin_unreachable();
-    return (char *)list->at + index * list->item_bytes;
-}
-
-void replay_list_free(struct replay_list *list)
-{
-    if (list->at)
-        os_unmap(&os_harness, list->at, list->capacity * list->item_bytes);
-    list->at = NULL;
-    list->count = list->capacity = 0;
-}
-
-/* ---- first reading: which lives are shared ---- */
-
-/* A life is a block from its allocation to its free, numbered in the trace's order of allocations. */
-struct survey {
-    struct replay_list shared; /* uint8_t by life */
-    struct replay_list life;   /* by id: uint64_t, the life that has it now */
-    uint64_t peak_op, peak_live_bytes;
-};
-
-static int survey_trace(struct survey *s, struct replay *r, const char *path, struct message *m)
-{
-    struct hgt_reader in;
-    struct hgt_op op;
-    int got = hgt_open(&in, path, false, m);
-    if (got)
-        return got;
-    while ((got = hgt_next(&in, &op, m)) == 1) {
-        if (op.kind == HGT_FREE || op.kind == HGT_REALLOC) {
-            if (op.thread % r->workers != op.owner % r->workers)
-                *(uint8_t *)list_item(&s->shared, *(uint64_t *)list_item(&s->life, op.id)) = 1;
-            continue;
-        }
-        uint64_t life = s->shared.count;
-        int err = replay_list_add(&s->shared, &(uint8_t){0});
-        if (!err && op.id == s->life.count)
-            err = replay_list_add(&s->life, &life);
-        else if (!err)
-            *(uint64_t *)list_item(&s->life, op.id) = life;
-        if (err) {
-            got = err;
-            break;
-        }
-    }
-    s->peak_op = in.ids.peak_op;
-    s->peak_live_bytes = in.ids.peak_live_bytes;
-    hgt_close(&in);
-    return got;
-}
-
-/* ---- second reading: the words ---- */
-
-/* An EPOCH word that is not whole: of a worker, its index; at NO_WORD there is none. */
-#define NO_WORD UINT64_MAX
-
-struct loading_worker {
-    uint64_t last_part; /* the word that ended it: it needs the number of the next */
-    uint32_t epoch;     /* + 1: in which it has a part already */
-};
-
-struct loading { /* by id, what the live block with it is */
-    uint32_t slot, shared, step;
+struct loading {   /* by id, what the live block with it is */
+    uint32_t slot; /* of last_worker, when not shared */
+    uint32_t shared;
+    uint32_t step;        /* of the window */
     uint32_t last_worker; /* who would free it, were it to be left */
+    uint32_t window;      /* in which it was touched last */
 };
 
-struct loader {
+struct totals { /* of the whole trace */
+    uint64_t calls, peak_op, peak_live_bytes, left_blocks;
+    uint32_t ids, threads;
+};
+
+struct replay_loader {
     struct replay *r;
-    struct survey survey;
+    const char *path;
+    uint64_t window_bytes;
+    char *memory; /* of the window's words and others */
+    size_t memory_bytes;
+    struct source from;
+    struct scout scout;        /* several workers */
     struct replay_list blocks; /* struct loading */
-    uint64_t lives;
-    struct cut cut;
-    struct loading_worker *worker; /* [workers] */
-    uint32_t *part, parts;         /* workers with a part in the epoch, and how many */
-    uint32_t *before, befores;     /* and in the one before: their EPOCH words need the number above */
-    uint64_t *before_word;
+    struct replay_list shared_now,
+        shared_later; /* uint32_t: shared places that are empty; at the window's end */
+    struct parts parts;
+    struct totals totals;
+    bool totals_known;
+    uint32_t window;
+    uint64_t touch;   /* first touches in the window: as scout.h counts them */
+    uint64_t peak_op; /* so far */
 };
 
-/* ---- epochs ---- */
+/* ---- places ---- */
 
-static uint64_t *word_at(struct loader *l, unsigned worker, uint64_t index)
+static void *list_pop(struct replay_list *list)
 {
-    return list_item(&l->r->worker[worker].words, index);
+    return list->count ? (uint32_t *)list->at + --list->count : NULL;
 }
 
-/* The operations from here on are of the next epoch. */
-static int load_epoch_end(struct loader *l)
+/* All of `more` behind what is in `list`. */
+static int list_join(struct replay_list *list, struct replay_list *more)
 {
-    struct epochs *e = &l->r->epochs;
-    for (uint32_t i = 0; i < l->befores; i++)
-        *word_at(l, l->before[i], l->before_word[i]) |= (uint64_t)l->parts << REPLAY_SLOT_SHIFT;
-    if (e->count == 0)
-        e->first_workers = l->parts;
-    for (uint32_t i = 0; i < l->parts; i++) {
-        struct replay_list *words = &l->r->worker[l->part[i]].words;
-        uint64_t word = (uint64_t)REPLAY_EPOCH << REPLAY_KIND_SHIFT;
-        int err = replay_list_add(words, &word);
-        if (err)
-            return err;
-        l->before[i] = l->part[i];
-        l->before_word[i] = l->worker[l->part[i]].last_part = words->count - 1;
-    }
-    l->befores = l->parts;
-    l->parts = 0;
-    return ++e->count == UINT32_MAX ? -EOVERFLOW : 0;
-}
-
-/* What comes next of this worker's is in `epoch`. */
-static void load_next_part(struct loader *l, unsigned worker, uint32_t epoch)
-{
-    struct loading_worker *w = &l->worker[worker];
-    if (w->last_part == NO_WORD)
-        l->r->worker[worker].first_epoch = epoch;
-    else
-        *word_at(l, worker, w->last_part) |= epoch;
-    w->epoch = epoch + 1;
-}
-
-static int load_epoch(struct loader *l, const struct hgt_op *op)
-{
-    struct epochs *e = &l->r->epochs;
-    unsigned worker = op->thread % l->r->workers;
-    bool first = !l->cut.epoch;
-    if (cut_op(&l->cut, worker, (int64_t)(op->size - op->size_then)) && !first) {
-        int err = load_epoch_end(l);
-        if (err)
-            return err;
-    }
-    if (l->worker[worker].epoch != e->count + 1) {
-        l->part[l->parts++] = worker;
-        load_next_part(l, worker, e->count);
-    }
-    return 0;
-}
-
-static int load_epochs_end(struct loader *l)
-{
-    int err = l->parts ? load_epoch_end(l) : 0;
-    for (unsigned i = 0; i < l->r->workers && !err; i++)
-        load_next_part(l, i, l->r->epochs.count);
+    int err = 0;
+    for (uint64_t i = 0; i < more->count && !err; i++)
+        err = replay_list_add(list, (uint32_t *)more->at + i);
+    more->count = 0;
     return err;
 }
 
-/* One worker has one epoch up to the peak and one from there on; where that is, is known afterwards. */
-static int load_peak_of_one(struct loader *l, uint64_t peak_words)
+/* A slot of the worker's. One that was freed in this window may be had for a block of this window: it is empty by
+ * the time; but not for one that moves into it now. */
+static int slot_take(struct replay_worker *w, bool now, uint32_t *slot)
 {
-    struct replay_list *words = &l->r->worker[0].words;
-    struct epochs *e = &l->r->epochs;
-    uint64_t end = (uint64_t)REPLAY_EPOCH << REPLAY_KIND_SHIFT,
-             first = end | UINT64_C(1) << REPLAY_SLOT_SHIFT | 1;
-    if (!peak_words)
-        return 0;
-    int err = replay_list_add(words, &first);
-    if (err)
-        return err;
-    uint64_t *at = word_at(l, 0, peak_words);
-    memmove(at + 1, at, (words->count - 1 - peak_words) * sizeof *at);
-    *at = first;
-    end |= 2;
-    e->count = 2;
-    e->first_workers = 1;
-    return replay_list_add(words, &end);
-}
-
-/* ---- words ---- */
-
-static int slot_take(struct replay_worker *w, uint32_t *slot)
-{
-    if (w->dead.count) {
-        *slot = *(uint32_t *)list_item(&w->dead, w->dead.count - 1);
-        w->dead.count--;
+    uint32_t *dead = now ? NULL : list_pop(&w->dead_later);
+    if (!dead)
+        dead = list_pop(&w->dead_now);
+    if (dead) {
+        *slot = *dead;
         return 0;
     }
     if (w->slots == REPLAY_SLOTS_MAX)
         return -EOVERFLOW;
     *slot = w->slots++;
+    if (!w->slot || w->slots <= w->slots_room) /* the first window: they are mapped when it is loaded */
+        return 0;
+    uint64_t room = 2 * (uint64_t)w->slots_room;
+    void **more = os_remap(&os_harness, w->slot, w->slots_room * sizeof *w->slot, room * sizeof *w->slot);
+    if (!more)
+        return -ENOMEM;
+    w->slot = more;
+    w->slots_room = (uint32_t)room;
     return 0;
 }
 
-static int load_birth(struct loader *l, const struct hgt_op *op, struct loading **out)
+static int shared_take(struct replay_loader *l, uint32_t *shared)
 {
-    struct replay_worker *w = &l->r->worker[op->thread % l->r->workers];
-    struct loading block = {.shared = REPLAY_NOT_SHARED};
-    int err;
-    if (l->survey.shared.at && *(uint8_t *)list_item(&l->survey.shared, l->lives)) {
-        if (l->r->shared_list.count >= REPLAY_NOT_SHARED)
-            return -EOVERFLOW;
-        block.shared = (uint32_t)l->r->shared_list.count;
-        err = replay_list_add(&l->r->shared_list, &(struct replay_shared){NULL, 0});
-    } else {
-        err = slot_take(w, &block.slot);
-    }
-    l->lives++;
-    if (!err && op->id == l->blocks.count)
-        err = replay_list_add(&l->blocks, &block);
+    struct replay_list *list = &l->r->shared_list;
+    uint32_t *dead = list_pop(&l->shared_now);
+    *shared = dead ? *dead : (uint32_t)list->count;
+    if (dead)
+        return 0;
+    return list->count >= REPLAY_NOT_SHARED ? -EOVERFLOW
+                                            : replay_list_add(list, &(struct replay_shared){NULL, 0});
+}
+
+static int place_take(struct replay_loader *l, struct loading *block, unsigned worker, bool shared, bool now)
+{
+    block->shared = REPLAY_NOT_SHARED;
+    block->slot = 0;
+    block->last_worker = worker;
+    return shared ? shared_take(l, &block->shared) : slot_take(&l->r->worker[worker], now, &block->slot);
+}
+
+static void **place_of(struct replay_loader *l, const struct loading *block)
+{
+    return block->shared != REPLAY_NOT_SHARED
+               ? &((struct replay_shared *)replay_list_item(&l->r->shared_list, block->shared))->block
+               : &l->r->worker[block->last_worker].slot[block->slot];
+}
+
+/* A block of an earlier window to where this one's calls look for it. */
+static int block_move(struct replay_loader *l, struct loading *block, unsigned worker, bool shared,
+                      uint64_t size)
+{
+    struct loading old = *block;
+    block->step = 0;
+    if (old.shared != REPLAY_NOT_SHARED)
+        atomic_store_explicit(&l->r->shared[old.shared].step, 0, memory_order_relaxed);
+    if (shared ? old.shared != REPLAY_NOT_SHARED
+               : old.shared == REPLAY_NOT_SHARED && old.last_worker == worker)
+        return 0;
+    int err = place_take(l, block, worker, shared, true);
+    l->r->shared = l->r->shared_list.at;
     if (err)
         return err;
-    *out = list_item(&l->blocks, op->id);
-    **out = block;
+    void **from = place_of(l, &old), *at = *from;
+    *from = NULL;
+    *place_of(l, block) = at;
+    if (at && l->r->check_contents) {
+        l->r->moved_faults += !pattern_holds(at, size, contents_seed(old.last_worker, old.slot, old.shared));
+        pattern_fill(at, 0, size, contents_seed(worker, block->slot, block->shared));
+    }
+    return old.shared != REPLAY_NOT_SHARED
+               ? replay_list_add(&l->shared_now, &old.shared)
+               : replay_list_add(&l->r->worker[old.last_worker].dead_now, &old.slot);
+}
+
+/* The block of a call, in its place; before it is touched for the first time in the window. */
+static int block_find(struct replay_loader *l, const struct hgt_op *op, unsigned worker, struct loading **out)
+{
+    bool birth = op->kind != HGT_FREE && op->kind != HGT_REALLOC;
+    struct loading *block = op->id < l->blocks.count ? replay_list_item(&l->blocks, op->id) : NULL;
+    int err = 0;
+    if (birth || block->window != l->window) {
+        bool shared = l->r->workers > 1 && *(uint8_t *)replay_list_item(&l->scout.shared, l->touch++);
+        struct loading new = {.window = l->window};
+        err = birth ? place_take(l, &new, worker, shared, false)
+                    : block_move(l, block, worker, shared, op->size_then);
+        if (!err && !block)
+            err = replay_list_add(&l->blocks, &new);
+        if (err)
+            return err;
+        block = replay_list_item(&l->blocks, op->id);
+        if (birth)
+            *block = new;
+        block->window = l->window;
+    }
+    block->last_worker = worker;
+    *out = block;
     return 0;
 }
 
-static int load_op(struct loader *l, const struct hgt_op *op)
+/* ---- words ---- */
+
+static bool list_put(struct replay_list *list, const void *item) /* of memory that is there */
 {
-    static const enum replay_kind kinds[HGT_KINDS] = {
-        [HGT_MALLOC] = REPLAY_MALLOC, [HGT_CALLOC] = REPLAY_CALLOC, [HGT_REALLOC] = REPLAY_REALLOC,
-        [HGT_FREE] = REPLAY_FREE,     [HGT_ALIGNED] = REPLAY_OTHER,
-    };
+    if (list->count == list->capacity)
+        return false;
+    memcpy((char *)list->at + list->count++ * list->item_bytes, item, list->item_bytes);
+    return true;
+}
+
+static int load_op(struct replay_loader *l, const struct hgt_op *op)
+{
+    static const enum replay_kind kinds[HGT_KINDS] = {REPLAY_KINDS};
     unsigned index = op->thread % l->r->workers;
     struct replay_worker *w = &l->r->worker[index];
     bool gives = op->kind == HGT_FREE || op->kind == HGT_REALLOC;
-    struct loading *block = gives ? list_item(&l->blocks, op->id) : NULL;
-    int err = gives ? 0 : load_birth(l, op, &block);
+    struct loading *block;
+    int err = block_find(l, op, index, &block);
     if (err)
         return err;
-    block->last_worker = index;
     w->calls++;
+    bool put;
     uint64_t size = op->kind == HGT_FREE ? op->size_then : op->size;
     if (block->shared != REPLAY_NOT_SHARED || op->kind == HGT_ALIGNED || size > UINT32_MAX ||
         op->size_then > UINT32_MAX) {
@@ -255,130 +198,353 @@ static int load_op(struct loader *l, const struct hgt_op *op)
                                      .kind = (uint8_t)op->kind,
                                      .align_log2 = op->align ? (uint8_t)__builtin_ctzll(op->align) : 0,
                                      .remote = gives && op->owner % l->r->workers != index};
-        if (w->others.count > UINT32_MAX)
-            return -EOVERFLOW;
         uint64_t word = (uint64_t)REPLAY_OTHER << REPLAY_KIND_SHIFT | w->others.count;
-        err = replay_list_add(&w->words, &word);
-        if (!err)
-            err = replay_list_add(&w->others, &other);
+        put = list_put(&w->words, &word) && list_put(&w->others, &other);
     } else {
         uint64_t word = (uint64_t)kinds[op->kind] << REPLAY_KIND_SHIFT |
                         (uint64_t)block->slot << REPLAY_SLOT_SHIFT | size;
-        err = replay_list_add(&w->words, &word);
-        if (!err && op->kind == HGT_REALLOC)
-            err = replay_list_add(&w->words, &op->size_then);
+        put = list_put(&w->words, &word) && (op->kind != HGT_REALLOC || list_put(&w->words, &op->size_then));
     }
-    if (!err && op->kind == HGT_FREE && block->shared == REPLAY_NOT_SHARED)
-        err = replay_list_add(&w->dead, &block->slot);
-    return err;
+    if (!put)
+        return -ENOBUFS;
+    if (op->kind != HGT_FREE)
+        return 0;
+    return block->shared == REPLAY_NOT_SHARED ? replay_list_add(&w->dead_later, &block->slot)
+                                              : replay_list_add(&l->shared_later, &block->shared);
 }
 
 /* What the trace never frees is freed by who touched it last: between repeats, and when the sample drains. */
-static int load_left(struct loader *l, const struct hgt_reader *in)
+static int load_left(struct replay_loader *l)
 {
-    for (uint32_t id = 0; id < in->ids.count; id++) {
-        const struct hgt_block *b = &in->ids.block[id];
+    const struct hgt_ids *ids = &l->from.in.ids;
+    struct replay *r = l->r;
+    if (!r->left.at && ids->live_blocks && replay_list_reserve(&r->left, ids->live_blocks))
+        return -ENOMEM;
+    for (uint32_t id = 0; id < ids->count; id++)
+        if (ids->block[id].next == HGT_LIVE)
+            r->worker[((struct loading *)replay_list_item(&l->blocks, id))->last_worker].left_count++;
+    struct replay_other *next = r->left.at;
+    for (unsigned i = 0; i < r->workers; i++) {
+        r->worker[i].left = next;
+        next += r->worker[i].left_count;
+        r->worker[i].left_count = 0;
+    }
+    for (uint32_t id = 0; id < ids->count; id++) {
+        const struct hgt_block *b = &ids->block[id];
         if (b->next != HGT_LIVE)
             continue;
-        const struct loading *block = list_item(&l->blocks, id);
-        struct replay_other other = {.size_then = b->size,
-                                     .slot = block->slot,
-                                     .shared = block->shared,
-                                     .step = block->step,
-                                     .kind = HGT_FREE,
-                                     .remote = b->owner % l->r->workers != block->last_worker};
-        int err = replay_list_add(&l->r->worker[block->last_worker].left, &other);
-        if (err)
-            return err;
+        const struct loading *block = replay_list_item(&l->blocks, id);
+        struct replay_worker *w = &r->worker[block->last_worker];
+        w->left[w->left_count++] =
+            (struct replay_other){.size_then = b->size,
+                                  .slot = block->slot,
+                                  .shared = block->shared,
+                                  .step = block->step,
+                                  .kind = HGT_FREE,
+                                  .remote = b->owner % r->workers != block->last_worker};
     }
     return 0;
 }
 
-static int load_words(struct loader *l, const char *path, struct message *m)
+/* ---- a window ---- */
+
+static void totals_take(struct replay_loader *l, const struct hgt_reader *in)
 {
-    struct hgt_reader in;
-    struct hgt_op op;
-    int got = hgt_open(&in, path, false, m);
+    l->totals = (struct totals){in->ids.ops,         in->ids.peak_op, in->ids.peak_live_bytes,
+                                in->ids.live_blocks, in->ids.count,   in->threads.count};
+    l->totals_known = true;
+}
+
+/* Reads the trace through: its check, and what must be known of it before it is replayed in windows. */
+static int totals_read(struct replay_loader *l, struct message *m)
+{
+    struct source all = {.is_open = false};
+    int got = source_open(&all, l->path, m);
     if (got)
         return got;
-    uint64_t peak_op = 0, peak_words = 0;
-    bool meet = l->cut.order != ORDER_FREE && l->r->workers > 1;
-    while ((got = hgt_next(&in, &op, m)) == 1) {
-        int err = meet ? load_epoch(l, &op) : 0;
-        if (!err)
-            err = load_op(l, &op);
-        if (err) {
-            got = err;
-            break;
-        }
-        if (in.ids.peak_op != peak_op) {
-            peak_op = in.ids.peak_op;
-            peak_words = l->r->worker[0].words.count;
-        }
-        if (meet && in.ids.ops == l->survey.peak_op) {
-            l->r->epochs.peak = l->r->epochs.count;
-            l->cut.forced = true;
-        }
-    }
-    if (got == 0 && l->cut.order != ORDER_FREE)
-        got = meet ? load_epochs_end(l) : load_peak_of_one(l, peak_words);
-    if (got == 0)
-        got = load_left(l, &in);
-    l->r->trace_threads = in.threads.count;
-    l->r->peak_live_bytes = in.ids.peak_live_bytes;
-    hgt_close(&in);
+    while ((got = source_peek(&all, m)) == 1)
+        source_take(&all);
+    if (!got)
+        totals_take(l, &all.in);
+    source_close(&all);
     return got;
 }
 
-/* Tables by worker: of the loader alone. */
-static void *load_tables(struct loader *l, size_t *bytes)
+/* Where each worker's words and others stand in the window's memory. */
+static void window_divide(struct replay_loader *l)
 {
-    unsigned n = l->r->workers;
-    *bytes = n * (sizeof *l->worker + sizeof *l->cut.worker + sizeof *l->before_word + 2 * sizeof *l->part);
-    void *at = os_map(&os_harness, *bytes, 0, 0);
-    if (!at)
-        return NULL;
-    l->worker = at;
-    l->cut.worker = (void *)(l->worker + n);
-    l->before_word = (void *)(l->cut.worker + n);
-    l->part = (void *)(l->before_word + n);
-    l->before = l->part + n;
-    for (unsigned i = 0; i < n; i++)
-        l->worker[i].last_part = NO_WORD;
-    return at;
+    char *at = l->memory;
+    struct replay *r = l->r;
+    for (unsigned i = 0; i < r->workers; i++) {
+        struct replay_worker *w = &r->worker[i];
+        uint64_t others_bytes = r->workers > 1 ? l->scout.others[i] * sizeof(struct replay_other)
+                                               : l->memory_bytes / LOAD_OTHERS_SHARE;
+        uint64_t words_bytes =
+            r->workers > 1 ? l->scout.words[i] * sizeof(uint64_t) : l->memory_bytes - others_bytes;
+        w->words.at = at;
+        w->words.capacity = words_bytes / sizeof(uint64_t);
+        w->others.at = at += words_bytes & ~(uint64_t)7;
+        w->others.capacity = others_bytes / sizeof(struct replay_other);
+        at += others_bytes & ~(uint64_t)7;
+        w->words.count = w->others.count = w->calls = w->left_count = 0;
+    }
 }
 
-int replay_load(struct replay *r, const struct replay_params *p, struct message *m)
+static bool one_has_room(const struct replay_worker *w)
 {
-    struct loader l = {.r = r,
-                       .survey = {{.item_bytes = 1}, {.item_bytes = sizeof(uint64_t)}, 0, 0},
-                       .cut = {.order = (enum replay_order)p->order}};
-    size_t bytes;
-    void *tables = load_tables(&l, &bytes);
-    l.blocks.item_bytes = sizeof(struct loading);
-    r->shared_list.item_bytes = sizeof(struct replay_shared);
-    m->text[0] = '\0';
-    int err = !tables ? -ENOMEM : r->workers > 1 ? survey_trace(&l.survey, r, p->file, m) : 0;
-    l.cut.slack = (int64_t)(l.survey.peak_live_bytes / CUT_SLACK_DIVISOR);
-    if (!err)
-        err = load_words(&l, p->file, m);
+    return w->words.capacity - w->words.count >= 4 && w->others.count < w->others.capacity;
+}
+
+/* The window's calls, into words. */
+static int window_words(struct replay_loader *l, bool meet, struct message *m)
+{
+    struct replay *r = l->r;
+    struct source *from = &l->from;
+    bool one = r->workers == 1;
+    uint64_t peak_words = 0, calls = 0;
+    int got = 1;
+    while ((one ? one_has_room(&r->worker[0]) : calls < l->scout.calls) &&
+           (got = source_peek(from, m)) == 1) {
+        const struct hgt_op *op = &from->op;
+        int err = meet && !one
+                      ? parts_call(&l->parts, op->thread % r->workers, (int64_t)(op->size - op->size_then))
+                      : 0;
+        if (!err)
+            err = load_op(l, op);
+        if (err)
+            return err;
+        source_take(from);
+        calls++;
+        if (from->in.ids.peak_op != l->peak_op) {
+            l->peak_op = from->in.ids.peak_op;
+            peak_words = r->worker[0].words.count;
+        }
+        if (l->totals_known && from->in.ids.ops == l->totals.peak_op && r->order != ORDER_FREE) {
+            r->epochs.peak = r->epochs.base + r->epochs.count;
+            l->parts.cut.forced = true;
+        }
+    }
+    if (got == 1)
+        got = source_peek(from, m); /* the end is read, and so checked, with the last window */
+    if (got < 0)
+        return got;
+    r->last_window = got == 0;
+    if (one && !l->totals_known) {
+        got = r->last_window ? 0 : totals_read(l, m);
+        if (r->last_window)
+            totals_take(l, &from->in);
+        if (got < 0)
+            return got;
+    }
+    meet = r->epochs.meet = r->order != ORDER_FREE ? l->totals.calls != 0 : r->epochs.meet || !r->last_window;
+    if (!meet)
+        return 0;
+    bool peak = peak_words && l->peak_op == l->totals.peak_op && r->order != ORDER_FREE;
+    if (one && peak)
+        r->epochs.peak = r->epochs.base;
+    return one ? parts_of_one(&l->parts, peak ? peak_words : 0) : parts_end(&l->parts);
+}
+
+static int window_load(struct replay_loader *l, struct message *m)
+{
+    struct replay *r = l->r;
+    int err = 0;
+    l->window++;
+    l->touch = 0;
+    bool meet = r->order != ORDER_FREE || r->epochs.meet;
+    if (r->workers > 1) {
+        err = scout_window(&l->scout, l->window_bytes, r->order != ORDER_FREE, m);
+        if (!err && !l->totals_known && l->scout.last)
+            totals_take(l, &l->scout.from.in);
+        else if (!err && !l->totals_known)
+            err = totals_read(l, m);
+        meet |= !l->scout.last;
+    }
+    if (err)
+        return err;
+    l->parts.cut.slack = (int64_t)(l->totals.peak_live_bytes / CUT_SLACK_DIVISOR);
+    window_divide(l);
+    parts_begin(&l->parts);
+    err = window_words(l, meet, m);
+    if (!err && r->last_window)
+        err = load_left(l);
     for (unsigned i = 0; i < r->workers && !err; i++) {
         struct replay_worker *w = &r->worker[i];
-        if (w->slots && !(w->slot = workload_scratch(w->slots * sizeof *w->slot)))
-            err = -ENOMEM;
+        err = list_join(&w->dead_now, &w->dead_later);
     }
-    for (unsigned i = 0; i < r->workers; i++)
-        replay_list_free(&r->worker[i].dead);
-    if (tables)
-        os_unmap(&os_harness, tables, bytes);
-    replay_list_free(&l.survey.shared);
-    replay_list_free(&l.survey.life);
-    replay_list_free(&l.blocks);
+    if (!err)
+        err = list_join(&l->shared_now, &l->shared_later);
     r->shared = r->shared_list.at;
+    return err;
+}
+
+/* ---- the whole ---- */
+
+/* All that later windows take, faulted in now. */
+static int load_reserve(struct replay_loader *l)
+{
+    struct replay *r = l->r;
+    uint32_t ids = l->totals.ids;
+    uint64_t shared = l->memory_bytes / (2 * (sizeof(uint64_t) + sizeof(struct replay_other)));
+    os_populate(&os_harness, l->memory, l->memory_bytes);
+    int err = hgt_reserve(&l->from.in, ids);
+    if (!err)
+        err = replay_list_reserve(&l->blocks, ids);
+    if (!err)
+        err = replay_list_reserve(&r->left, l->totals.left_blocks);
+    if (r->workers == 1)
+        return err;
+    if (!err)
+        err = hgt_reserve(&l->scout.from.in, ids);
+    if (!err)
+        err = replay_list_reserve(&l->scout.seen, ids);
+    if (!err)
+        err = replay_list_reserve(&l->scout.shared, l->memory_bytes / sizeof(uint64_t));
+    if (!err)
+        err = replay_list_reserve(&r->shared_list, shared + ids);
+    if (!err)
+        err = replay_list_reserve(&l->shared_now, shared + ids);
+    if (!err)
+        err = replay_list_reserve(&l->shared_later, shared + ids);
+    return err;
+}
+
+static int load_slots(struct replay_loader *l)
+{
+    struct replay *r = l->r;
+    uint64_t most = LOAD_SLOTS_BYTES / sizeof(void *) / r->workers;
+    for (unsigned i = 0; i < r->workers; i++) {
+        struct replay_worker *w = &r->worker[i];
+        uint64_t room = w->slots;
+        if (!r->last_window) {
+            uint64_t ids = 2 * (uint64_t)l->totals.ids < most ? 2 * (uint64_t)l->totals.ids : most;
+            room = room > ids ? room : ids;
+            room = room ? room : 1;
+            if (replay_list_reserve(&w->dead_now, room) || replay_list_reserve(&w->dead_later, room))
+                return -ENOMEM;
+        }
+        if (room && !(w->slot = workload_scratch(room * sizeof *w->slot)))
+            return -ENOMEM;
+        w->slots_room = (uint32_t)room;
+    }
+    return 0;
+}
+
+static int load_open(struct replay_loader *l, struct message *m)
+{
+    struct replay *r = l->r;
+    unsigned n = r->workers;
+    l->blocks.item_bytes = sizeof(struct loading);
+    l->shared_now.item_bytes = l->shared_later.item_bytes = sizeof(uint32_t);
+    l->scout.seen.item_bytes = 4 * sizeof(uint32_t);
+    l->scout.shared.item_bytes = 1;
+    l->scout.workers = n;
+    l->memory_bytes = l->window_bytes + n * LOAD_SLACK_BYTES;
+    l->memory = os_map(&os_harness, l->memory_bytes, 0, OS_RESERVE);
+    if (!l->memory || parts_open(&l->parts, r, r->order))
+        return -ENOMEM;
+    int err = source_open(&l->from, l->path, m);
+    if (err || n == 1)
+        return err;
+    if (!(l->scout.words = workload_scratch(2 * n * sizeof *l->scout.words)))
+        return -ENOMEM;
+    l->scout.others = l->scout.words + n;
+    return source_open(&l->scout.from, l->path, m);
+}
+
+static void load_close(struct replay_loader *l)
+{
+    struct replay *r = l->r;
+    source_close(&l->from);
+    source_close(&l->scout.from);
+    if (l->scout.words)
+        os_unmap(&os_harness, l->scout.words, 2 * r->workers * sizeof *l->scout.words);
+    replay_list_free(&l->scout.seen);
+    replay_list_free(&l->scout.shared);
+    replay_list_free(&l->blocks);
+    replay_list_free(&l->shared_now);
+    replay_list_free(&l->shared_later);
+    parts_close(&l->parts);
+    for (unsigned i = 0; i < r->workers; i++) {
+        replay_list_free(&r->worker[i].dead_now);
+        replay_list_free(&r->worker[i].dead_later);
+    }
+}
+
+static int load_message(const struct replay_loader *l, int err, struct message *m)
+{
     if (err && !m->text[0])
         message_set(m, err,
                     err == -EOVERFLOW ? "trace: %s has more than %u blocks live at once"
                                       : "trace: no memory for %s",
-                    p->file, REPLAY_SLOTS_MAX);
+                    l->path, REPLAY_SLOTS_MAX);
     return err;
+}
+
+int replay_load(struct replay *r, const struct replay_params *p, uint64_t window_bytes, struct message *m)
+{
+    struct replay_loader *l = workload_scratch(sizeof *l);
+    m->text[0] = '\0';
+    r->loader = l;
+    if (!l)
+        return message_set(m, -ENOMEM, "trace: no memory for %s", p->file);
+    *l = (struct replay_loader){.r = r, .path = p->file, .window_bytes = window_bytes};
+    r->shared_list.item_bytes = sizeof(struct replay_shared);
+    r->left.item_bytes = sizeof(struct replay_other);
+    r->order = (enum replay_order)p->order;
+    int err = load_open(l, m);
+    if (!err)
+        err = window_load(l, m);
+    if (!err && !r->last_window)
+        err = load_reserve(l);
+    if (!err)
+        err = load_slots(l);
+    r->shared = r->shared_list.at;
+    r->windowed = !r->last_window;
+    r->trace_threads = l->totals.threads;
+    r->peak_live_bytes = l->totals.peak_live_bytes;
+    if (!r->windowed)
+        load_close(l); /* its tables are not resident in the run */
+    return load_message(l, err, m);
+}
+
+static int load_again(struct replay_loader *l, struct message *m)
+{
+    struct replay *r = l->r;
+    l->blocks.count = l->scout.seen.count = l->peak_op = 0;
+    l->shared_now.count = l->shared_later.count = r->shared_list.count = 0;
+    for (unsigned i = 0; i < r->workers; i++)
+        r->worker[i].slots = 0, r->worker[i].dead_now.count = r->worker[i].dead_later.count = 0;
+    int err = source_rewind(&l->from, m);
+    return err || r->workers == 1 ? err : source_rewind(&l->scout.from, m);
+}
+
+int replay_load_next(struct replay *r, struct message *m)
+{
+    struct replay_loader *l = r->loader;
+    m->text[0] = '\0';
+    int err = r->last_window ? load_again(l, m) : 0;
+    if (!err)
+        err = window_load(l, m);
+    if (!err)
+        return 0;
+    for (unsigned i = 0; i < r->workers; i++)
+        r->worker[i].words.count = r->worker[i].calls = r->worker[i].left_count = r->worker[i].first_epoch =
+            0;
+    r->epochs.count = 0;
+    r->last_window = true;
+    return load_message(l, err, m);
+}
+
+void replay_unload(struct replay *r)
+{
+    struct replay_loader *l = r->loader;
+    if (!l)
+        return;
+    load_close(l);
+    if (l->memory)
+        os_unmap(&os_harness, l->memory, l->memory_bytes);
+    os_unmap(&os_harness, l, sizeof *l);
+    replay_list_free(&r->left);
+    replay_list_free(&r->shared_list);
 }

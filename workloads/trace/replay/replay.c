@@ -31,7 +31,8 @@ const struct workload_info workload_info_alloc_trace = {
 #else
 
 #include "alloc/base/assert.h"
-#include "alloc/base/rng.h"
+#include "contents.h"
+#include "load.h"
 #include "workloads/alloc/touch.h"
 #include "alloc/base/compiler.h"
 
@@ -52,52 +53,18 @@ struct replay_state { /* of the loop, in registers where it can be */
     const struct replay_other *others;
     uint64_t live, allocated, sum;
     uint64_t live_told; /* of `live`, at the end of the last epoch */
-    uint32_t base;      /* epoch 0 of this round */
+    uint32_t base;      /* epoch 0 of this window */
     uint32_t spins;
-    bool last_round;
+    bool last; /* nothing follows this window */
 };
 
+/* An operation's part of the checksum: its kind and size, wherever its block is. `word` is one of replay.h. */
+static always_inline uint64_t sum_of(uint64_t word)
+{
+    return (word & ((UINT64_C(7) << REPLAY_KIND_SHIFT) | UINT32_MAX)) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
 /* ---- contents ---- */
-
-static uint64_t pattern_word(uint64_t seed, uint64_t i)
-{
-    return (seed + i) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static void pattern_fill(void *block, uint64_t from, uint64_t size, uint64_t seed)
-{
-    unsigned char *bytes = block;
-    for (uint64_t i = from / 8; i < (size + 7) / 8; i++) {
-        uint64_t word = pattern_word(seed, i);
-        memcpy(bytes + i * 8, &word, size - i * 8 < 8 ? size - i * 8 : 8);
-    }
-}
-
-static bool pattern_holds(const void *block, uint64_t size, uint64_t seed)
-{
-    const unsigned char *bytes = block;
-    for (uint64_t i = 0; i < (size + 7) / 8; i++) {
-        uint64_t word = pattern_word(seed, i);
-        if (memcmp(bytes + i * 8, &word, size - i * 8 < 8 ? size - i * 8 : 8) != 0)
-            return false;
-    }
-    return true;
-}
-
-static bool all_zero(const void *block, uint64_t size)
-{
-    const unsigned char *bytes = block;
-    for (uint64_t i = 0; i < size; i++)
-        if (bytes[i])
-            return false;
-    return true;
-}
-
-/* A block's seed: which slot, so that two blocks that overlap differ. */
-static uint64_t seed_of(const struct replay_state *s, uint32_t slot, uint32_t shared)
-{
-    return shared != REPLAY_NOT_SHARED ? rng_mix(shared) : rng_mix((uint64_t)(s->t->index + 1) << 32 | slot);
-}
 
 enum contents { CONTENTS_NONE = TOUCH_NONE, CONTENTS_ALL = TOUCH_ALL, CONTENTS_VERIFY };
 
@@ -200,13 +167,15 @@ static void await(struct replay_shared *shared, uint32_t step)
             sched_yield();
 }
 
+static const uint8_t replay_kinds[HGT_KINDS] = {REPLAY_KINDS};
+
 static noinline void replay_other(struct replay_state *s, const struct replay_other *o, unsigned contents,
                                   bool timed)
 {
     bool is_shared = o->shared != REPLAY_NOT_SHARED;
     struct replay_shared *shared = is_shared ? &s->r->shared[o->shared] : NULL;
     void **place = is_shared ? &shared->block : &s->slot[o->slot];
-    uint64_t seed = contents == CONTENTS_VERIFY ? seed_of(s, o->slot, o->shared) : 0;
+    uint64_t seed = contents == CONTENTS_VERIFY ? contents_seed(s->t->index, o->slot, o->shared) : 0;
     if (is_shared)
         await(shared, o->step);
     switch ((enum hgt_kind)o->kind) {
@@ -228,7 +197,9 @@ static noinline void replay_other(struct replay_state *s, const struct replay_ot
     case HGT_KINDS:
         break;
     }
-    s->sum += rng_mix(o->size ^ o->size_then << 8 ^ (uint64_t)o->kind << 60);
+    uint64_t size = o->kind == HGT_FREE ? o->size_then : o->size;
+    s->sum += sum_of((uint64_t)replay_kinds[o->kind] << REPLAY_KIND_SHIFT | (uint32_t)(size ^ size >> 32)) +
+              o->align_log2;
     if (is_shared)
         atomic_store_explicit(&shared->step, o->kind == HGT_FREE ? 0 : o->step + 1, memory_order_release);
 }
@@ -238,12 +209,11 @@ static noinline void replay_epoch(struct replay_state *s, uint64_t word)
 {
     struct epochs *e = &s->r->epochs;
     uint32_t next = (uint32_t)word;
-    s->sum -= word * UINT64_C(0x9e3779b97f4a7c15); /* no operation */
     gauge_publish(s->t->gauge, s->live, s->allocated, s->t->ops);
     epoch_end(e, s->t->sample, s->live - s->live_told,
               (uint32_t)(word >> REPLAY_SLOT_SHIFT) & (REPLAY_SLOTS_MAX - 1));
     s->live_told = s->live;
-    if (!s->last_round || next != e->count)
+    if (!s->last || next != e->count)
         epoch_await(e, s->base + next, &s->spins);
 }
 
@@ -253,9 +223,9 @@ static always_inline const uint64_t *replay_word(struct replay_state *s, const u
 {
     uint64_t word = *at++, size = (uint32_t)word;
     uint32_t slot = (uint32_t)(word >> REPLAY_SLOT_SHIFT) & (REPLAY_SLOTS_MAX - 1);
-    uint64_t seed = contents == CONTENTS_VERIFY ? seed_of(s, slot, REPLAY_NOT_SHARED) : 0;
+    uint64_t seed = contents == CONTENTS_VERIFY ? contents_seed(s->t->index, slot, REPLAY_NOT_SHARED) : 0;
     unsigned kind = (unsigned)(word >> REPLAY_KIND_SHIFT);
-    s->sum += word * UINT64_C(0x9e3779b97f4a7c15);
+    s->sum += sum_of(word);
     if (kind == REPLAY_MALLOC)
         s->slot[slot] = block_born(s, HGT_MALLOC, size, 0, contents, seed, timed);
     else if (kind == REPLAY_FREE)
@@ -264,10 +234,13 @@ static always_inline const uint64_t *replay_word(struct replay_state *s, const u
         s->slot[slot] = block_born(s, HGT_CALLOC, size, 0, contents, seed, timed);
     else if (kind == REPLAY_REALLOC)
         s->slot[slot] = block_resized(s, s->slot[slot], *at++, size, contents, seed, timed);
-    else if (kind == REPLAY_OTHER)
-        replay_other(s, &s->others[size], contents, timed);
-    else
-        replay_epoch(s, word);
+    else { /* the word itself is no operation */
+        s->sum -= sum_of(word);
+        if (kind == REPLAY_OTHER)
+            replay_other(s, &s->others[size], contents, timed);
+        else
+            replay_epoch(s, word);
+    }
     return at;
 }
 
@@ -300,10 +273,9 @@ static always_inline void replay_words(struct replay_state *s, const uint64_t *a
 
 static void replay_left(struct replay_state *s, unsigned contents)
 {
-    const struct replay_other *left = s->w->left.at;
-    for (uint64_t i = 0; i < s->w->left.count; i++)
-        replay_other(s, &left[i], contents, false);
-    hg_seed(replay_freed_slot, s->w->slot[left[0].slot] = s);
+    for (uint64_t i = 0; i < s->w->left_count; i++)
+        replay_other(s, &s->w->left[i], contents, false);
+    hg_seed(replay_freed_slot, s->w->slot[s->w->left[0].slot] = s);
 }
 
 static struct replay_state replay_begin(struct workload_thread *t)
@@ -315,7 +287,6 @@ static struct replay_state replay_begin(struct workload_thread *t)
                                  .w = w,
                                  .a = *t->alloc,
                                  .slot = w->slot,
-                                 .others = w->others.at,
                                  .live = w->live_bytes,
                                  .live_told = w->live_bytes,
                                  .spins = SPINS,
@@ -327,13 +298,17 @@ static void replay_end(struct replay_state *s)
     s->w->live_bytes = s->live;
     hg_seed(replay_live_bytes, s->w->live_bytes += 16);
     s->w->allocated_bytes = s->allocated;
+    if (s->t->index == 0) {
+        s->t->faults += s->r->moved_faults;
+        s->r->moved_faults = 0;
+    }
     s->t->checksum += s->sum;
     gauge_publish(s->t->gauge, s->live, s->allocated, s->t->ops);
 }
 
-static void replay_part(struct replay_state *s, uint64_t from, uint64_t to, unsigned contents)
+static void replay_part(struct replay_state *s, unsigned contents)
 {
-    const uint64_t *words = s->w->words.at, *at = words + from, *end = words + to;
+    const uint64_t *at = s->w->words.at, *end = at + s->w->words.count;
     switch (contents) {
     case TOUCH_NONE:
         replay_words(s, at, end, TOUCH_NONE);
@@ -352,13 +327,11 @@ static void replay_part(struct replay_state *s, uint64_t from, uint64_t to, unsi
     }
 }
 
-/* The program has ended and starts again: all at one time, when they meet. */
-static void replay_again(struct replay_state *s, unsigned contents)
+/* All are done with the window: until the next is there, or the trace begins again. */
+static void replay_meet(struct replay_state *s)
 {
     struct epochs *e = &s->r->epochs;
-    replay_left(s, contents);
-    s->t->ops += s->w->left.count;
-    if (!e->count)
+    if (!e->meet)
         return;
     s->base += e->count + 1;
     epoch_end(e, s->t->sample, s->live - s->live_told, 0);
@@ -366,19 +339,36 @@ static void replay_again(struct replay_state *s, unsigned contents)
     epoch_await(e, s->base, &s->spins);
 }
 
+/* A window; true when another follows it in this round. */
+static bool replay_window(struct replay_state *s, bool last_round, unsigned contents)
+{
+    struct replay_worker *w = s->w;
+    bool follows = !s->r->last_window;
+    s->last = last_round && !follows;
+    s->slot = w->slot;
+    s->others = w->others.at;
+    if (s->r->epochs.meet && (w->words.count || !s->last))
+        epoch_await(&s->r->epochs, s->base + w->first_epoch, &s->spins);
+    replay_part(s, contents);
+    s->t->ops += w->calls;
+    if (follows)
+        replay_meet(s);
+    return follows && !s->r->broken;
+}
+
 static void replay_run(struct workload_thread *t)
 {
     const struct replay_params *p = t->sample->params;
     struct replay_state s = replay_begin(t);
     unsigned contents = s.r->check_contents ? CONTENTS_VERIFY : (unsigned)p->touch;
-    for (uint64_t round = 0; round < s.r->repeat; round++) {
-        s.last_round = round + 1 == s.r->repeat;
-        if (round)
-            replay_again(&s, contents);
-        if (s.w->words.count || !s.last_round)
-            epoch_await(&s.r->epochs, s.base + s.w->first_epoch, &s.spins);
-        replay_part(&s, 0, s.w->words.count, contents);
-        t->ops += s.w->calls;
+    for (uint64_t round = 0; round < s.r->repeat && !s.r->broken; round++) {
+        if (round) { /* the program has ended and starts again */
+            replay_left(&s, contents);
+            t->ops += s.w->left_count;
+            replay_meet(&s);
+        }
+        while (!s.r->broken && replay_window(&s, round + 1 == s.r->repeat, contents))
+            ;
     }
     replay_end(&s);
 }
@@ -394,7 +384,18 @@ static void replay_drain(struct workload_thread *t)
 
 static const char *const order_names[] = {"live", "strict", "free"};
 
-static int replay_setup(struct workload_sample *s)
+/* By who closes the window's last epoch; the others wait for it. */
+static void replay_turn(struct workload_sample *s)
+{
+    struct replay *r = s->state;
+    if (s->clock)
+        s->clock(s, false);
+    r->broken = replay_load_next(r, s->message) != 0;
+    if (s->clock)
+        s->clock(s, true);
+}
+
+int replay_setup_windows(struct workload_sample *s, uint64_t window_bytes)
 {
     const struct replay_params *p = s->params;
     if (!p->file[0])
@@ -408,13 +409,14 @@ static int replay_setup(struct workload_sample *s)
     for (unsigned i = 0; i < s->threads; i++) {
         r->worker[i].words.item_bytes = sizeof(uint64_t);
         r->worker[i].others.item_bytes = sizeof(struct replay_other);
-        r->worker[i].left.item_bytes = sizeof(struct replay_other);
-        r->worker[i].dead.item_bytes = sizeof(uint32_t);
+        r->worker[i].dead_now.item_bytes = r->worker[i].dead_later.item_bytes = sizeof(uint32_t);
     }
     r->epochs.workers = s->threads;
-    int err = replay_load(r, p, s->message);
+    r->epochs.peak = UINT32_MAX;
+    int err = replay_load(r, p, window_bytes, s->message);
     if (err)
         return err;
+    r->epochs.turn = r->windowed ? replay_turn : NULL;
     epochs_begin(&r->epochs);
     s->state = r;
     s->note(s, "trace.threads", r->trace_threads);
@@ -426,6 +428,17 @@ static int replay_setup(struct workload_sample *s)
     return 0;
 }
 
+static int replay_setup(struct workload_sample *s)
+{
+    return replay_setup_windows(s, REPLAY_WINDOW_BYTES);
+}
+
+static int replay_verify(struct workload_sample *s)
+{
+    const struct replay *r = s->state;
+    return r->broken ? -EBADMSG : 0; /* the message is replay_load_next()'s */
+}
+
 static void *replay_place_of(const struct replay *r, const struct replay_worker *w,
                              const struct replay_other *o)
 {
@@ -435,11 +448,13 @@ static void *replay_place_of(const struct replay *r, const struct replay_worker 
 bool replay_is_valid(const struct replay *r)
 {
     uint64_t bytes = 0, left_bytes = 0, present = 0;
+    if (r->broken)
+        return true; /* it ended in the middle */
     for (unsigned i = 0; i < r->workers; i++) {
         const struct replay_worker *w = &r->worker[i];
-        const struct replay_other *left = w->left.at;
+        const struct replay_other *left = w->left;
         bytes += w->live_bytes;
-        for (uint64_t j = 0; j < w->left.count; j++) {
+        for (uint64_t j = 0; j < w->left_count; j++) {
             if (left[j].shared == REPLAY_NOT_SHARED ? left[j].slot >= w->slots
                                                     : left[j].shared >= r->shared_list.count)
                 return false;
@@ -456,8 +471,8 @@ static void replay_live(struct workload_sample *s, workload_visit *visit, void *
     struct replay *r = s->state;
     hg_assert_whole(replay_is_valid(r));
     for (unsigned i = 0; i < r->workers; i++) {
-        const struct replay_other *left = r->worker[i].left.at;
-        for (uint64_t j = 0; j < r->worker[i].left.count; j++) {
+        const struct replay_other *left = r->worker[i].left;
+        for (uint64_t j = 0; j < r->worker[i].left_count; j++) {
             void *block = replay_place_of(r, &r->worker[i], &left[j]);
             if (block)
                 visit(arg, block, left[j].size_then);
@@ -469,17 +484,14 @@ static void replay_finish(struct workload_sample *s)
 {
     struct replay *r = s->state;
     hg_assert_whole(replay_is_valid(r));
-    if (r->epochs.count)
+    if (r->epochs.meet && r->order != ORDER_FREE)
         s->note(s, "probe.epochs_most_live_bytes", r->epochs.most_live_bytes);
     for (unsigned i = 0; i < r->workers; i++) {
         struct replay_worker *w = &r->worker[i];
-        replay_list_free(&w->words);
-        replay_list_free(&w->others);
-        replay_list_free(&w->left);
         if (w->slot)
-            os_unmap(&os_harness, w->slot, w->slots * sizeof *w->slot);
+            os_unmap(&os_harness, w->slot, w->slots_room * sizeof *w->slot);
     }
-    replay_list_free(&r->shared_list);
+    replay_unload(r);
     os_unmap(&os_harness, r->worker, r->workers * sizeof *r->worker);
     os_unmap(&os_harness, r, sizeof *r);
 }
@@ -489,6 +501,7 @@ const struct workload workload_alloc_trace = {
     .run = replay_run,
     .drain = replay_drain,
     .live = replay_live,
+    .verify = replay_verify,
     .finish = replay_finish,
 };
 

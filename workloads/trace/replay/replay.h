@@ -1,12 +1,12 @@
 /* replay.h: a trace as the replayer holds it: a list of words for each worker thread, decoded and faulted in
- * before the clock starts.
+ * before the clock starts, or window by window while it stands (load.h).
  *
  * The trace's threads are dealt out to the sample's: thread t of the trace is replayed by worker t mod
  * threads, in the trace's order. With one worker that is the trace's whole order; with as many as the trace
  * has, each has its own.
  *
  * A block that one worker alone touches has a slot of that worker's, whose number is in the word itself. A
- * block that is passed between workers has a slot of its own for its whole life, with a step count: the
+ * block that is passed between workers has a slot of its own for the window, with a step count: the
  * operation that is step k waits until k stands there and then stores k + 1 (its free stores 0). So a free
  * waits for its malloc, whatever the speeds.
  *
@@ -29,6 +29,7 @@
 
 #include "cut.h"
 #include "epoch.h"
+#include "list.h"
 
 #include "alloc/base/param.h"
 #include "workloads/workload.h"
@@ -44,10 +45,16 @@
 PARAM_STRUCT(replay_params, REPLAY_PARAMS)
 
 enum replay_kind { REPLAY_MALLOC, REPLAY_CALLOC, REPLAY_REALLOC, REPLAY_FREE, REPLAY_OTHER, REPLAY_EPOCH };
+/* By enum hgt_kind. */
+#define REPLAY_KINDS                                                                            \
+    [HGT_MALLOC] = REPLAY_MALLOC, [HGT_CALLOC] = REPLAY_CALLOC, [HGT_REALLOC] = REPLAY_REALLOC, \
+    [HGT_FREE] = REPLAY_FREE, [HGT_ALIGNED] = REPLAY_OTHER
 #define REPLAY_KIND_SHIFT 61
 #define REPLAY_SLOT_SHIFT 32
 #define REPLAY_SLOTS_MAX  (1u << 29)
 #define REPLAY_NOT_SHARED UINT32_MAX
+
+struct replay_loader;
 
 struct replay_shared {
     void *block;
@@ -64,22 +71,18 @@ struct replay_other {
     bool remote; /* another worker allocated the block */
 };
 
-/* A growing list in memory of the harness's own. */
-struct replay_list {
-    void *at;
-    uint64_t count, capacity; /* items */
-    size_t item_bytes;
-};
-
 struct replay_worker {
-    struct replay_list words;  /* uint64_t */
+    /* Of the window: */
+    struct replay_list words;  /* uint64_t, in memory of the loader's, as others are */
     struct replay_list others; /* struct replay_other */
-    struct replay_list left;   /* struct replay_other: frees of what the trace never frees */
+    uint64_t calls;            /* operations in words: a realloc is one */
+    uint32_t first_epoch;      /* in which it has a part; epochs.count: none */
+    /* Frees of what the trace never frees; none before its last window. */
+    struct replay_other *left;
+    uint64_t left_count;
     void **slot;
-    uint32_t slots;
-    struct replay_list dead; /* uint32_t: slots to use again; while loading only */
-    uint64_t calls;          /* operations in words: a realloc is one */
-    uint32_t first_epoch;    /* in which it has a part; epochs.count: none */
+    uint32_t slots, slots_room;
+    struct replay_list dead_now, dead_later; /* uint32_t: slots to use again; for the loader */
     uint64_t live_bytes, allocated_bytes;
 };
 
@@ -88,22 +91,29 @@ struct replay {
     unsigned workers;
     struct replay_shared *shared;
     struct replay_list shared_list; /* what `shared` is, as it grows */
+    struct replay_list left;        /* of all workers */
     bool check_contents;
+    bool windowed, last_window;
+    bool broken; /* a window could not be loaded: the run is over, the sample check-failed */
+    enum replay_order order;
     uint64_t repeat;
     uint32_t trace_threads;
     uint64_t peak_live_bytes; /* of the trace, in its own order */
+    uint64_t moved_faults;    /* contents found changed when a block was given another slot */
     struct epochs epochs;
+    struct replay_loader *loader;
 };
 
-int replay_list_add(struct replay_list *list, const void *item); /* 0 or -ENOMEM */
-void replay_list_free(struct replay_list *list);
+/* Words and others of a window. With the tables beside them a replay takes less than 300 MB of the harness's
+ * memory, whatever the length of the trace, as long as its live blocks are few. */
+#define REPLAY_WINDOW_BYTES (UINT64_C(128) << 20)
+
+/* The workload's setup, with windows of so many bytes. */
+int replay_setup_windows(struct workload_sample *s, uint64_t window_bytes);
 
 /* Conservation, at a barrier: what is live is what the trace never frees, in bytes, each in a place of its own
  * worker's or a shared one; or nothing is, before the run and after the drain, and those places are empty. (A
  * call that failed leaves its place empty, but counts its bytes.) */
 bool replay_is_valid(const struct replay *r);
-
-/* load.c: 0 or -errno with a message. */
-int replay_load(struct replay *r, const struct replay_params *p, struct message *m);
 
 #endif

@@ -10,6 +10,7 @@
 #include "bench/host/paths.h"
 #include "bench/host/program.h"
 
+#include "alloc/base/os.h"
 #include "workloads/trace/format/spool.h"
 #include "workloads/trace/tool/tool.h"
 
@@ -20,16 +21,20 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RECORD_OPTIONS(P, S)                                                               \
-    P(S, TEXT, output, "", "",                                                             \
-      "the file to write the recording to, for example server.hgt (short: -o server.hgt)") \
-    P(S, FLAG, children, "0", "",                                                          \
-      "record the processes that the program starts too, each to a file F.PID.hgt")        \
-    P(S, NS, gaps, "0s", "0s-1000000s",                                                    \
+#define RECORD_OPTIONS(P, S)                                                                               \
+    P(S, TEXT, output, "", "",                                                                             \
+      "the file to write the recording to, for example server.hgt (short: -o server.hgt)")                 \
+    P(S, FLAG, children, "0", "",                                                                          \
+      "record the processes that the program starts too, each to a file F.PID.hgt")                        \
+    P(S, NS, wait, "1000000s", "0s-1000000s",                                                              \
+      "with --children: how long to wait for processes that go on after the program, daemons for example") \
+    P(S, NS, gaps, "0s", "0s-1000000s",                                                                    \
       "record times of at least so long in which no thread calls anything, for example 10ms; 0s: none")
 PARAM_STRUCT(record_options, RECORD_OPTIONS)
 
@@ -45,7 +50,10 @@ struct recording {
     char library[PATH_MAX];
     char base[PATH_MAX]; /* of the parts: absolute, for the program may go elsewhere */
     char how[64];        /* how it ended */
+    int status;          /* the same as a shell has it */
     pid_t pid;
+    struct spool_tally *tally; /* NULL: there is none */
+    int tally_fd;
 };
 
 struct image {
@@ -53,6 +61,8 @@ struct image {
     long pid;
     unsigned image;
 };
+
+#define RECORD_PATIENCE_NS 2000000000u /* before a word on what is waited for */
 
 static volatile sig_atomic_t record_child;
 
@@ -91,7 +101,7 @@ static int record_set_base(struct recording *r, const struct file_out *f, struct
 
 static int record_exec(struct recording *r)
 {
-    char pid[32], gaps[32];
+    char pid[32], gaps[32], tally[64];
     const char *others = getenv("LD_PRELOAD");
     /* Ours comes first: symbols are found in this order, and ours passes every call on to the next. */
     size_t size = strlen(r->library) + (others ? strlen(others) : 0) + 2;
@@ -101,13 +111,61 @@ static int record_exec(struct recording *r)
     snprintf(preload, size, "%s%s%s", r->library, others && *others ? ":" : "", others ? others : "");
     snprintf(pid, sizeof pid, "%ld", (long)getpid());
     snprintf(gaps, sizeof gaps, "%llu", (unsigned long long)r->o.gaps);
+    snprintf(tally, sizeof tally, "/proc/%ld/fd/%d", (long)getppid(), r->tally_fd);
     if (setenv("LD_PRELOAD", preload, 1) || setenv(SPOOL_ENV_BASE, r->base, 1) ||
         setenv(SPOOL_ENV_PID, pid, 1) ||
+        (r->tally ? setenv(SPOOL_ENV_TALLY, tally, 1) : unsetenv(SPOOL_ENV_TALLY)) ||
         (r->o.gaps ? setenv(SPOOL_ENV_GAPS, gaps, 1) : unsetenv(SPOOL_ENV_GAPS)) ||
         (r->o.children ? setenv(SPOOL_ENV_CHILDREN, "1", 1) : unsetenv(SPOOL_ENV_CHILDREN)))
         return ENOMEM;
     execvp(r->program[0], r->program);
     return errno;
+}
+
+/* The page that processes which are not recorded count in. They find it as long as we are there. */
+static void record_tally(struct recording *r)
+{
+    r->tally_fd = memfd_create("heapgauge-tally", MFD_CLOEXEC);
+    if (r->tally_fd < 0 || ftruncate(r->tally_fd, sizeof *r->tally) != 0)
+        return;
+    r->tally = os_map_file(r->tally_fd, sizeof *r->tally, true);
+}
+
+static volatile sig_atomic_t record_enough;
+
+static void record_stop_waiting(int sig)
+{
+    (void)sig;
+    record_enough = 1;
+}
+
+/* Processes that lost their parent are ours to wait for (PR_SET_CHILD_SUBREAPER), and end as our children. */
+static void record_wait_descendants(const struct recording *r)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+    const struct timespec pause = {.tv_nsec = 20000000};
+    struct sigaction stop = {.sa_handler = record_stop_waiting};
+    uint64_t begin = os_now_ns();
+    bool reported = false;
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
+        sigaction(ending[i], &stop, NULL);
+    for (;;) {
+        pid_t pid = waitpid(-1, NULL, WNOHANG);
+        if (pid > 0)
+            continue;
+        uint64_t waited = os_now_ns() - begin;
+        if (pid < 0 || record_enough || waited >= r->o.wait)
+            return;
+        if (!reported && waited >= RECORD_PATIENCE_NS) {
+            fprintf(
+                stderr,
+                "heapgauge: %s ended with %s; processes that it started go on and are recorded: waiting for "
+                "their end (Ctrl-C: no longer; --wait TIME)\n",
+                r->program[0], r->how);
+            reported = true;
+        }
+        nanosleep(&pause, NULL);
+    }
 }
 
 static int record_run(struct recording *r, struct message *m)
@@ -120,6 +178,8 @@ static int record_run(struct recording *r, struct message *m)
                      old_quit;
     sigaction(SIGINT, &ignore, &old_int);
     sigaction(SIGQUIT, &ignore, &old_quit);
+    if (r->o.children)
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     fflush(NULL);
     r->pid = fork();
     if (r->pid == 0) {
@@ -149,10 +209,13 @@ static int record_run(struct recording *r, struct message *m)
     record_child = 0;
     if (n == sizeof err)
         return message_set(m, -err, "cannot run %s: %s", r->program[0], strerror(err));
+    r->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     if (WIFSIGNALED(status))
         snprintf(r->how, sizeof r->how, "signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
         snprintf(r->how, sizeof r->how, "exit %d", WEXITSTATUS(status));
+    if (r->o.children)
+        record_wait_descendants(r);
     return 0;
 }
 
@@ -214,14 +277,14 @@ static void record_name(const struct recording *r, const struct image *image, ch
         snprintf(out, size, "%.*s.%ld.hgt", (int)n, r->o.output, image->pid);
 }
 
-static void record_tell(const struct recording *r, const struct tool_spool *s, const char *file)
+/* how: as it ended, or NULL where that is not known. */
+static void record_tell(const struct tool_spool *s, const char *how, const char *file)
 {
     struct stat st = {0};
     stat(file, &st);
-    fprintf(stderr,
-            "heapgauge: recorded %llu calls of %s in %u thread%s to %s (%lld bytes); it ended with %s\n",
+    fprintf(stderr, "heapgauge: recorded %llu calls of %s in %u thread%s to %s (%lld bytes)%s%s\n",
             (unsigned long long)s->ops, s->program, s->threads, s->threads == 1 ? "" : "s", file,
-            (long long)st.st_size, r->how);
+            (long long)st.st_size, how ? "; it ended with " : "", how ? how : "");
     if (s->stop_errno)
         fprintf(
             stderr,
@@ -243,11 +306,11 @@ static void record_tell(const struct recording *r, const struct tool_spool *s, c
                 (unsigned long long)s->unmatched);
 }
 
-static int record_convert(const struct recording *r, const struct image *image, const char *how,
-                          struct file_out *f, struct tool_spool *spool, struct message *m)
+static int record_convert(const struct image *image, const char *how, struct file_out *f,
+                          struct tool_spool *spool, struct message *m)
 {
     struct message why;
-    int err = tool_spool_convert(image->path, how, f, spool, &why);
+    int err = tool_spool_convert(image->path, how ? how : "not known", f, spool, &why);
     if (!err && spool->ops == 0) {
         file_out_drop(f);
         unlink(image->path);
@@ -262,7 +325,7 @@ static int record_convert(const struct recording *r, const struct image *image, 
                            "%.600s; the recording stays in %s: heapgauge trace import makes a trace of it",
                            why.text, image->path);
     unlink(image->path);
-    record_tell(r, spool, f->name);
+    record_tell(spool, how, f->name);
     return 0;
 }
 
@@ -276,52 +339,112 @@ static int record_nothing(const struct recording *r, const char *other, struct m
     return option_refuse(m);
 }
 
+/* What was not recorded though the program's processes did it, and which option helps. */
+static void record_unseen(const struct recording *r, uint64_t ops)
+{
+    if (!r->tally)
+        return;
+    unsigned long long calls = r->tally->calls, processes = r->tally->processes;
+    if (!r->o.children && calls > ops)
+        fprintf(stderr,
+                "heapgauge: %llu process%s that it started made %llu calls, which are not recorded: record "
+                "--children "
+                "records them, too\n",
+                processes, processes == 1 ? "" : "es", calls);
+    unsigned long long started = r->tally->execs + 1, begun = r->tally->begun;
+    if (r->o.children && started > begun)
+        fprintf(stderr,
+                "heapgauge: %llu of the %llu programs that were started are not recorded: statically linked, "
+                "set-user-ID, or with a malloc of their own\n",
+                started - begun, started);
+}
+
+/* A process that goes on: its part is left to it. */
+static bool record_goes_on(const struct recording *r, const struct image *images, size_t count, size_t i)
+{
+    bool last = i + 1 == count || images[i + 1].pid != images[i].pid;
+    return last && images[i].pid != r->pid && (kill((pid_t)images[i].pid, 0) == 0 || errno == EPERM);
+}
+
+/* The images of other processes, each to a file of its own. Returns how many of them there are, or -1 when one
+ * could not be written. */
+static int record_children(const struct recording *r, const struct image *images, size_t count, size_t last)
+{
+    struct tool_spool spool;
+    struct message m;
+    bool failed = false;
+    int written = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct file_out g;
+        char name[PATH_MAX];
+        if (i == last)
+            continue;
+        record_name(r, &images[i], name, sizeof name);
+        if (record_goes_on(r, images, count, i)) {
+            fprintf(stderr,
+                    "heapgauge: process %ld goes on, and %s is growing; when it has ended: heapgauge trace "
+                    "import %s "
+                    "-o %s\n",
+                    images[i].pid, images[i].path, images[i].path, name);
+            written++;
+            continue;
+        }
+        int err = file_out_open(&g, name, &tool_trace_kind, &m);
+        if (!err)
+            err = record_convert(&images[i], NULL, &g, &spool, &m);
+        if (err)
+            option_refuse(&m);
+        failed |= err != 0;
+        written += !err && spool.ops > 0;
+    }
+    return failed ? -1 : written;
+}
+
 static int record_finish(struct recording *r, struct file_out *f, struct message *m)
 {
     struct image *images;
     struct tool_spool spool = {0};
     char other[512];
-    size_t count, last = SIZE_MAX;
-    uint64_t lost = 0;
-    int result = EXIT_DONE, err = record_images(r, &images, &count);
+    size_t count, last = SIZE_MAX, lost = 0;
+    int children = 0, err = record_images(r, &images, &count);
     for (size_t i = 0; i < count; i++)
         if (images[i].pid == r->pid)
             last = i;
-    if (err || last == SIZE_MAX) {
+    if (r->o.children)
+        children = record_children(r, images, count, last);
+    else /* what the process was before it became another program by exec */
+        for (size_t i = 0; i < count; i++)
+            if (i != last) {
+                lost++;
+                unlink(images[i].path);
+            }
+    if (!err && last != SIZE_MAX)
+        err = record_convert(&images[last], r->how, f, &spool, m);
+    else
         file_out_drop(f);
-        free(images);
+    free(images);
+    if (err && last != SIZE_MAX)
+        return option_refuse(m);
+    record_unseen(r, spool.ops);
+    if (spool.ops == 0 && children > 0) {
+        fprintf(stderr, "heapgauge: %s itself made no call, so there is no %s; it ended with %s\n",
+                r->program[0], r->o.output, r->how);
+        return r->status;
+    }
+    if (last == SIZE_MAX) {
         snprintf(other, sizeof other, "it started another program, or is not allowed to write %.300s",
                  r->base);
         return record_nothing(r, other, m);
     }
-    for (size_t i = 0; i < count; i++) {
-        if (i == last)
-            continue;
-        struct file_out g;
-        char name[PATH_MAX];
-        if (!r->o.children) { /* what the process was before it became another program by exec */
-            lost++;
-            unlink(images[i].path);
-            continue;
-        }
-        record_name(r, &images[i], name, sizeof name);
-        err = file_out_open(&g, name, &tool_trace_kind, m);
-        if (!err)
-            err = record_convert(r, &images[i], "not known", &g, &spool, m);
-        if (err)
-            result = option_refuse(m);
-    }
-    err = record_convert(r, &images[last], r->how, f, &spool, m);
-    free(images);
-    if (err)
-        return option_refuse(m);
-    if (spool.ops == 0) {
-        return record_nothing(r, "it allocates nothing, or brings its own malloc", m);
-    }
+    if (spool.ops == 0)
+        return record_nothing(r,
+                              r->tally && r->tally->calls ? "only processes that it started allocate"
+                                                          : "it allocates nothing, or brings its own malloc",
+                              m);
     if (lost)
         fprintf(stderr,
                 "heapgauge: the process was another program before (exec); calls of that one are left out\n");
-    return spool.stop_errno ? EXIT_SOME_CELLS : result;
+    return children < 0 ? EXIT_BAD_INPUT : spool.stop_errno ? EXIT_SOME_CELLS : r->status;
 }
 
 static char output_option[] = "--output"; /* what -o stands for */
@@ -363,6 +486,7 @@ int cmd_record(const struct command *self, int argc, char **argv)
         message_set(&m, -EINVAL, "record: --children writes a file for each process: give -o F.hgt");
         return option_refuse(&m);
     }
+    record_tally(&r);
     if ((err = record_room(&r, &f, &m)) || (err = record_set_base(&r, &f, &m)) ||
         (err = record_run(&r, &m))) {
         file_out_drop(&f);

@@ -43,7 +43,7 @@ for _ in range(3):
     assert json.loads(json.dumps(d)) == d
 print("done"); print("and said", file=sys.stderr); sys.exit(7)
 EOF
-    PYTHONMALLOC=malloc run -0 --separate-stderr "$hg" record -o j.hgt -- python3 j.py
+    PYTHONMALLOC=malloc run -7 --separate-stderr "$hg" record -o j.hgt -- python3 j.py
     [ "$output" = "done" ]
     [[ "$stderr" == *"and said"*"heapgauge: recorded "*" calls of "*" to j.hgt ("*" bytes); it ended with exit 7"* ]]
     whole j.hgt
@@ -190,7 +190,7 @@ int main(void)
     return 0;
 }
 EOF
-    run -0 --separate-stderr "$hg" record -o k.hgt -- ./killed
+    run -137 --separate-stderr "$hg" record -o k.hgt -- ./killed
     [[ "$stderr" == *"it ended with signal 9 (Killed)"* ]]
     whole k.hgt
     info k.hgt 'i["end"] == "signal 9 (Killed)"'
@@ -206,7 +206,7 @@ EOF
         "$hg" record -o o.hgt -- ./threads 2>said &
         sleep "$pause"
         until pkill -KILL -P $! -x threads; do sleep 0.02; done
-        wait $!
+        wait $! || [ $? -eq 137 ]
         grep -q 'it ended with signal 9' said
         info o.hgt 'i["complete"] and i["conflicts"] in (None, 0) and i["unmatched"] in (None, 0)'
         [ "$(grep -cE 'calls of .*/threads' said)" -eq 1 ]

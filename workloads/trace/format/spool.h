@@ -88,10 +88,21 @@ struct spool_header {
 
 _Static_assert(sizeof(struct spool_header) <= SPOOL_HEADER_BYTES, "the header fits its page");
 
+/* What processes that are not recorded have in common with those that are: a page in memory that heapgauge reads
+ * at the end. All are atomic. */
+struct spool_tally {
+    uint64_t processes; /* with the recorder in them, but not to be recorded, and calls */
+    uint64_t calls;     /* of theirs; up to SPOOL_TALLY_STEP of a thread may be missing */
+    uint64_t execs;     /* programs that recorded processes started, and ... */
+    uint64_t begun;     /* ... programs to be recorded that came to begin, the first one included */
+};
+#define SPOOL_TALLY_STEP 64
+
 /* Environment of a recorded program. The spool of process P's nth image is BASE.P.n. */
 #define SPOOL_ENV_BASE     "HEAPGAUGE_RECORD"          /* absolute */
 #define SPOOL_ENV_PID      "HEAPGAUGE_RECORD_PID"      /* the process to record */
 #define SPOOL_ENV_CHILDREN "HEAPGAUGE_RECORD_CHILDREN" /* "1": its descendants as well */
+#define SPOOL_ENV_TALLY    "HEAPGAUGE_RECORD_TALLY"    /* a path to the struct spool_tally */
 #define SPOOL_ENV_GAPS     "HEAPGAUGE_RECORD_GAPS"     /* nanoseconds: longer idle times are written */
 
 #endif

@@ -11,8 +11,10 @@
  * parent. */
 #include "record.h"
 
+#include "exec.h"
 #include "file.h"
 #include "lock.h"
+#include "tally.h"
 
 #include "alloc/base/os.h"
 #include "alloc/base/compiler.h"
@@ -363,8 +365,12 @@ _Static_assert(EARLY_WORDS + MARK_WORDS <= SPOOL_SEGMENT_WORDS, "a piece fits a 
 /* Once a process, by its only thread. */
 static void process_decide(bool forked)
 {
+    bool want = wanted(forked);
     record_self = &record_none;
-    if (!wanted(forked) || spool_open(forked) != 0) {
+    tally_begin(want, forked);
+    if (want)
+        exec_keep();
+    if (!want || spool_open(forked) != 0) {
         atomic_store_explicit(&process.state, PROCESS_OFF, memory_order_release);
         return;
     }
@@ -550,8 +556,11 @@ void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align,
         thread_probe_hits++;
         return;
     }
-    if (state_now() == PROCESS_OFF)
+    if (state_now() == PROCESS_OFF) {
+        if (kind != SPOOL_REALLOC_TO) /* the second half of one */
+            tally_call();
         return;
+    }
     struct record_thread *t = record_self;
     if (thread_inside || (t->used && (t->busy & RECORD_INSIDE))) {
         count_dropped();

@@ -48,7 +48,8 @@ struct cell_words { /* as a user wrote them; NULL or empty takes the default */
 int cell_make(struct cell *cell, const struct cell_words *words, const struct place *places,
               struct message *m);
 
-/* How its workers get the huge pages that it is to have; 0, or -ENOTSUP with a message: this machine cannot. */
+/* How its workers get the huge pages that it is to have; 0, or -ENOTSUP with a message: this machine
+ * cannot. */
 int cell_thp(struct cell *cell, const struct thp_machine *machine, struct message *m);
 
 /* What a baseline is looked for by; the texts are the cell's. */

@@ -283,7 +283,8 @@ void plots_free(struct plots *p)
 
 /* --- settings ------------------------------------------------------------------------------------------- */
 
-/* A string of gnuplot's in single quotes, of characters that mean nothing to it (our terminals are noenhanced). */
+/* A string of gnuplot's in single quotes, of characters that mean nothing to it; our terminals are
+ * noenhanced. */
 static void put_text(FILE *f, const char *text)
 {
     fputc('\'', f);

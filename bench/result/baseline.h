@@ -1,6 +1,6 @@
 /* baseline.h: what ratios are against, as --baseline and suites write it: words "alloc=NAME", "rc=NAME",
- * "gc=NAME", "thp=WORD", "parallel=THREADSxPROCESSES" or a bare allocator, parted by blanks or commas. A configuration
- * with braces (config.h) is named by its name or in full.
+ * "gc=NAME", "thp=WORD", "parallel=THREADSxPROCESSES" or a bare allocator, parted by blanks or commas. A
+ * configuration with braces (config.h) is named by its name or in full.
  *
  * The rule, for what runs twice a block and for what a report compares with: the configuration that was
  * named; in a group of cells that has none of that name, or where none is named, `system` where it is one of

@@ -162,6 +162,19 @@ static bool plan_mark_named(struct plan *p, unsigned first, unsigned end, const 
     return best != BASELINE_OTHER;
 }
 
+/* The configuration that is `system` in the group: by that text, else the first that is so under a name;
+ * NULL: none. */
+static const char *plan_system(const struct plan *p, unsigned first, unsigned end)
+{
+    const char *found = NULL;
+    for (unsigned i = first; i < end; i++) {
+        const char *text = p->cell[i].cell.config.text;
+        if (config_is_plain(text, "system") && (!found || strcmp(text, "system") == 0))
+            found = text;
+    }
+    return found;
+}
+
 /* Where none is marked: system where there are other allocators, too, else the first that can work. Nothing
  * is compared where only one can, and nothing need run twice. */
 static void plan_mark_default(struct plan *p, unsigned first, unsigned end)
@@ -176,8 +189,9 @@ static void plan_mark_default(struct plan *p, unsigned first, unsigned end)
         any = any || p->cell[i].baseline;
         several = several || strcmp(p->cell[i].cell.config.text, p->cell[first].cell.config.text) != 0;
     }
-    for (unsigned i = first; several && !any && i < end; i++)
-        p->cell[i].baseline = config_is_plain(p->cell[i].cell.config.text, "system");
+    const char *system = plan_system(p, first, end);
+    for (unsigned i = first; several && !any && system && i < end; i++)
+        p->cell[i].baseline = strcmp(p->cell[i].cell.config.text, system) == 0;
     for (unsigned i = first; i < end; i++)
         any = any || p->cell[i].baseline;
     for (unsigned i = first; !any && i < end; i++)

@@ -62,6 +62,9 @@ static const struct report_cell *base_by_rule(const struct report_data *d, const
         const struct report_cell *at = &d->cell[i];
         if (!base_allowed(at, b, rule))
             continue;
+        /* Under another name it is the same allocator measured again: bare system comes first in the order. */
+        if (rule == BASE_SYSTEM && best && strcmp(at->alloc, best->alloc) != 0)
+            continue;
         int score = 16 * (at->threads == c->threads && at->processes == c->processes) +
                     8 * (strcmp(at->rc, c->rc) == 0) + 4 * (strcmp(at->gc, c->gc) == 0) +
                     2 * (strcmp(at->thp, c->thp) == 0) + (strcmp(at->alloc, c->alloc) == 0);

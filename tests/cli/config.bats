@@ -94,6 +94,16 @@ PY
     [ "$(tail -n +2 made/summary.csv | awk -F, '{ print $(NF - 1) }' | sort | tr '\n' ' ')" = "again new old " ]
 }
 
+@test "system under another name is compared with system" {
+    "$hg" run --workload churn:ops=20k,live=1k --settle 0s --quiet --samples 2 --alloc 'system{as=again},system' --out made >table
+    grep -Eq '^  system .* baseline ' table
+    grep -Eq '^  again .* [0-9.]+ +no CI ' table
+    sed -i 's/"baseline":true,//' made/samples.jsonl # older records do not say which
+    [ "$(grep -c '"baseline"' made/samples.jsonl)" -eq 0 ]
+    "$hg" compare made >compared
+    grep -q '^  again .* no CI' compared
+}
+
 @test "a suite has braces over lines, and a resumed run knows its cells by them" {
     cat >braces.ini <<'INI'
 [suite]

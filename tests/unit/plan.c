@@ -94,6 +94,17 @@ static void braces_make_configurations(void **state)
         for (unsigned c = 0; c < p.cells; c++)
             assert_int_equal(p.cell[c].baseline, strcmp(p.cell[c].cell.config.name, "one") == 0);
     }
+    /* system under another name is measured against system, or the second name against the first. */
+    static const char *const again[] = {"pools,system{as=x},system", "pools,system{as=x},system{as=y}"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct plan q = {0};
+        set("churn:ops=1k", again[i], "1");
+        assert_int_equal(plan_add(&q, &settings, true, places, &m), 0);
+        plan_mark_baseline(&q, 0, NULL);
+        for (unsigned c = 0; c < 3; c++)
+            assert_int_equal(q.cell[c].baseline, c == 2 - i);
+        plan_free(&q);
+    }
     /* The same name for the same again, in another section, is right; for anything else it is not. */
     set("larson:ops=1k", "preload:x.so{as=two}", "1");
     add(&p);

@@ -1,6 +1,7 @@
-/* partial_malloc.c: a small sound allocator in malloc's place, which dies of a block that is not its own; and what of
- * it can be left out or made wrong, by macros:
- *   NO_ALIGNED    aligned_alloc is not there      NO_USABLE    malloc_usable_size is not there
+/* partial_malloc.c: a small sound allocator in malloc's place, which dies of a block that is not its own; and
+ * what of it can be left out or made wrong, by macros:
+ *   NO_ALIGNED    aligned_alloc is not there
+ *   NO_USABLE     malloc_usable_size is not there
  *   LOSING        free_sized is there, and frees nothing
  *
  * Blocks of one power of two lie in a list each; | size class 8 | start of the block 8 | bytes ... | */

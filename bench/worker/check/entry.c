@@ -1,8 +1,8 @@
-/* entry.c: the entry points of malloc and its kin, C's and C++'s: which of them the library brings, and whether
- * what each gives can be given back. A library that leaves some out (aligned_alloc, say, in one of some years
- * ago) leaves them to the C library, whose block it then gets in free(). That is no fault where the other one calls
- * the library's in turn, as reallocarray of glibc and the operators of libstdc++ do; so each is tried, in a
- * process of its own. */
+/* entry.c: the entry points of malloc and its kin, C's and C++'s: which of them the library brings, and
+ * whether what each gives can be given back. A library that leaves some out (aligned_alloc, say, in one of
+ * some years ago) leaves them to the C library, whose block it then gets in free(). That is no fault where
+ * the other one calls the library's in turn, as reallocarray of glibc and the operators of libstdc++ do; so
+ * each is tried, in a process of its own. */
 #include "checks.h"
 
 #include <dlfcn.h>

@@ -3,6 +3,7 @@
 
 #include "alloc/base/rng.h"
 #include "alloc/base/words.h"
+#include "bench/stat/stats.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -257,20 +258,34 @@ static uint64_t plan_seed(uint64_t seed, unsigned group, unsigned block)
     return rng_mix(seed + rng_mix(((uint64_t)group << 32) + block)) >> 16;
 }
 
-static void plan_oracles(struct plan *p, unsigned shard, unsigned shards)
+static bool plan_wants_tails(const struct plan *p, const struct plan_cell *c)
 {
-    unsigned position = 0;
+    uint64_t every = c->settings->latency, tails = c->settings->tails;
+    if (tails == TAILS_NEVER || every == 1) /* 1: all samples have them */
+        return false;
+    return tails == TAILS_ALWAYS || (every && p->blocks >= STATS_MIN);
+}
+
+static bool plan_wants_oracle(const struct plan *p, const struct plan_cell *c)
+{
+    (void)p;
+    return c->cell.gc && c->settings->oracle;
+}
+
+/* A sample more of each cell that wants one, like the sample given. */
+static void plan_extra(struct plan *p, bool wants(const struct plan *, const struct plan_cell *),
+                       struct plan_sample like, unsigned *position, unsigned shard, unsigned shards)
+{
     for (unsigned c = 0; c < p->cells; c++) {
         const struct plan_cell *cell = &p->cell[c];
-        if (!cell->cell.gc || cell->refused[0] || !cell->settings->oracle)
+        if (cell->refused[0] || !wants(p, cell))
             continue;
+        like.cell = c;
+        like.block = p->blocks;
+        like.position = (*position)++;
+        like.seed = plan_seed(p->seed, cell->group, 0);
         if (shards <= 1 || cell->group % shards == shard)
-            p->sample[p->samples++] = (struct plan_sample){.cell = c,
-                                                           .block = p->blocks,
-                                                           .position = position,
-                                                           .seed = plan_seed(p->seed, cell->group, 0),
-                                                           .oracle = true};
-        position++;
+            p->sample[p->samples++] = like;
     }
 }
 
@@ -280,7 +295,7 @@ int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, u
     p->blocks = blocks;
     p->seed = seed;
     p->samples = 0;
-    size_t most = (2 * (size_t)blocks + 1) * p->cells;
+    size_t most = (2 * (size_t)blocks + 2) * p->cells;
     p->sample = calloc(most ? most : 1, sizeof *p->sample);
     unsigned *groups = calloc(p->groups + 1, sizeof *groups);
     unsigned *members = calloc(2 * (size_t)p->cells + 1, sizeof *members);
@@ -314,7 +329,9 @@ int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, u
                     };
         }
     }
-    plan_oracles(p, shard, shards);
+    unsigned position = 0;
+    plan_extra(p, plan_wants_oracle, (struct plan_sample){.oracle = true}, &position, shard, shards);
+    plan_extra(p, plan_wants_tails, (struct plan_sample){.tails = true}, &position, shard, shards);
     free(groups);
     free(members);
     return 0;

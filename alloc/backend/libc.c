@@ -1,6 +1,7 @@
 /* libc.c: see libc.h. */
 #include "libc.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -61,9 +62,20 @@ void *libc_aligned(size_t align, size_t size)
 
 #else
 
+static bool usable_is_known;
+
 bool libc_open(void)
 {
+    Dl_info of_malloc, of_usable;
+    void *malloc_at = dlsym(RTLD_DEFAULT, "malloc"), *usable_at = dlsym(RTLD_DEFAULT, "malloc_usable_size");
+    usable_is_known = usable_at && dladdr(malloc_at, &of_malloc) && dladdr(usable_at, &of_usable) &&
+                      of_malloc.dli_fbase == of_usable.dli_fbase;
     return true;
+}
+
+size_t libc_usable(void *p)
+{
+    return usable_is_known ? malloc_usable_size(p) : 0;
 }
 
 void *libc_aligned(size_t align, size_t size)

@@ -13,7 +13,6 @@ void *libc_malloc(size_t size);
 void *libc_calloc(size_t count, size_t size);
 void *libc_realloc(void *p, size_t size);
 void libc_free(void *p);
-size_t libc_usable(void *p);
 #else
 #include <malloc.h>
 #include <stdlib.h>
@@ -21,8 +20,10 @@ size_t libc_usable(void *p);
 #define libc_calloc  calloc
 #define libc_realloc realloc
 #define libc_free    free
-#define libc_usable  malloc_usable_size
 #endif
+/* 0: not known, for malloc is a library's that has no malloc_usable_size, and another's does not know its
+ * blocks. */
+size_t libc_usable(void *p);
 
 /* Before any of the others. false: there is no glibc in the process. */
 bool libc_open(void);

@@ -82,7 +82,7 @@ static _Noreturn void check_exec(const struct checking *k, int out)
 /* Passes the lines on, below the allocator's name. */
 static void check_read(struct checking *k, FILE *in)
 {
-    char line[1024];
+    char line[2048];
     while (fgets(line, sizeof line, in)) {
         k->passed += strncmp(line, "ok ", 3) == 0;
         k->failed += strncmp(line, "FAIL ", 5) == 0;

@@ -71,6 +71,41 @@ C
     [[ $output = *"FAIL worker: died of SIGABRT"* ]]
 }
 
+@test "entry points: which the library brings, and whether what each gives can be given back" {
+    sanitized && skip "the sanitizer is the allocator here"
+    cd "$BATS_TEST_TMPDIR" || return 1
+    partial() { # FLAGS: ./partial.so
+        "${CC:-cc}" -O1 -fno-builtin -w -shared -fPIC -pthread "$@" -o partial.so "$BATS_TEST_DIRNAME/../preload/partial_malloc.c"
+    }
+    partial
+    run "$hg" check --alloc preload:./partial.so
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output = *"ok usable: "* ]]
+    [[ $output = *"ok fork-handlers: "* ]]
+    [[ $output = *"ok entry-points: what each gives can be given back; 10 of 26 are the library's; of libc.so.6: reallocarray"* ]]
+    [[ ${lines[-1]} = "17 passed, 0 failed, 0 skipped" ]]
+    partial -DNO_ALIGNED
+    run "$hg" check --alloc preload:./partial.so --only entry-points,alignment
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output = *"ok alignment: "* ]]
+    [[ $output = *"FAIL entry-points: blocks of aligned_alloc (libc.so.6) given to free (partial.so): SIGABRT"* ]]
+    [[ $output != *"blocks of memalign"* ]]
+    [[ $output = *"; 9 of 26 are the library's; of libc.so.6: reallocarray aligned_alloc"* ]]
+    partial -DNO_USABLE
+    run "$hg" check --alloc preload:./partial.so --only entry-points,usable
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output = *"skip usable: this allocator does not report a block's size"* ]]
+    [[ $output = *"ok entry-points: "*"of libc.so.6: reallocarray "*"malloc_usable_size"* ]]
+    partial -DLOSING
+    run "$hg" check --alloc preload:./partial.so --only entry-points
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output = *"FAIL entry-points: malloc (partial.so) gave blocks that were not used again, with free_sized (partial.so); 11 of"* ]]
+}
+
 @test "bad input is refused before anything runs" {
     refused() {
         run --separate-stderr "$hg" check "${@:2}"

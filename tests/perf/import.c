@@ -1,6 +1,6 @@
-/* import.c: how fast `heapgauge trace import` reads what other tools write: MB of input a second of processor time, a
- * form a line, and the time a call takes. All forms say the same: a million calls over 200,000 live blocks, so
- * that neither the table of addresses nor that of ids lies in a cache. The goal is 20 MB/s each. */
+/* import.c: how fast `heapgauge trace import` reads what other tools write: MB of input a second of processor
+ * time, a form a line, and the time a call takes. All forms say the same: a million calls over 200,000 live
+ * blocks, so that neither the table of addresses nor that of ids lies in a cache. The goal: 20 MB/s each. */
 
 #include <fcntl.h>
 #include <limits.h>

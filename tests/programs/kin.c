@@ -1,6 +1,6 @@
-/* kin.c: a program whose calls of malloc and its kin are known, one of each: what tests/traces/ holds was written
- * of it by other tools, and tests/cli/import.bats has the operations that follow from this source. With the word
- * thread it starts one, with fork a child too. */
+/* kin.c: a program whose calls of malloc and its kin are known, one of each: what tests/traces/ holds was
+ * written of it by other tools, and tests/cli/import.bats has the operations that follow from this source.
+ * With the word thread it starts one, with fork a child too. */
 #define _GNU_SOURCE 1
 #include <malloc.h>
 #include <mcheck.h>

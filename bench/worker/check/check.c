@@ -98,7 +98,7 @@ static bool check_one(const struct check_case *k, struct check *c, unsigned limi
     else if (line[0] == 'f')
         fprintf(out, "FAIL %s: %s\n", k->name, line + 1);
     else
-        fprintf(out, "ok %s: %s\n", k->name, k->summary);
+        fprintf(out, "ok %s: %s%s%s\n", k->name, k->summary, line[1] ? "; " : "", line + 1);
     fflush(out);
     return !WIFSIGNALED(status) && n > 0 && WEXITSTATUS(status) == 0 && line[0] != 'f';
 }
@@ -125,7 +125,7 @@ int worker_check(struct alloc_stack *stack, unsigned flags, const char *only, ui
         pthread_atfork(check_fork_prepare, check_fork_parent, check_fork_child);
     registered = true;
     for (const struct check_case *k = check_cases; k->name; k++) {
-        if (!check_named(only, k->name))
+        if (!check_named(only, k->name) || (flags & k->flags) != k->flags)
             continue;
         struct check c = {.a = &stack->layer[0], .flags = flags, .gil = PTHREAD_MUTEX_INITIALIZER};
         rng_seed(&c.rng, seed);

@@ -14,7 +14,7 @@ struct check {
     const struct alloc *a;
     unsigned flags; /* of the whole stack, as spec.flags */
     struct rng rng;
-    char reason[256]; /* why it failed; or why it does not apply, with skip */
+    char reason[1024]; /* why it failed; why it does not apply, with skip; or what else there is to say */
     bool skip;
     pthread_mutex_t gil; /* what a backend without a lock is used under, as CPython uses its own */
 };
@@ -23,11 +23,12 @@ struct check {
 struct check_case {
     const char *name, *summary;
     bool (*run)(struct check *c);
+    unsigned flags; /* it is for allocators that have these alone */
 };
 extern const struct check_case check_cases[]; /* ended by a NULL name */
 
 /* Runs the checks whose names stand in only (comma-separated; empty: all), and prints one line each:
- *   ok NAME: SUMMARY | FAIL NAME: REASON | skip NAME: REASON
+ *   ok NAME: SUMMARY[; MORE] | FAIL NAME: REASON | skip NAME: REASON
  * Returns how many failed. Any thread of the caller's must be quiet: it forks. limit_s: a check that takes
  * longer hangs. */
 int worker_check(struct alloc_stack *stack, unsigned flags, const char *only, uint64_t seed, unsigned limit_s,

@@ -16,6 +16,8 @@ bool check_remote_free(struct check *c);
 bool check_thread_exit(struct check *c);
 bool check_threads(struct check *c);
 bool check_fork(struct check *c);
+bool check_fork_handlers(struct check *c);
+bool check_entry_points(struct check *c); /* entry.c */
 
 struct block {
     unsigned char *p;

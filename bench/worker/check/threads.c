@@ -284,3 +284,47 @@ bool check_fork(struct check *c)
     return churn_all(c, 3, UINT32_MAX, fork_often); /* they go on until it is done */
 #endif
 }
+
+/* What the handlers around fork() do: free what was there, allocate, more in each. */
+static struct {
+    struct check *c;
+    struct block kept;
+    _Atomic unsigned runs;
+} handlers;
+
+static void handler_allocates(void)
+{
+    struct check *c = handlers.c;
+    if (c->reason[0] || (handlers.kept.p && !is_intact(c, &handlers.kept, "between handlers of fork")))
+        return;
+    put(c, handlers.kept.p);
+    handlers.kept.p = NULL;
+    for (unsigned i = 0; i < 50; i++) {
+        struct block b;
+        if (!new_block(c, &b, some_size(&c->rng)))
+            return;
+        put(c, b.p);
+    }
+    new_block(c, &handlers.kept, 200);
+    handlers.runs++;
+}
+
+static void fork_with_handlers(struct check *c)
+{
+    fork_often(c);
+    if (!c->reason[0] && !handlers.runs)
+        fails(c, "fork() runs no handler of pthread_atfork");
+}
+
+bool check_fork_handlers(struct check *c)
+{
+    handlers.c = c;
+    if (pthread_atfork(handler_allocates, handler_allocates, handler_allocates) != 0)
+        return fails(c, "pthread_atfork: %s", strerror(errno));
+#ifdef HG_TSAN
+    fork_with_handlers(c); /* as above */
+    return !c->reason[0];
+#else
+    return churn_all(c, 3, UINT32_MAX, fork_with_handlers);
+#endif
+}

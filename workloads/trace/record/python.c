@@ -9,8 +9,8 @@
 #include "record.h"
 
 #include "alloc/base/compiler.h"
+#include "alloc/base/object.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,17 +67,17 @@ static void python_free(void *ctx, void *p)
     own->free(own->ctx, p);
 }
 
-/* After spool.c's own, and before the interpreter's main(). */
+/* After spool.c's own, and before the interpreter's main(). Not by dlsym, which allocates when it finds nothing. */
 __attribute__((constructor(102))) static void python_begin(void)
 {
     const char *chosen = getenv("PYTHONMALLOC");
     if (!record_wanted() || (chosen && *chosen))
         return;
     void (*get)(int, struct python_allocator *) =
-        (void (*)(int, struct python_allocator *))dlsym(RTLD_DEFAULT, "PyMem_GetAllocator");
+        (void (*)(int, struct python_allocator *))object_function(NULL, NULL, "PyMem_GetAllocator");
     void (*set)(int, const struct python_allocator *) =
-        (void (*)(int, const struct python_allocator *))dlsym(RTLD_DEFAULT, "PyMem_SetAllocator");
-    if (!get || !set || !dlsym(RTLD_DEFAULT, "PyObject_Calloc")) /* 3.4 had no calloc */
+        (void (*)(int, const struct python_allocator *))object_function(NULL, NULL, "PyMem_SetAllocator");
+    if (!get || !set || !object_function(NULL, NULL, "PyObject_Calloc")) /* 3.4 had no calloc */
         return;
     for (int domain = PYTHON_MEM; domain < PYTHON_DOMAINS; domain++) {
         struct python_allocator *own = &python_own[domain];

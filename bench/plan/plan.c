@@ -41,6 +41,30 @@ static int plan_add_cell(struct plan *p, const struct cell *cell, const struct s
     return 0;
 }
 
+/* What stands twice in a list is measured twice, the second under a name of its own; a name that was given is
+ * not given twice. 0 or -EINVAL with a message. */
+static int plan_number(struct words *alloc, struct message *m)
+{
+    static struct config config[WORDS_MAX];
+    for (unsigned i = 0; i < alloc->count; i++) {
+        int err = config_parse(&config[i], *alloc->word[i] ? alloc->word[i] : "system", m);
+        if (err)
+            return err;
+    }
+    for (unsigned i = alloc->count; i-- > 0;) { /* from behind: those before have the text as written */
+        unsigned n = 1;
+        for (unsigned k = 0; k < i; k++)
+            n += strcmp(config[k].text, config[i].text) == 0;
+        if (n > 1 && config[i].named)
+            return message_set(m, -EINVAL, "%.300s stands twice: give each a name of its own",
+                               config[i].text);
+        if (n > 1)
+            config_number(&config[i], n);
+        alloc->word[i] = config[i].text;
+    }
+    return 0;
+}
+
 /* What tables call a configuration is its own in the whole run. 0 or -EINVAL with a message. */
 static int plan_check_name(const struct plan *p, const struct cell *cell, struct message *m)
 {
@@ -109,6 +133,8 @@ int plan_add(struct plan *p, const struct settings *settings, bool of_suite, con
         snprintf(name, sizeof name, "%s%s", dashes, axis[i].name);
         err = words_split(axis[i].words, axis[i].text, name, m);
     }
+    if (!err)
+        err = plan_number(&alloc, m);
     for (unsigned k = 0; k < pairs && !err; k++) {
         for (unsigned i = 0; i < alloc.count * rc.count * gc.count * thp.count && !err; i++) {
             struct cell_words words = {a->workload,

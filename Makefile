@@ -82,7 +82,7 @@ WORKER_RC := $(GC_C) $(OBJECT_C) $(WORKER_C)
 # workloads/about.h and gc/about.h say how such a file is written.
 ABOUT_C   := $(shell grep -l 'ifdef HG_ABOUT' $(wildcard workloads/*/*.c workloads/*/*/*.c))
 ABOUT_GC  := $(shell grep -l 'ifdef HG_ABOUT' $(wildcard gc/*/*.c))
-RECORD_C  := $(call in,workloads/trace/record) alloc/base/object.c alloc/base/os.c alloc/base/assert.c
+RECORD_C  := $(call in,workloads/trace/record) alloc/base/object.c alloc/base/mutex.c alloc/base/os.c alloc/base/assert.c
 SHIM_C    := $(call in,alloc/shim)
 
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1)) $(call about,$(1))

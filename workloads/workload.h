@@ -81,8 +81,7 @@ struct workload_sample {
 typedef void workload_visit(void *arg, const void *block, size_t requested_bytes);
 
 struct workload {
-    bool reports_requests; /* run calls request */
-    unsigned times_all;    /* 1 << OP of those that run times each call of, at any latency_every */
+    bool reports_requests;                   /* run calls request */
     int (*setup)(struct workload_sample *s); /* 0 or -errno with s->message */
     void (*prepare)(struct workload_thread *t);
     void (*run)(struct workload_thread *t);

@@ -8,10 +8,10 @@
  * under a mutex, taken once a chunk, and given back by close. */
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
+#include "alloc/base/mutex.h"
 #include "alloc/base/compiler.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
 #define BUMP_CHUNK_BYTES  ((size_t)8 << 20)
@@ -23,7 +23,7 @@ struct bump_chunk {
 };
 
 struct bump {
-    pthread_mutex_t mutex; /* guards chunks */
+    struct mutex mutex; /* guards chunks */
     struct bump_chunk *chunks;
     uint64_t epoch; /* by which a thread knows that its cursor is from an earlier heap */
     struct os_account account;
@@ -51,10 +51,10 @@ static noinline void *bump_refill(struct bump *b, size_t align, size_t size)
     if (!chunk)
         return NULL;
     chunk->bytes = bytes;
-    pthread_mutex_lock(&b->mutex);
+    mutex_lock(&b->mutex);
     chunk->next = b->chunks;
     b->chunks = chunk;
-    pthread_mutex_unlock(&b->mutex);
+    mutex_unlock(&b->mutex);
     char *p = (char *)(((uintptr_t)(chunk + 1) + BUMP_HEADER_BYTES + align - 1) & ~(uintptr_t)(align - 1));
     memcpy(p - BUMP_HEADER_BYTES, &size, sizeof size);
     if (!own) {
@@ -125,7 +125,6 @@ static int bump_open(struct alloc *a, const void *params, const struct alloc *in
     struct bump *b = os_map(&bump_own, sizeof *b, 0, 0);
     if (!b)
         return message_set(m, -ENOMEM, "bump: no memory");
-    pthread_mutex_init(&b->mutex, NULL);
     b->epoch = atomic_fetch_add_explicit(&bump_epochs, 1, memory_order_relaxed) +
                1; /* pairs with nothing: only unique */
     *a =
@@ -140,7 +139,6 @@ static void bump_close(struct alloc *a)
         next = c->next;
         os_unmap(&b->account, c, c->bytes);
     }
-    pthread_mutex_destroy(&b->mutex);
     os_unmap(&bump_own, b, sizeof *b);
 }
 

@@ -1,9 +1,51 @@
 /* os.c: see os.h. The only file of the project that maps memory. */
 #include "os.h"
 
+#include "syscall.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* The system calls. The sanitizers must see maps come and go: they get the C library's functions. */
+#if defined(HG_ASAN) || defined(HG_TSAN)
+#define os_sys_mmap   mmap
+#define os_sys_munmap munmap
+#define os_sys_advise madvise
+#define os_sys_mremap mremap
+#else
+/* As the C library's: -1 with errno. */
+static long os_result(long result)
+{
+    if ((unsigned long)result <= -4096UL)
+        return result;
+    errno = (int)-result;
+    return -1;
+}
+
+static void *os_sys_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+    return (void *)os_result(
+        direct_syscall(SYS_mmap, (long)at, (long)bytes, protection, flags, fd, (long)offset));
+}
+
+static int os_sys_munmap(void *p, size_t bytes)
+{
+    return (int)os_result(direct_syscall(SYS_munmap, (long)p, (long)bytes, 0, 0, 0, 0));
+}
+
+static int os_sys_advise(void *p, size_t bytes, int advice)
+{
+    return (int)os_result(direct_syscall(SYS_madvise, (long)p, (long)bytes, advice, 0, 0, 0));
+}
+
+/* at: with MREMAP_FIXED, else NULL. */
+static void *os_sys_mremap(void *p, size_t old_bytes, size_t new_bytes, int flags, void *at)
+{
+    return (void *)os_result(
+        direct_syscall(SYS_mremap, (long)p, (long)old_bytes, (long)new_bytes, flags, (long)at, 0));
+}
+#endif
 
 struct os_account os_harness;
 
@@ -84,7 +126,7 @@ void os_want_huge_pages(void)
 
 static void *os_mmap(size_t bytes, int flags)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    void *p = os_sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
@@ -107,27 +149,28 @@ void *os_map(struct os_account *account, size_t bytes, size_t align, unsigned fl
         /* The kernel's place is often right already: try it, then over-map and cut both ends. */
         p = os_mmap(bytes, extra);
         if (p && ((uintptr_t)p & (align - 1))) {
-            munmap(p, bytes);
+            os_sys_munmap(p, bytes);
             char *wide = os_mmap(bytes + align, extra);
             p = NULL;
             if (wide) {
                 char *at = (char *)(((uintptr_t)wide + align - 1) & ~(uintptr_t)(align - 1));
                 if (at > wide)
-                    munmap(wide, (size_t)(at - wide));
+                    os_sys_munmap(wide, (size_t)(at - wide));
                 if (wide + align > at)
-                    munmap(at + bytes, (size_t)(wide + align - at));
+                    os_sys_munmap(at + bytes, (size_t)(wide + align - at));
                 p = at;
             }
         }
         if (p && flags & OS_POPULATE)
-            madvise(p, bytes, MADV_POPULATE_WRITE); /* a hint: an old kernel faults the pages in later */
+            os_sys_advise(p, bytes,
+                          MADV_POPULATE_WRITE); /* a hint: an old kernel faults the pages in later */
     }
     if (!p)
         return NULL;
     if (flags & (OS_HUGE | OS_THP) || atomic_load_explicit(&os_huge_wanted, memory_order_relaxed))
-        madvise(p, bytes, MADV_HUGEPAGE);
-    if ((flags & OS_WIPE) && madvise(p, bytes, MADV_WIPEONFORK) != 0) {
-        munmap(p, bytes);
+        os_sys_advise(p, bytes, MADV_HUGEPAGE);
+    if ((flags & OS_WIPE) && os_sys_advise(p, bytes, MADV_WIPEONFORK) != 0) {
+        os_sys_munmap(p, bytes);
         return NULL;
     }
     os_count_map(account, bytes);
@@ -139,7 +182,7 @@ void os_unmap(struct os_account *account, void *p, size_t bytes)
 {
     bytes = os_round(bytes);
     int before = errno; /* free() is to leave it alone, and this is where free() may end */
-    munmap(p, bytes);
+    os_sys_munmap(p, bytes);
     errno = before;
     atomic_fetch_add_explicit(&account->unmap_calls, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&account->mapped_bytes, bytes, memory_order_relaxed);
@@ -155,7 +198,7 @@ void *os_remap(struct os_account *account, void *p, size_t old_bytes, size_t new
         return NULL;
     old_bytes = os_round(old_bytes);
     new_bytes = os_round(new_bytes);
-    void *q = mremap(p, old_bytes, new_bytes, MREMAP_MAYMOVE);
+    void *q = os_sys_mremap(p, old_bytes, new_bytes, MREMAP_MAYMOVE, NULL);
     if (q == MAP_FAILED)
         return NULL;
     atomic_fetch_sub_explicit(&account->mapped_bytes, old_bytes, memory_order_relaxed);
@@ -173,22 +216,22 @@ void *os_remap_aligned(struct os_account *account, void *p, size_t old_bytes, si
         return NULL;
     old_bytes = os_round(old_bytes);
     new_bytes = os_round(new_bytes);
-    void *q = mremap(p, old_bytes, new_bytes, 0);
+    void *q = os_sys_mremap(p, old_bytes, new_bytes, 0, NULL);
     if (q == MAP_FAILED) {
         /* Address space that is wide enough holds an aligned place for it. */
-        char *wide =
-            mmap(NULL, new_bytes + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        char *wide = os_sys_mmap(NULL, new_bytes + align, PROT_NONE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (wide == MAP_FAILED)
             return NULL;
         char *at = (char *)(((uintptr_t)wide + align - 1) & ~(uintptr_t)(align - 1));
-        q = mremap(p, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, at);
+        q = os_sys_mremap(p, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, at);
         if (q == MAP_FAILED) {
-            munmap(wide, new_bytes + align);
+            os_sys_munmap(wide, new_bytes + align);
             return NULL;
         }
         if (at > wide)
-            munmap(wide, (size_t)(at - wide));
-        munmap(at + new_bytes, (size_t)(wide + align - at));
+            os_sys_munmap(wide, (size_t)(at - wide));
+        os_sys_munmap(at + new_bytes, (size_t)(wide + align - at));
     }
     atomic_fetch_sub_explicit(&account->mapped_bytes, old_bytes, memory_order_relaxed);
     os_count_map(account, new_bytes);
@@ -199,8 +242,8 @@ void os_purge(struct os_account *account, void *p, size_t bytes, bool lazily)
 {
     atomic_fetch_add_explicit(&account->advise_calls, 1, memory_order_relaxed);
     int before = errno;
-    if (!lazily || madvise(p, bytes, MADV_FREE) != 0)
-        madvise(p, bytes, MADV_DONTNEED);
+    if (!lazily || os_sys_advise(p, bytes, MADV_FREE) != 0)
+        os_sys_advise(p, bytes, MADV_DONTNEED);
     errno = before;
 }
 
@@ -208,25 +251,25 @@ bool os_populate(struct os_account *account, void *p, size_t bytes)
 {
     atomic_fetch_add_explicit(&account->advise_calls, 1, memory_order_relaxed);
     int before = errno;
-    bool done = madvise(p, bytes, MADV_POPULATE_WRITE) == 0;
+    bool done = os_sys_advise(p, bytes, MADV_POPULATE_WRITE) == 0;
     errno = before;
     return done;
 }
 
 void *os_map_file(int fd, size_t bytes, bool writable)
 {
-    void *p = mmap(NULL, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ,
-                   writable ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+    void *p = os_sys_mmap(NULL, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                          writable ? MAP_SHARED : MAP_PRIVATE, fd, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
 void *os_map_file_piece(int fd, uint64_t offset, size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+    void *p = os_sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
     return p == MAP_FAILED ? NULL : p;
 }
 
 void os_unmap_file(void *p, size_t bytes)
 {
-    munmap(p, bytes);
+    os_sys_munmap(p, bytes);
 }

@@ -1,5 +1,8 @@
 /* os.h: the boundary to the operating system. os.c is the only file that maps memory.
  *
+ * Backends stand in malloc's place in programs where other libraries hook mmap, munmap and the like and allocate
+ * in the hook. So what maps here makes system calls itself (syscall.h), and calls no function that can be hooked.
+ *
  * Each map is counted in an account, so that a backend's memory is known apart from the harness's own. Counts
  * are relaxed atomics: any thread may map. Errors: NULL with errno. */
 #ifndef HG_ALLOC_BASE_OS_H

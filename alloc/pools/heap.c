@@ -61,10 +61,10 @@ static void heap_all_home(struct pools *in, struct pools_heap *owner, size_t byt
     if (atomic_load_explicit(&owner->state, memory_order_relaxed) != POOLS_HEAP_ABANDONED ||
         sum < heap_max(POOLS_KEEP / 8, atomic_load_explicit(&owner->held, memory_order_relaxed) / 8))
         return;
-    if (pthread_mutex_trylock(&in->heaps.lock) == 0) {
+    if (mutex_trylock(&in->heaps.lock)) {
         if (atomic_load_explicit(&owner->state, memory_order_relaxed) == POOLS_HEAP_ABANDONED)
             heap_sweep(owner);
-        pthread_mutex_unlock(&in->heaps.lock);
+        mutex_unlock(&in->heaps.lock);
     }
 }
 
@@ -360,7 +360,7 @@ static struct pools_page *heap_reclaim(struct pools_heap *h, unsigned c)
     if (!atomic_load_explicit(&in->heaps.abandoned_count, memory_order_relaxed))
         return NULL;
     struct pools_page *page = NULL;
-    pthread_mutex_lock(&in->heaps.lock);
+    mutex_lock(&in->heaps.lock);
     for (struct pools_heap *d = in->heaps.abandoned; d && !page; d = d->abandoned_next) {
         while ((page = heap_pop(d, c)) && pools_page_yield(page))
             ;
@@ -383,7 +383,7 @@ static struct pools_page *heap_reclaim(struct pools_heap *h, unsigned c)
         atomic_store_explicit(&page->owner, h, memory_order_relaxed);
         pools_run_map(page->start, page->slices, h->id, c);
     }
-    pthread_mutex_unlock(&in->heaps.lock);
+    mutex_unlock(&in->heaps.lock);
     return page;
 }
 

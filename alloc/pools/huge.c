@@ -63,12 +63,12 @@ static void *huge_aligned_alloc(struct pools *in, size_t size, size_t align, boo
     a->block = p;
     a->usable = usable;
     a->bytes = bytes;
-    pthread_mutex_lock(&in->huge.lock);
+    mutex_lock(&in->huge.lock);
     a->next = in->huge.aligned;
     in->huge.aligned = a;
     in->huge.bytes += bytes;
     in->huge.count++;
-    pthread_mutex_unlock(&in->huge.lock);
+    mutex_unlock(&in->huge.lock);
     *zero = true;
     return p;
 }
@@ -84,16 +84,16 @@ static struct pools_aligned **huge_aligned_find(struct pools *in, const void *p)
 
 size_t pools_aligned_usable(struct pools *in, const void *p)
 {
-    pthread_mutex_lock(&in->huge.lock);
+    mutex_lock(&in->huge.lock);
     struct pools_aligned *a = *huge_aligned_find(in, p);
     size_t usable = a ? a->usable : 0;
-    pthread_mutex_unlock(&in->huge.lock);
+    mutex_unlock(&in->huge.lock);
     return usable;
 }
 
 void pools_aligned_free(struct pools *in, void *p)
 {
-    pthread_mutex_lock(&in->huge.lock);
+    mutex_lock(&in->huge.lock);
     struct pools_aligned **link = huge_aligned_find(in, p), *a = *link;
     if (!a)
         abort(); /* not a block of ours */
@@ -101,7 +101,7 @@ void pools_aligned_free(struct pools *in, void *p)
     *link = a->next;
     in->huge.bytes -= bytes;
     in->huge.count--;
-    pthread_mutex_unlock(&in->huge.lock);
+    mutex_unlock(&in->huge.lock);
     os_unmap(&in->account, p, bytes);
 }
 
@@ -189,10 +189,10 @@ void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
         return huge_aligned_alloc(in, size, align, zero);
     size_t offset = align > os_page_bytes() ? align : os_page_bytes();
     size_t bytes = huge_round(offset + size);
-    pthread_mutex_lock(&in->huge.lock);
+    mutex_lock(&in->huge.lock);
     size_t target = bytes;
     struct pools_segment *s = offset == os_page_bytes() ? huge_cache_take(in, bytes, &target) : NULL;
-    pthread_mutex_unlock(&in->huge.lock);
+    mutex_unlock(&in->huge.lock);
     if (s)
         s = huge_fit(in, s, target);
     *zero = !s;
@@ -208,9 +208,9 @@ void *pools_huge_alloc(struct pools *in, size_t size, size_t align, bool *zero)
         atomic_store_explicit(&s->map[offset >> POOLS_SLICE_SHIFT], POOLS_CLASS_HUGE, memory_order_relaxed);
     }
     s->huge_spare = s->huge_bytes - bytes;
-    pthread_mutex_lock(&in->huge.lock);
+    mutex_lock(&in->huge.lock);
     huge_link(in, s);
-    pthread_mutex_unlock(&in->huge.lock);
+    mutex_unlock(&in->huge.lock);
     return (char *)s + offset;
 }
 
@@ -222,7 +222,7 @@ void pools_huge_free(struct pools *in, void *p)
         size_t bytes;
     } gone[POOLS_HUGE_KEPT + 1];
     size_t n = 0, bytes = s->huge_bytes;
-    pthread_mutex_lock(&in->huge.lock);
+    mutex_lock(&in->huge.lock);
     hg_assert_whole(pools_huge_is_valid(in));
     huge_unlink(in, s);
     uint64_t budget = huge_budget(in); /* of what is still live */
@@ -247,7 +247,7 @@ void pools_huge_free(struct pools *in, void *p)
     }
     for (size_t i = 0; i < n; i++)
         reuse_give_back(&in->huge.reuse, gone[i].bytes);
-    pthread_mutex_unlock(&in->huge.lock);
+    mutex_unlock(&in->huge.lock);
     hg_seed(pools_leak_mapping, n = 0);
     while (n-- > 0)
         os_unmap(&in->account, gone[n].s, gone[n].bytes);
@@ -257,24 +257,24 @@ void *pools_huge_realloc(struct pools *in, void *p, size_t size)
 {
     struct pools_segment *s = pools_segment_of(p);
     size_t offset = s->huge_offset, old = s->huge_bytes, bytes = huge_round(offset + size);
-    pthread_mutex_lock(&in->huge.lock);
+    mutex_lock(&in->huge.lock);
     huge_unlink(in, s);
     if (bytes <= old && old - bytes <= s->huge_spare) { /* it grows into what is spare */
         s->huge_spare = old - bytes;
         huge_link(in, s);
-        pthread_mutex_unlock(&in->huge.lock);
+        mutex_unlock(&in->huge.lock);
         return p;
     }
-    pthread_mutex_unlock(&in->huge.lock);
+    mutex_unlock(&in->huge.lock);
     struct pools_segment *moved = os_remap_aligned(&in->account, s, old, bytes, POOLS_SEGMENT);
     if (moved) {
         s = moved;
         s->huge_bytes = bytes;
         s->huge_spare = 0;
     }
-    pthread_mutex_lock(&in->huge.lock);
+    mutex_lock(&in->huge.lock);
     huge_link(in, s);
-    pthread_mutex_unlock(&in->huge.lock);
+    mutex_unlock(&in->huge.lock);
     if (!moved)
         errno = ENOMEM;
     return moved ? (char *)s + offset : NULL;

@@ -1,11 +1,7 @@
 /* instance.c: the data of the instances, which every file of `pools` reads. */
 #include "types.h"
 
-#define POOLS_INIT_1(i)                                                                                 \
-    [i] = {.slot = (i),                                                                                 \
-           .heaps = {.walk_lock = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER},        \
-           .spans = {.lock = PTHREAD_MUTEX_INITIALIZER, .dirty_tail = &pools_instances[i].spans.dirty}, \
-           .huge = {.lock = PTHREAD_MUTEX_INITIALIZER}}
+#define POOLS_INIT_1(i) [i] = {.slot = (i), .spans = {.dirty_tail = &pools_instances[i].spans.dirty}}
 struct pools pools_instances[POOLS_INSTANCES] = {POOLS_INIT_1(0), POOLS_INIT_1(1), POOLS_INIT_1(2),
                                                  POOLS_INIT_1(3), POOLS_INIT_1(4), POOLS_INIT_1(5),
                                                  POOLS_INIT_1(6), POOLS_INIT_1(7)};

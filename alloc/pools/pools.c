@@ -244,7 +244,7 @@ static noinline void *pools_aligned_in(struct pools *in, size_t align, size_t si
 POOLS_CALLS(pools_first, &pools_instances[0], 0)
 POOLS_CALLS(pools_other, (struct pools *)ctx, in->slot)
 
-static pthread_mutex_t pools_open_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct mutex pools_open_lock;
 
 static int pools_open(struct alloc *a, const void *params, const struct alloc *inner, struct message *m)
 {
@@ -252,12 +252,12 @@ static int pools_open(struct alloc *a, const void *params, const struct alloc *i
     (void)inner;
     unsigned slot = 0;
     pools_hooks();
-    pthread_mutex_lock(&pools_open_lock);
+    mutex_lock(&pools_open_lock);
     while (slot < POOLS_INSTANCES && pools_instances[slot].open)
         slot++;
     if (slot < POOLS_INSTANCES)
         pools_instances[slot].open = true;
-    pthread_mutex_unlock(&pools_open_lock);
+    mutex_unlock(&pools_open_lock);
     if (slot == POOLS_INSTANCES)
         return message_set(m, -EBUSY, "pools: %u heaps are open, and no more can be", POOLS_INSTANCES);
     struct pools *in = &pools_instances[slot];
@@ -307,9 +307,9 @@ static void pools_close(struct alloc *a)
     pools_heaps_close(in);
     pools_huge_close(in);
     pools_spans_close(in);
-    pthread_mutex_lock(&pools_open_lock);
+    mutex_lock(&pools_open_lock);
     in->open = false;
-    pthread_mutex_unlock(&pools_open_lock);
+    mutex_unlock(&pools_open_lock);
 }
 
 const struct backend backend_pools = {

@@ -278,9 +278,9 @@ static void span_purge_some(struct pools *in, uint64_t need)
         s->dirty_count <= need) {
         reuse_give_back(&in->spans.reuse, s->dirty_count);
         span_segment_remove(in, s);
-        pthread_mutex_unlock(&in->spans.lock);
+        mutex_unlock(&in->spans.lock);
         os_unmap(&in->account, s, POOLS_SEGMENT);
-        pthread_mutex_lock(&in->spans.lock);
+        mutex_lock(&in->spans.lock);
         return;
     }
     struct {
@@ -298,11 +298,11 @@ static void span_purge_some(struct pools *in, uint64_t need)
         total += runs[--from].n;
     for (unsigned i = from; i < count; i++)
         span_use(in, s, runs[i].first, runs[i].n);
-    pthread_mutex_unlock(&in->spans.lock);
+    mutex_unlock(&in->spans.lock);
     for (unsigned i = from; i < count; i++)
         os_purge(&in->account, (char *)s + (size_t)runs[i].first * POOLS_SLICE,
                  (size_t)runs[i].n * POOLS_SLICE, false);
-    pthread_mutex_lock(&in->spans.lock);
+    mutex_lock(&in->spans.lock);
     in->spans.purged_bytes += total * POOLS_SLICE;
     in->spans.purge_calls += count - from;
     reuse_give_back(&in->spans.reuse, total);
@@ -324,9 +324,9 @@ static void span_trim(struct pools *in)
          s = s->next)
         if (s->free_count == POOLS_SLICES - POOLS_HEADER_SLICES && !s->dirty_count) {
             span_segment_remove(in, s);
-            pthread_mutex_unlock(&in->spans.lock);
+            mutex_unlock(&in->spans.lock);
             os_unmap(&in->account, s, POOLS_SEGMENT);
-            pthread_mutex_lock(&in->spans.lock);
+            mutex_lock(&in->spans.lock);
             return;
         }
 }
@@ -337,7 +337,7 @@ void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep,
     unsigned first = pools_slice_of(run);
     if (touched > slices)
         touched = slices;
-    pthread_mutex_lock(&in->spans.lock);
+    mutex_lock(&in->spans.lock);
     if (keep) {
         s->page[first].slices = (uint8_t)keep;
         s->page[first].block_bytes = (uint32_t)(keep * POOLS_SLICE);
@@ -347,13 +347,13 @@ void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep,
     span_unuse(in, s, first + keep, slices - keep, touched > keep ? touched - keep : 0);
     if (in->spans.dirty_slices > span_budget(in) || in->spans.empty_segments > 2)
         span_trim(in);
-    pthread_mutex_unlock(&in->spans.lock);
+    mutex_unlock(&in->spans.lock);
 }
 
 void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, unsigned *touched)
 {
     unsigned wide = slices + align - 1; /* a free run of so many serves, wherever it begins */
-    pthread_mutex_lock(&in->spans.lock);
+    mutex_lock(&in->spans.lock);
     struct pools_segment *s = NULL;
     /* In the bucket of its own log2 a segment may or may not fit: a few are tried. Above, all do. */
     unsigned b = span_log2(wide), tries = 8;
@@ -365,7 +365,7 @@ void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, unsigne
     if (!s)
         s = span_segment_new(in);
     if (!s) {
-        pthread_mutex_unlock(&in->spans.lock);
+        mutex_unlock(&in->spans.lock);
         return NULL;
     }
     unsigned first = s->dirty_count >= slices ? span_find(s->dirty, slices, align) : 0;
@@ -383,7 +383,7 @@ void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, unsigne
     span_use(in, s, first, slices);
     if (in->spans.active_slices > in->spans.peak_slices)
         in->spans.peak_slices = in->spans.active_slices;
-    pthread_mutex_unlock(&in->spans.lock);
+    mutex_unlock(&in->spans.lock);
     return (char *)s + (size_t)first * POOLS_SLICE;
 }
 
@@ -393,14 +393,14 @@ bool pools_run_extend(struct pools *in, void *run, unsigned slices, unsigned wan
     unsigned first = pools_slice_of(run), more = want - slices;
     if (first + want > POOLS_SLICES)
         return false;
-    pthread_mutex_lock(&in->spans.lock);
+    mutex_lock(&in->spans.lock);
     bool fits = span_count(s->free, first + slices, more) == more;
     if (fits) {
         span_use(in, s, first + slices, more);
         s->page[first].slices = (uint8_t)want;
         s->page[first].block_bytes = (uint32_t)(want * POOLS_SLICE);
     }
-    pthread_mutex_unlock(&in->spans.lock);
+    mutex_unlock(&in->spans.lock);
     return fits;
 }
 

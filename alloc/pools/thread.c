@@ -5,6 +5,7 @@
 #include "alloc/base/assert.h"
 #include "alloc/base/compiler.h"
 
+#include <pthread.h>
 #include <string.h>
 
 static pthread_key_t thread_key;
@@ -17,7 +18,7 @@ static _Thread_local bool thread_exited;
 
 static struct pools_heap *thread_acquire(struct pools *in)
 {
-    pthread_mutex_lock(&in->heaps.lock);
+    mutex_lock(&in->heaps.lock);
     struct pools_heap *h = in->heaps.abandoned;
     if (h) {
         in->heaps.abandoned = h->abandoned_next;
@@ -28,7 +29,7 @@ static struct pools_heap *thread_acquire(struct pools *in)
             size_t bytes = sizeof *h * POOLS_HEAPS_AT_ONCE;
             char *chunk = os_map(&in->account, bytes, 0, 0);
             if (!chunk) {
-                pthread_mutex_unlock(&in->heaps.lock);
+                mutex_unlock(&in->heaps.lock);
                 errno = ENOMEM;
                 return NULL;
             }
@@ -45,7 +46,7 @@ static struct pools_heap *thread_acquire(struct pools *in)
         h->all_next = atomic_load_explicit(&in->heaps.all, memory_order_relaxed);
         atomic_store_explicit(&in->heaps.all, h, memory_order_release); /* pairs with walks */
     }
-    pthread_mutex_unlock(&in->heaps.lock);
+    mutex_unlock(&in->heaps.lock);
     return h;
 }
 
@@ -60,12 +61,12 @@ static void thread_abandon(struct pools_heap *h)
 
 static void thread_release(struct pools_heap *h)
 {
-    pthread_mutex_lock(&h->in->heaps.walk_lock);
+    mutex_lock(&h->in->heaps.walk_lock);
     pools_heap_empty(h);
-    pthread_mutex_lock(&h->in->heaps.lock);
+    mutex_lock(&h->in->heaps.lock);
     thread_abandon(h);
-    pthread_mutex_unlock(&h->in->heaps.lock);
-    pthread_mutex_unlock(&h->in->heaps.walk_lock);
+    mutex_unlock(&h->in->heaps.lock);
+    mutex_unlock(&h->in->heaps.walk_lock);
 }
 
 static void thread_exit(void *unused)
@@ -88,20 +89,20 @@ static void thread_exit(void *unused)
 static void thread_fork_prepare(void)
 {
     for (unsigned i = 0; i < POOLS_INSTANCES; i++) {
-        pthread_mutex_lock(&pools_instances[i].heaps.walk_lock);
-        pthread_mutex_lock(&pools_instances[i].heaps.lock);
-        pthread_mutex_lock(&pools_instances[i].huge.lock);
-        pthread_mutex_lock(&pools_instances[i].spans.lock);
+        mutex_lock(&pools_instances[i].heaps.walk_lock);
+        mutex_lock(&pools_instances[i].heaps.lock);
+        mutex_lock(&pools_instances[i].huge.lock);
+        mutex_lock(&pools_instances[i].spans.lock);
     }
 }
 
 static void thread_fork_done(void)
 {
     for (unsigned i = POOLS_INSTANCES; i-- > 0;) {
-        pthread_mutex_unlock(&pools_instances[i].spans.lock);
-        pthread_mutex_unlock(&pools_instances[i].huge.lock);
-        pthread_mutex_unlock(&pools_instances[i].heaps.lock);
-        pthread_mutex_unlock(&pools_instances[i].heaps.walk_lock);
+        mutex_unlock(&pools_instances[i].spans.lock);
+        mutex_unlock(&pools_instances[i].huge.lock);
+        mutex_unlock(&pools_instances[i].heaps.lock);
+        mutex_unlock(&pools_instances[i].heaps.walk_lock);
     }
 }
 

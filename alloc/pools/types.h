@@ -10,11 +10,11 @@
 #ifndef HG_ALLOC_POOLS_TYPES_H
 #define HG_ALLOC_POOLS_TYPES_H
 
+#include "alloc/base/mutex.h"
 #include "alloc/base/os.h"
 #include "reuse.h"
 #include "size_class.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -171,8 +171,8 @@ struct pools_heap {
 
 /* The heaps of an instance. Each is some thread's, or abandoned: the list of these has abandoned_count. */
 struct pools_heaps {
-    pthread_mutex_t walk_lock; /* a walk, against threads that end */
-    pthread_mutex_t lock;      /* of what follows, and of abandoned heaps' stacks */
+    struct mutex walk_lock; /* a walk, against threads that end */
+    struct mutex lock;      /* of what follows, and of abandoned heaps' stacks */
     _Atomic(struct pools_heap *) all;
     struct pools_heap *abandoned;
     _Atomic unsigned abandoned_count;
@@ -185,7 +185,7 @@ struct pools_heaps {
  * the sum of dirty_count; empty_segments have no slice in use. (While a purge has let the lock go, the slices
  * that it purges are booked as active.) */
 struct pools_spans {
-    pthread_mutex_t lock;
+    struct mutex lock;
     struct pools_segment *bucket[9]; /* by log2 of the largest free run */
     struct pools_segment *all, *dirty, **dirty_tail;
     uint64_t segments, empty_segments;
@@ -205,7 +205,7 @@ struct pools_aligned {
 /* Mapped blocks. Conservation: bytes and count are the sums over blocks and aligned, spare_bytes over blocks,
  * cached_bytes over cache. */
 struct pools_huge {
-    pthread_mutex_t lock;
+    struct mutex lock;
     struct pools_segment *blocks;
     uint64_t bytes, count;
     struct {

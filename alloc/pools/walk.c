@@ -125,7 +125,7 @@ struct walk_totals {
 
 static void walk_add_totals(struct pools *in, struct walk_totals *t)
 {
-    pthread_mutex_lock(&in->heaps.walk_lock);
+    mutex_lock(&in->heaps.walk_lock);
     hg_assert_whole(pools_is_valid(in));
     walk_mark(in);
     for (struct pools_segment *s = in->spans.all; s; s = s->all_next) {
@@ -151,7 +151,7 @@ static void walk_add_totals(struct pools *in, struct walk_totals *t)
             t->blocks_home += pools_word_home(atomic_load_explicit(&page->word, memory_order_relaxed));
         }
     }
-    pthread_mutex_unlock(&in->heaps.walk_lock);
+    mutex_unlock(&in->heaps.walk_lock);
     t->active_bytes += in->huge.bytes;
     t->live_bytes += in->huge.bytes;
     t->live_blocks += in->huge.count;
@@ -333,7 +333,7 @@ int pools_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piec
     for (struct pools *in = ctx; in && !stop; in = in->second) {
         uint64_t *bits = NULL;
         size_t bytes = 0;
-        pthread_mutex_lock(&in->heaps.walk_lock);
+        mutex_lock(&in->heaps.walk_lock);
         hg_assert_whole(pools_is_valid(in));
         walk_mark(in);
         stop = blocks ? walk_bits_open(in, &bits, &bytes) : 0;
@@ -341,7 +341,7 @@ int pools_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piec
         stop = stop ? stop : walk_huge(in, visit, arg, blocks);
         if (bits)
             os_unmap(&os_harness, bits, bytes);
-        pthread_mutex_unlock(&in->heaps.walk_lock);
+        mutex_unlock(&in->heaps.walk_lock);
     }
     return stop;
 }

@@ -4,6 +4,7 @@
 
 #include "alloc/alloc.h"
 #include "alloc/base/os.h"
+#include "alloc/base/mutex.h"
 #include "alloc/base/compiler.h"
 
 #include <errno.h>
@@ -30,14 +31,14 @@ extern const char __start_hg_wrappers[] __attribute__((weak, visibility("hidden"
 extern const char __stop_hg_wrappers[] __attribute__((weak, visibility("hidden")));
 
 static struct {
-    pthread_mutex_t mutex;                      /* for adding; guards chunk, at and left */
+    struct mutex mutex;                         /* for adding; guards chunk, at and left */
     _Atomic(struct callsite *) *_Atomic bucket; /* CALLSITE_BUCKETS of them */
     _Atomic(struct callsite *) *_Atomic by_id;  /* CALLSITE_COUNT_MAX of them, address space alone at first */
     _Atomic uint32_t limit;
     char *at;
     size_t left;
     struct os_account account;
-} sites = {.mutex = PTHREAD_MUTEX_INITIALIZER, .limit = 1};
+} sites = {.limit = 1};
 
 /* --- the walk ------------------------------------------------------------------------------------------- */
 
@@ -231,7 +232,7 @@ uint32_t callsite_intern(void *const *frames, unsigned count)
             return s->id;
     }
     uint32_t id = 0;
-    pthread_mutex_lock(&sites.mutex);
+    mutex_lock(&sites.mutex);
     uint32_t limit = atomic_load_explicit(&sites.limit, memory_order_relaxed);
     if (callsite_tables()) {
         bucket = atomic_load_explicit(&sites.bucket, memory_order_relaxed);
@@ -250,7 +251,7 @@ uint32_t callsite_intern(void *const *frames, unsigned count)
         }
         id = s ? s->id : 0;
     }
-    pthread_mutex_unlock(&sites.mutex);
+    mutex_unlock(&sites.mutex);
     return id;
 }
 
@@ -287,7 +288,7 @@ uint64_t callsite_memory_bytes(void)
 void callsite_fork(enum alloc_fork phase)
 {
     if (phase == ALLOC_FORK_PREPARE)
-        pthread_mutex_lock(&sites.mutex);
+        mutex_lock(&sites.mutex);
     else
-        pthread_mutex_unlock(&sites.mutex);
+        mutex_unlock(&sites.mutex);
 }

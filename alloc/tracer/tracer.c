@@ -23,6 +23,7 @@
 
 #include "callsite.h"
 #include "alloc/base/os.h"
+#include "alloc/base/mutex.h"
 #include "alloc/base/compiler.h"
 
 #include <errno.h>
@@ -62,14 +63,14 @@ struct trace {
     struct trace *next; /* in the registry */
     struct trace_thread *_Atomic threads; /* only ever grows */
     _Atomic int64_t current, peak;
-    pthread_mutex_t spare_mutex;
+    struct mutex spare_mutex;
     struct trace_thread
         spare; /* for threads that could not have their own; spare_mutex makes its writers one */
     struct os_account account;
 };
 
 /* All open instances: what a thread that ends must look through. */
-static pthread_mutex_t trace_registry = PTHREAD_MUTEX_INITIALIZER;
+static struct mutex trace_registry;
 static struct trace *trace_instances;
 static uint64_t trace_epochs; /* last given; the registry's mutex */
 static struct os_account trace_account;
@@ -87,13 +88,13 @@ static pthread_once_t trace_once = PTHREAD_ONCE_INIT;
 static void trace_thread_exit(void *arg)
 {
     (void)arg;
-    pthread_mutex_lock(&trace_registry);
+    mutex_lock(&trace_registry);
     for (struct trace *t = trace_instances; t; t = t->next)
         for (struct trace_thread *x = atomic_load_explicit(&t->threads, memory_order_relaxed); x; x = x->next)
             if (x->owner == &trace_mine)
                 x->owner = NULL;
     trace_mine.epoch = 0;
-    pthread_mutex_unlock(&trace_registry);
+    mutex_unlock(&trace_registry);
 }
 
 static void trace_make_key(void)
@@ -104,7 +105,7 @@ static void trace_make_key(void)
 static noinline struct trace_thread *trace_thread_find(struct trace *t)
 {
     struct trace_thread *x, *unowned = NULL;
-    pthread_mutex_lock(&trace_registry);
+    mutex_lock(&trace_registry);
     for (x = atomic_load_explicit(&t->threads, memory_order_relaxed); x && x->owner != &trace_mine;
          x = x->next)
         if (!x->owner)
@@ -121,7 +122,7 @@ static noinline struct trace_thread *trace_thread_find(struct trace *t)
         trace_mine.epoch = t->epoch;
         trace_mine.thread = x;
     }
-    pthread_mutex_unlock(&trace_registry);
+    mutex_unlock(&trace_registry);
     if (x)
         pthread_setspecific(trace_exit_key, &trace_mine);
     return x;
@@ -197,13 +198,13 @@ static inline void trace_count_out(struct trace *t, struct trace_thread *x, uint
 /* The same with the spare, by any thread. */
 static noinline uint32_t trace_spare(struct trace *t, bool in, uint32_t site, size_t size)
 {
-    pthread_mutex_lock(&t->spare_mutex);
+    mutex_lock(&t->spare_mutex);
     if (in)
         site = trace_count_in(t, &t->spare, site, size);
     else
         trace_count_out(t, &t->spare, site, size);
     trace_change(t, &t->spare, in ? (int64_t)size : -(int64_t)size);
-    pthread_mutex_unlock(&t->spare_mutex);
+    mutex_unlock(&t->spare_mutex);
     return site;
 }
 
@@ -422,12 +423,11 @@ int trace_open(struct alloc *a, unsigned frames, const struct alloc *inner, stru
     pthread_once(&trace_once, trace_make_key);
     t->inner = *inner;
     t->frames = frames;
-    pthread_mutex_init(&t->spare_mutex, NULL);
-    pthread_mutex_lock(&trace_registry);
+    mutex_lock(&trace_registry);
     t->epoch = ++trace_epochs;
     t->next = trace_instances;
     trace_instances = t;
-    pthread_mutex_unlock(&trace_registry);
+    mutex_unlock(&trace_registry);
     *a = (struct alloc){t,          trace_malloc,  trace_calloc, trace_realloc,
                         trace_free, trace_aligned, trace_usable, NULL};
     return 0;
@@ -445,13 +445,13 @@ static void trace_free_chunks(struct trace *t, struct trace_thread *x)
 void trace_close(struct alloc *a)
 {
     struct trace *t = a->ctx;
-    pthread_mutex_lock(&trace_registry);
+    mutex_lock(&trace_registry);
     for (struct trace **at = &trace_instances; *at; at = &(*at)->next)
         if (*at == t) {
             *at = t->next;
             break;
         }
-    pthread_mutex_unlock(&trace_registry);
+    mutex_unlock(&trace_registry);
     struct trace_thread *next;
     for (struct trace_thread *x = atomic_load_explicit(&t->threads, memory_order_relaxed); x; x = next) {
         next = x->next;
@@ -459,7 +459,6 @@ void trace_close(struct alloc *a)
         os_unmap(&t->account, x, sizeof *x);
     }
     trace_free_chunks(t, &t->spare);
-    pthread_mutex_destroy(&t->spare_mutex);
     os_unmap(&trace_account, t, sizeof *t);
 }
 
@@ -473,10 +472,10 @@ void trace_fork(void *ctx, enum alloc_fork phase)
 {
     struct trace *t = ctx;
     if (phase == ALLOC_FORK_PREPARE) {
-        pthread_mutex_lock(&t->spare_mutex);
-        pthread_mutex_lock(&trace_registry);
+        mutex_lock(&t->spare_mutex);
+        mutex_lock(&trace_registry);
     } else {
-        pthread_mutex_unlock(&trace_registry);
-        pthread_mutex_unlock(&t->spare_mutex);
+        mutex_unlock(&trace_registry);
+        mutex_unlock(&t->spare_mutex);
     }
 }

@@ -27,11 +27,11 @@
 
 #include "alloc/tracer/callsite.h"
 #include "alloc/base/assert.h"
+#include "alloc/base/mutex.h"
 #include "alloc/base/ptrmap.h"
 #include "alloc/tracer/symbol.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,9 +65,9 @@ struct debug {
     unsigned frames;
     size_t quarantine_bytes; /* the limit */
 
-    pthread_mutex_t mutex; /* guards what follows */
-    struct ptrmap table;   /* of struct debug_entry */
-    uintptr_t *ring;       /* DEBUG_QUARANTINE_BLOCKS addresses, oldest at ring_head */
+    struct mutex mutex;  /* guards what follows */
+    struct ptrmap table; /* of struct debug_entry */
+    uintptr_t *ring;     /* DEBUG_QUARANTINE_BLOCKS addresses, oldest at ring_head */
     unsigned ring_head, ring_count;
     size_t held_bytes; /* debug_bytes() of the blocks in the ring */
     struct os_account account;
@@ -76,7 +76,7 @@ struct debug {
 static struct os_account debug_account; /* of the contexts themselves */
 
 /* Let go before abort(): a handler of the program's for SIGABRT may allocate. */
-static _Thread_local pthread_mutex_t *debug_unlock_to_die;
+static _Thread_local struct mutex *debug_unlock_to_die;
 
 /* --- reporting ------------------------------------------------------------------------------------------ */
 
@@ -122,7 +122,7 @@ static _Noreturn void debug_die(const struct debug_entry *entry, uint32_t here, 
 {
     struct debug_entry copy = entry ? *entry : (struct debug_entry){0}, *e = entry ? &copy : NULL;
     if (debug_unlock_to_die)
-        pthread_mutex_unlock(debug_unlock_to_die);
+        mutex_unlock(debug_unlock_to_die);
     struct symbols *symbols = symbols_of_self();
     debug_say_site(symbols, found_by, here);
     if (e) {
@@ -224,7 +224,7 @@ static struct debug_entry *debug_find_live(struct debug *d, void *p, uint32_t he
         return e;
     const struct debug_entry *named = e ? e : debug_around(&d->table, (uintptr_t)p);
     struct debug_entry copy = named ? *named : (struct debug_entry){0};
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     if (e && verb[0] == 'f') {
         debug_say_block(&copy, "double free");
         debug_say(" is freed a second time\n");
@@ -271,9 +271,9 @@ bool debug_is_valid(const struct alloc *a)
 /* Gives the oldest block back to X when the quarantine holds too much. false when it does not. */
 static bool debug_evict(struct debug *d, size_t limit_bytes, unsigned limit_blocks, uint32_t here)
 {
-    pthread_mutex_lock(&d->mutex);
+    mutex_lock(&d->mutex);
     if (d->held_bytes <= limit_bytes && d->ring_count <= limit_blocks) {
-        pthread_mutex_unlock(&d->mutex);
+        mutex_unlock(&d->mutex);
         return false;
     }
     struct debug_entry *e = ptrmap_find(&d->table, d->ring[d->ring_head]), copy = *e;
@@ -281,7 +281,7 @@ static bool debug_evict(struct debug *d, size_t limit_bytes, unsigned limit_bloc
     d->ring_count--;
     d->held_bytes -= debug_bytes(&copy);
     ptrmap_remove(&d->table, e, false);
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     debug_check_dead(&copy, here, "found when it left quarantine, during this call");
     d->inner.free(d->inner.ctx, (char *)copy.address - debug_lead(&copy));
     return true;
@@ -296,11 +296,11 @@ static void *debug_enter(struct debug *d, unsigned char *raw, size_t lead, size_
     struct debug_entry e = {
         .address = (uintptr_t)p, .size = size, .site = site, .lead_log2 = (uint8_t)__builtin_ctzll(lead)};
     debug_fill_guards(p, size);
-    pthread_mutex_lock(&d->mutex);
+    mutex_lock(&d->mutex);
     struct debug_entry *entered = ptrmap_add(&d->table, e.address);
     if (entered)
         *entered = e;
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     if (!entered) {
         d->inner.free(d->inner.ctx, raw);
         errno = ENOMEM;
@@ -330,15 +330,15 @@ static void *debug_allocate(struct debug *d, size_t align, size_t size, uint32_t
 
 static void debug_release(struct debug *d, void *p, uint32_t here)
 {
-    pthread_mutex_lock(&d->mutex);
+    mutex_lock(&d->mutex);
     struct debug_entry *e = debug_find_live(d, p, here, "free"), copy = *e;
     e->freed = true; /* another thread's free of it is a double one from here on */
     e->freed_site = here;
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     debug_check_guards(&copy, here, "found when it was freed");
     memset((char *)p - DEBUG_HEAD, DEBUG_DEAD, DEBUG_HEAD + copy.size + DEBUG_TAIL);
 
-    pthread_mutex_lock(&d->mutex);
+    mutex_lock(&d->mutex);
     bool kept = debug_bytes(&copy) <= d->quarantine_bytes / 4 && d->ring_count < DEBUG_QUARANTINE_BLOCKS;
     if (kept) {
         e = ptrmap_find(&d->table, copy.address);
@@ -349,7 +349,7 @@ static void debug_release(struct debug *d, void *p, uint32_t here)
     } else {
         ptrmap_remove(&d->table, ptrmap_find(&d->table, copy.address), false);
     }
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     if (!kept)
         d->inner.free(d->inner.ctx, (char *)p - debug_lead(&copy));
     while (debug_evict(d, d->quarantine_bytes, DEBUG_QUARANTINE_BLOCKS - 64, here))
@@ -379,15 +379,15 @@ static CALLSITE_WRAPPER void *debug_calloc(void *ctx, size_t count, size_t size)
  * ends of the old block are poisoned first, so that whoever still uses it sees that it has gone. */
 static void *debug_resize(struct debug *d, unsigned char *old, size_t size, uint32_t site)
 {
-    pthread_mutex_lock(&d->mutex);
+    mutex_lock(&d->mutex);
     struct debug_entry *live = debug_find_live(d, old, site, "realloc"), e = *live;
     if (size > DEBUG_SIZE_MAX - DEBUG_HEAD) {
-        pthread_mutex_unlock(&d->mutex);
+        mutex_unlock(&d->mutex);
         errno = ENOMEM;
         return NULL;
     }
     ptrmap_remove(&d->table, live, true);
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     debug_check_guards(&e, site, "found when it was reallocated");
 
     unsigned char first[DEBUG_ENDS], last[DEBUG_ENDS];
@@ -411,9 +411,9 @@ static void *debug_resize(struct debug *d, unsigned char *old, size_t size, uint
         e.size = size;
         e.site = site;
     }
-    pthread_mutex_lock(&d->mutex);
+    mutex_lock(&d->mutex);
     *(struct debug_entry *)ptrmap_add_reserved(&d->table, e.address) = e;
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     return raw ? p : NULL;
 }
 
@@ -423,9 +423,9 @@ static CALLSITE_WRAPPER void *debug_realloc(void *ctx, void *old, size_t size)
     uint32_t site = CALLSITE_HERE(d->frames);
     if (!old)
         return debug_allocate(d, DEBUG_HEAD, size, site);
-    pthread_mutex_lock(&d->mutex);
+    mutex_lock(&d->mutex);
     struct debug_entry e = *debug_find_live(d, old, site, "realloc");
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     if (debug_lead(&e) == DEBUG_HEAD)
         return debug_resize(d, old, size, site);
     void *p = debug_allocate(d, DEBUG_HEAD, size, site); /* X's realloc would not keep the data's place */
@@ -460,9 +460,9 @@ static CALLSITE_WRAPPER size_t debug_usable(void *ctx, const void *p)
     if (!p)
         return 0;
     uint32_t site = CALLSITE_HERE(d->frames);
-    pthread_mutex_lock(&d->mutex);
+    mutex_lock(&d->mutex);
     struct debug_entry e = *debug_find_live(d, (void *)p, site, "usable");
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     return e.size;
 }
 
@@ -483,7 +483,6 @@ static int debug_open(struct alloc *a, const void *params, const struct alloc *i
         os_unmap(&debug_account, d, sizeof *d);
         return message_set(m, -ENOMEM, "debug: no memory");
     }
-    pthread_mutex_init(&d->mutex, NULL);
     *a = (struct alloc){d,          debug_malloc,  debug_calloc, debug_realloc,
                         debug_free, debug_aligned, debug_usable, NULL};
     return 0;
@@ -495,7 +494,7 @@ static int debug_verify(void *ctx, struct message *m)
     (void)m; /* damage does not come back: it is reported and aborts, as everywhere here */
     struct debug *d = ctx;
     struct debug_entry *e;
-    pthread_mutex_lock(&d->mutex);
+    mutex_lock(&d->mutex);
     hg_assert_whole(debug_adds_up(d));
     debug_unlock_to_die = &d->mutex;
     for (size_t i = 0; (e = ptrmap_next(&d->table, &i));)
@@ -504,7 +503,7 @@ static int debug_verify(void *ctx, struct message *m)
         else if (!e->freed)
             debug_check_guards(e, 0, "found by the check of the whole heap");
     debug_unlock_to_die = NULL;
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     return 0;
 }
 
@@ -516,7 +515,6 @@ static void debug_close(struct alloc *a)
         ;
     ptrmap_close(&d->table);
     os_unmap(&d->account, d->ring, DEBUG_QUARANTINE_BLOCKS * sizeof *d->ring);
-    pthread_mutex_destroy(&d->mutex);
     os_unmap(&debug_account, d, sizeof *d);
 }
 
@@ -532,10 +530,10 @@ static void debug_report(void *ctx, const struct alloc_sink *sink)
     struct debug *d = ctx;
     if (d->inner.backend->report)
         d->inner.backend->report(d->inner.ctx, sink);
-    pthread_mutex_lock(&d->mutex);
+    mutex_lock(&d->mutex);
     hg_assert_whole(debug_adds_up(d));
     uint64_t live = ptrmap_count(&d->table) - d->ring_count, blocks = d->ring_count, bytes = d->held_bytes;
-    pthread_mutex_unlock(&d->mutex);
+    mutex_unlock(&d->mutex);
     sink->integer(sink->arg, "debug.live_blocks", live);
     sink->integer(sink->arg, "debug.quarantine_blocks", blocks);
     sink->integer(sink->arg, "debug.quarantine_bytes", bytes);
@@ -554,9 +552,9 @@ static void debug_fork(void *ctx, enum alloc_fork phase)
 {
     struct debug *d = ctx;
     if (phase == ALLOC_FORK_PREPARE)
-        pthread_mutex_lock(&d->mutex);
+        mutex_lock(&d->mutex);
     else
-        pthread_mutex_unlock(&d->mutex);
+        mutex_unlock(&d->mutex);
 }
 
 const struct backend backend_debug = {

@@ -4,14 +4,14 @@
 #include "alloc/alloc.h"
 #include "alloc/tracer/callsite.h"
 #include "alloc/base/os.h"
+#include "alloc/base/mutex.h"
 #include "alloc/base/waits.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
 struct locked {
-    pthread_mutex_t mutex;
+    struct mutex mutex;
     struct alloc inner;
     uint64_t acquisitions; /* in mutex */
     struct waits waits;    /* of those that did not have it at once */
@@ -22,17 +22,17 @@ static struct os_account locked_account;
 static void locked_wait(struct locked *l)
 {
     uint64_t start = os_now_ns();
-    pthread_mutex_lock(&l->mutex);
+    mutex_lock(&l->mutex);
     waits_add(&l->waits, os_now_ns() - start);
 }
 
-#define LOCKED(ctx, call)                 \
-    struct locked *l = ctx;               \
-    if (pthread_mutex_trylock(&l->mutex)) \
-        locked_wait(l);                   \
-    l->acquisitions++;                    \
-    call;                                 \
-    pthread_mutex_unlock(&l->mutex)
+#define LOCKED(ctx, call)          \
+    struct locked *l = ctx;        \
+    if (!mutex_trylock(&l->mutex)) \
+        locked_wait(l);            \
+    l->acquisitions++;             \
+    call;                          \
+    mutex_unlock(&l->mutex)
 
 static CALLSITE_WRAPPER void *locked_malloc(void *ctx, size_t size)
 {
@@ -75,7 +75,6 @@ static int locked_open(struct alloc *a, const void *params, const struct alloc *
     struct locked *l = os_map(&locked_account, sizeof *l, 0, 0);
     if (!l)
         return message_set(m, -ENOMEM, "locked: no memory");
-    pthread_mutex_init(&l->mutex, NULL);
     l->inner = *inner;
     *a = (struct alloc){l,           locked_malloc,  locked_calloc, locked_realloc,
                         locked_free, locked_aligned, locked_usable, NULL};
@@ -85,7 +84,6 @@ static int locked_open(struct alloc *a, const void *params, const struct alloc *
 static void locked_close(struct alloc *a)
 {
     struct locked *l = a->ctx;
-    pthread_mutex_destroy(&l->mutex);
     os_unmap(&locked_account, l, sizeof *l);
 }
 
@@ -120,9 +118,9 @@ static void locked_fork(void *ctx, enum alloc_fork phase)
 {
     struct locked *l = ctx;
     if (phase == ALLOC_FORK_PREPARE)
-        pthread_mutex_lock(&l->mutex);
+        mutex_lock(&l->mutex);
     else
-        pthread_mutex_unlock(&l->mutex);
+        mutex_unlock(&l->mutex);
 }
 
 const struct backend backend_locked = {

@@ -7,12 +7,13 @@ setup_file() {
     bats_require_minimum_version 1.5.0
     export hg="$HEAPGAUGE_BUILD/heapgauge" programs="$BATS_FILE_TMPDIR"
     local p
-    for p in family holds damages stacks handlers; do
+    for p in family holds damages stacks handlers hooked; do
         "${CC:-cc}" -std=gnu17 -g -O1 -fno-builtin -fno-omit-frame-pointer -pthread \
             -o "$programs/$p" "$BATS_TEST_DIRNAME/../programs/$p.c"
     done
     "${CC:-cc}" -std=gnu17 -g -O1 -fno-builtin -pthread -DFROM_A_LIBRARY -shared -fPIC \
         -o "$programs/libhandlers.so" "$BATS_TEST_DIRNAME/../programs/handlers.c"
+    "${CC:-cc}" -std=gnu17 -O1 -fno-builtin -shared -fPIC -o "$programs/libhooks.so" "$BATS_TEST_DIRNAME/../programs/hooks.c" -ldl
 }
 
 setup() {
@@ -81,6 +82,17 @@ same_on_all() {
                     return 1
                 }
             done
+        done
+    done
+}
+
+@test "a library that hooks functions of the C library may allocate there" {
+    needs_shim
+    local a h
+    for h in mmap munmap madvise mremap open sched_yield pthread_mutex_lock; do
+        for a in pools system "debug(system)" "trace(system)" "locked(pymalloc)" bump; do
+            HOOK=$h LD_PRELOAD="$programs/libhooks.so" run timeout 60 "$hg" preload "$a" -- "$programs/hooked"
+            [ "$status" -eq 0 ] && [ "$output" = fine ] || { echo "$a, hook of $h: status $status, $output"; return 1; }
         done
     done
 }

@@ -407,6 +407,18 @@ EOF
     [ "$(basename "$HEAPGAUGE_BUILD")" = cov ] || [ "$(count s.hgt 999)" -ge 2000 ]
 }
 
+@test "a library that hooks functions of the C library may allocate there, and is recorded" {
+    local p=$BATS_TEST_DIRNAME/../programs h
+    "${CC:-cc}" -std=gnu17 -O1 -fno-builtin -shared -fPIC -o hooks.so "$p/hooks.c" -ldl
+    "${CC:-cc}" -std=gnu17 -O1 -fno-builtin -pthread -o hooked "$p/hooked.c"
+    for h in open mmap munmap madvise mremap getrlimit sched_yield clock_gettime pthread_mutex_lock; do
+        LD_PRELOAD=$PWD/hooks.so HOOK=$h run -0 --separate-stderr timeout 60 "$hg" record -o m.hgt -- ./hooked
+        [ "$output" = fine ]
+        [ "${#stderr_lines[@]}" -eq 1 ] || { echo "hook of $h: $stderr"; return 1; }
+        info m.hgt 'not i["dropped"] and not i["unmatched"]'
+    done
+}
+
 @test "what cannot be done is said before the program starts" {
     refuse() { # WORDS COMMAND...
         run --separate-stderr "${@:2}"

@@ -1,6 +1,6 @@
 /* callsite: how long the chain of calls is on the stacks of threads, and that nothing outside them is read.
  * What programs see of it is in tests/cli/preload.bats. */
-// links: alloc/tracer/callsite.c alloc/base/os.c
+// links: alloc/tracer/callsite.c alloc/base/mutex.c alloc/base/os.c
 #include "alloc/tracer/callsite.h"
 #include "alloc/base/compiler.h"
 #include "between.h"

@@ -36,8 +36,7 @@ struct open_call {
 struct stack {
     struct open_call *call;
     uint32_t depth, room;
-    uint32_t kin;   /* open calls of malloc's kin */
-    uint64_t inner; /* calls that were passed over as theirs */
+    uint32_t kin; /* open calls of malloc's kin */
 };
 
 struct ltrace {
@@ -210,17 +209,7 @@ static int push(struct stack *stack, const struct calls *c, const struct open_ca
     return 0;
 }
 
-/* A call that does not return (an exception, longjmp, the end): it is dropped, and what was passed over as
- * its own cannot be told from the program's. */
-static void lose(struct stack *stack, struct calls *c, const struct open_call *call)
-{
-    if (call->function == FUNCTION_NONE || call->inner)
-        return;
-    c->dropped += stack->inner + (call->function != FUNCTION_FREE);
-    stack->inner = 0;
-}
-
-/* The open call that returns; what it called and has not returned is lost. */
+/* The open call that returns; what it called and has not returned (longjmp, an exception) is dropped. */
 static bool pop(struct stack *stack, struct calls *c, struct line name, struct open_call *out)
 {
     uint64_t hash = hash_of(name);
@@ -229,22 +218,19 @@ static bool pop(struct stack *stack, struct calls *c, struct line name, struct o
         at--;
     if (at == 0)
         return false;
-    for (;;) {
+    while (stack->depth >= at) {
         *out = stack->call[--stack->depth];
         stack->kin -= out->function != FUNCTION_NONE;
-        if (stack->depth < at)
-            break;
-        lose(stack, c, out);
+        c->dropped += out->function != FUNCTION_NONE && !out->inner && stack->depth >= at;
     }
-    if (out->function != FUNCTION_NONE && !out->inner)
-        stack->inner = 0;
     return true;
 }
 
 static void drop_all(struct stack *stack, struct calls *c)
 {
     for (uint32_t i = 0; i < stack->depth; i++)
-        lose(stack, c, &stack->call[i]);
+        c->dropped += stack->call[i].function != FUNCTION_NONE && !stack->call[i].inner &&
+                      stack->call[i].function != FUNCTION_FREE;
     free(stack->call);
     *stack = (struct stack){0};
 }
@@ -381,7 +367,6 @@ static int called(struct ltrace *s, struct calls *c, struct calls_thread *t, str
     struct open_call call = {.function = f, .inner = stack->kin > 0};
     struct line rest = e->rest, at;
     uint64_t value;
-    stack->inner += call.inner && f != FUNCTION_NONE;
     if (f == FUNCTION_NONE) {
         call.name = hash_of(e->name);
         return push(stack, c, &call);

@@ -1,8 +1,7 @@
 /* file.c: see file.h. */
 #include "file.h"
 
-#include "lock.h"
-
+#include "alloc/base/mutex.h"
 #include "alloc/base/os.h"
 
 #include <dlfcn.h>
@@ -25,7 +24,7 @@
 #define OFFSET(index)  (SPOOL_HEADER_BYTES + (index)*SPOOL_SEGMENT_BYTES)
 
 static struct {
-    struct record_lock lock; /* guards window, first and count, and the descriptor */
+    struct mutex lock; /* guards window, first and count, and the descriptor */
     struct spool_header *header;
     char path[PATH_MAX];
     int fd;
@@ -180,7 +179,7 @@ int file_segment(uint64_t **out)
 {
     char *words = NULL;
     int err = 0;
-    record_lock(&file.lock);
+    mutex_lock(&file.lock);
     uint64_t index = file.header->segments;
     if (index >= file.first + file.count)
         err = file_window();
@@ -193,7 +192,7 @@ int file_segment(uint64_t **out)
         words = file.window + (index - file.first) * SPOOL_SEGMENT_BYTES;
         __atomic_store_n(&file.header->segments, index + 1, __ATOMIC_RELEASE);
     }
-    record_unlock(&file.lock);
+    mutex_unlock(&file.lock);
     if (err)
         return err;
     *out = (uint64_t *)(void *)words;
@@ -209,7 +208,7 @@ void file_full(uint64_t *segment)
 
 void file_forget(void)
 {
-    file.lock = (struct record_lock){0};
+    file.lock = (struct mutex){0};
     if (file.header)
         os_unmap_file(file.header, SPOOL_HEADER_BYTES);
     if (file.window)
@@ -225,7 +224,7 @@ bool file_is_confined(void)
 
 static void file_confine(void)
 {
-    record_lock(&file.lock);
+    mutex_lock(&file.lock);
     if (file.header && !file.confined) {
         uint64_t begin = OFFSET(file.header->segments), end = OFFSET(file.first + file.count);
         uint64_t bytes = end - begin < CONFINED_AHEAD ? end - begin : CONFINED_AHEAD;
@@ -234,7 +233,7 @@ static void file_confine(void)
             file_allocate(fd, begin, bytes);
         file.confined = true;
     }
-    record_unlock(&file.lock);
+    mutex_unlock(&file.lock);
 }
 
 /* ---- a program that confines itself ----

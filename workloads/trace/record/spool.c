@@ -13,9 +13,9 @@
 
 #include "exec.h"
 #include "file.h"
-#include "lock.h"
 #include "tally.h"
 
+#include "alloc/base/mutex.h"
 #include "alloc/base/os.h"
 #include "alloc/base/compiler.h"
 
@@ -69,7 +69,7 @@ static struct early *early_last = &early_first;
 
 static struct {
     _Atomic int state;
-    struct record_lock lock;
+    struct mutex lock;
     struct spool_header *header;
     _Atomic uint32_t threads;
     uint64_t *wiped; /* 1, or 0 after a fork */
@@ -86,12 +86,12 @@ static struct {
 
 static void lock(void)
 {
-    record_lock(&process.lock);
+    mutex_lock(&process.lock);
 }
 
 static void unlock(void)
 {
-    record_unlock(&process.lock);
+    mutex_unlock(&process.lock);
 }
 
 static int state_now(void)
@@ -397,7 +397,7 @@ static void process_decide(bool forked)
 /* A child that was forked off: all that it has is its parent's. */
 static void process_forked(void)
 {
-    process.lock = (struct record_lock){0};
+    process.lock = (struct mutex){0};
     /* A fork of a confined process cannot open a file of its own. */
     bool confined = file_is_confined() && wanted(true);
     if (confined && process.header)
@@ -621,12 +621,6 @@ void record_born(void)
     if (able)
         thread_watch();
     errno = saved;
-}
-
-void record_python(unsigned calls)
-{
-    if (process.header && process.wiped && *process.wiped)
-        __atomic_fetch_add(&process.header->python_calls, calls, __ATOMIC_RELAXED);
 }
 
 /* busy sends all calls to record_slow(); a thread without a state of its own has no other way. */

@@ -81,7 +81,8 @@ struct workload_sample {
 typedef void workload_visit(void *arg, const void *block, size_t requested_bytes);
 
 struct workload {
-    bool reports_requests;                   /* run calls request */
+    bool reports_requests; /* run calls request */
+    unsigned times_all;    /* 1 << OP of those that run times each call of, at any latency_every */
     int (*setup)(struct workload_sample *s); /* 0 or -errno with s->message */
     void (*prepare)(struct workload_thread *t);
     void (*run)(struct workload_thread *t);

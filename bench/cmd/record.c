@@ -32,6 +32,9 @@
       "the file to write the recording to, for example server.hgt (short: -o server.hgt)")                 \
     P(S, FLAG, children, "0", "",                                                                          \
       "record the processes that the program starts too, each to a file F.PID.hgt")                        \
+    P(S, FLAG, python_objects, "0", "",                                                                    \
+      "have CPython ask malloc for every object (PYTHONMALLOC=malloc); else it serves the small ones "     \
+      "itself")                                                                                            \
     P(S, NS, wait, "1000000s", "0s-1000000s",                                                              \
       "with --children: how long to wait for processes that go on after the program, daemons for example") \
     P(S, NS, gaps, "0s", "0s-1000000s",                                                                    \
@@ -113,7 +116,7 @@ static int record_exec(struct recording *r)
     snprintf(gaps, sizeof gaps, "%llu", (unsigned long long)r->o.gaps);
     snprintf(tally, sizeof tally, "/proc/%ld/fd/%d", (long)getppid(), r->tally_fd);
     if (setenv("LD_PRELOAD", preload, 1) || setenv(SPOOL_ENV_BASE, r->base, 1) ||
-        setenv(SPOOL_ENV_PID, pid, 1) ||
+        setenv(SPOOL_ENV_PID, pid, 1) || (r->o.python_objects && setenv("PYTHONMALLOC", "malloc", 1)) ||
         (r->tally ? setenv(SPOOL_ENV_TALLY, tally, 1) : unsetenv(SPOOL_ENV_TALLY)) ||
         (r->o.gaps ? setenv(SPOOL_ENV_GAPS, gaps, 1) : unsetenv(SPOOL_ENV_GAPS)) ||
         (r->o.children ? setenv(SPOOL_ENV_CHILDREN, "1", 1) : unsetenv(SPOOL_ENV_CHILDREN)))
@@ -295,6 +298,12 @@ static void record_tell(const struct tool_spool *s, const char *how, const char 
             stderr,
             "heapgauge: %llu calls that signal handlers made inside the recorder are not in the recording\n",
             (unsigned long long)s->dropped);
+    if (s->python_calls)
+        fprintf(stderr,
+                "heapgauge: CPython's own allocator served %llu allocations of 512 bytes or less, which are "
+                "not in "
+                "the recording: record --python-objects (PYTHONMALLOC=malloc) shows them\n",
+                (unsigned long long)s->python_calls);
     if (s->confined_forks)
         fprintf(stderr,
                 "heapgauge: %u process%s that it forked %s not recorded: it had put itself under a seccomp "

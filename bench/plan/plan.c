@@ -3,6 +3,7 @@
 
 #include "alloc/base/rng.h"
 #include "alloc/base/words.h"
+#include "bench/stat/stats.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,6 +38,30 @@ static int plan_add_cell(struct plan *p, const struct cell *cell, const struct s
     c->settings = settings;
     c->baseline = false;
     snprintf(c->refused, sizeof c->refused, "%s", refused ? refused : "");
+    return 0;
+}
+
+/* What stands twice in a list is measured twice, the second under a name of its own; a name that was given is
+ * not given twice. 0 or -EINVAL with a message. */
+static int plan_number(struct words *alloc, struct message *m)
+{
+    static struct config config[WORDS_MAX];
+    for (unsigned i = 0; i < alloc->count; i++) {
+        int err = config_parse(&config[i], *alloc->word[i] ? alloc->word[i] : "system", m);
+        if (err)
+            return err;
+    }
+    for (unsigned i = alloc->count; i-- > 0;) { /* from behind: those before have the text as written */
+        unsigned n = 1;
+        for (unsigned k = 0; k < i; k++)
+            n += strcmp(config[k].text, config[i].text) == 0;
+        if (n > 1 && config[i].named)
+            return message_set(m, -EINVAL, "%.300s stands twice: give each a name of its own",
+                               config[i].text);
+        if (n > 1)
+            config_number(&config[i], n);
+        alloc->word[i] = config[i].text;
+    }
     return 0;
 }
 
@@ -108,6 +133,8 @@ int plan_add(struct plan *p, const struct settings *settings, bool of_suite, con
         snprintf(name, sizeof name, "%s%s", dashes, axis[i].name);
         err = words_split(axis[i].words, axis[i].text, name, m);
     }
+    if (!err)
+        err = plan_number(&alloc, m);
     for (unsigned k = 0; k < pairs && !err; k++) {
         for (unsigned i = 0; i < alloc.count * rc.count * gc.count * thp.count && !err; i++) {
             struct cell_words words = {a->workload,
@@ -257,20 +284,34 @@ static uint64_t plan_seed(uint64_t seed, unsigned group, unsigned block)
     return rng_mix(seed + rng_mix(((uint64_t)group << 32) + block)) >> 16;
 }
 
-static void plan_oracles(struct plan *p, unsigned shard, unsigned shards)
+static bool plan_wants_tails(const struct plan *p, const struct plan_cell *c)
 {
-    unsigned position = 0;
+    uint64_t every = c->settings->latency, tails = c->settings->tails;
+    if (tails == TAILS_NEVER || every == 1) /* 1: all samples have them */
+        return false;
+    return tails == TAILS_ALWAYS || (every && p->blocks >= STATS_MIN);
+}
+
+static bool plan_wants_oracle(const struct plan *p, const struct plan_cell *c)
+{
+    (void)p;
+    return c->cell.gc && c->settings->oracle;
+}
+
+/* A sample more of each cell that wants one, like the sample given. */
+static void plan_extra(struct plan *p, bool wants(const struct plan *, const struct plan_cell *),
+                       struct plan_sample like, unsigned *position, unsigned shard, unsigned shards)
+{
     for (unsigned c = 0; c < p->cells; c++) {
         const struct plan_cell *cell = &p->cell[c];
-        if (!cell->cell.gc || cell->refused[0] || !cell->settings->oracle)
+        if (cell->refused[0] || !wants(p, cell))
             continue;
+        like.cell = c;
+        like.block = p->blocks;
+        like.position = (*position)++;
+        like.seed = plan_seed(p->seed, cell->group, 0);
         if (shards <= 1 || cell->group % shards == shard)
-            p->sample[p->samples++] = (struct plan_sample){.cell = c,
-                                                           .block = p->blocks,
-                                                           .position = position,
-                                                           .seed = plan_seed(p->seed, cell->group, 0),
-                                                           .oracle = true};
-        position++;
+            p->sample[p->samples++] = like;
     }
 }
 
@@ -280,7 +321,7 @@ int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, u
     p->blocks = blocks;
     p->seed = seed;
     p->samples = 0;
-    size_t most = (2 * (size_t)blocks + 1) * p->cells;
+    size_t most = (2 * (size_t)blocks + 2) * p->cells;
     p->sample = calloc(most ? most : 1, sizeof *p->sample);
     unsigned *groups = calloc(p->groups + 1, sizeof *groups);
     unsigned *members = calloc(2 * (size_t)p->cells + 1, sizeof *members);
@@ -314,7 +355,9 @@ int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, u
                     };
         }
     }
-    plan_oracles(p, shard, shards);
+    unsigned position = 0;
+    plan_extra(p, plan_wants_oracle, (struct plan_sample){.oracle = true}, &position, shard, shards);
+    plan_extra(p, plan_wants_tails, (struct plan_sample){.tails = true}, &position, shard, shards);
     free(groups);
     free(members);
     return 0;

@@ -20,6 +20,7 @@ struct plan_sample {
     unsigned block, position;
     uint64_t seed; /* the same for all cells of a group in a block: equal work, so equal checksums */
     bool oracle;   /* an extra sample that finds garbage and has no times */
+    bool tails;    /* an extra sample that times every operation and has latencies alone */
 };
 
 struct plan {
@@ -54,8 +55,8 @@ bool plan_has_baseline(const struct plan *p, unsigned first, const struct baseli
 /* The configurations of the cells from `first` on, each once, as far as there is room. */
 const char *plan_labels(const struct plan *p, unsigned first, char *out, size_t size);
 
-/* Makes the samples of blocks 0 .. blocks-1 and, as block `blocks`, the oracle samples of the cells whose
- * settings ask for one, which do block 0's work. shards > 1 keeps the groups g with g % shards == shard. 0
+/* Makes the samples of blocks 0 .. blocks-1 and, as block `blocks`, the oracle samples and then those of the
+ * tails of the cells whose settings ask for one, which do block 0's work. shards > 1 keeps the groups g with g % shards == shard. 0
  * or -ENOMEM. */
 int plan_order(struct plan *p, unsigned blocks, uint64_t seed, unsigned shard, unsigned shards);
 

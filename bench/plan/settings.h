@@ -86,7 +86,11 @@ enum {
       "what the program still does meanwhile: so many blocks are allocated and freed every 10 ms; 0 leaves " \
       "it idle")                                                                                             \
     S(latency, COUNT, "1009", "1009", "0-1G", IN_RUN | IN_SUITE_VERB | IN_WORKER | IN_ECHO,                  \
-      "time every Nth operation; 0 times none")                                                              \
+      "time every Nth operation; 0 times none, 1 all")                                                       \
+    S(tails, CHOICE, "auto", "auto", "auto|always|never", IN_RUN | IN_SUITE | IN_ECHO,                       \
+      "whether one more sample of each configuration is taken, without other figures, in which every "       \
+      "operation is timed: its rare slow ones and the slowest; auto takes it from 6 samples on, and where "  \
+      "the others time some")                                                                                \
     S(oracle, COUNT, "0", "0", "0-100k", IN_RUN | IN_SUITE | IN_WORKER | IN_ECHO,                            \
       "take one more sample of each configuration of an object workload, without times, that counts its "    \
       "garbage "                                                                                             \
@@ -119,6 +123,7 @@ enum {
     S(cpus, WORDS, "", "", "", IN_WORKER, "the processors that threads 0, 1, ... are bound to")              \
     S(node, TEXT, "", "", "", IN_WORKER, "the NUMA node that all memory comes from")                         \
     S(advise_huge, FLAG, "0", "0", "", IN_WORKER, "ask for huge pages on every map")                         \
+    S(every_call, FLAG, "0", "0", "", IN_WORKER, "report how long operations took, and no other figure")     \
     S(library, WORDS, "", "", "", IN_WORKER, "the library that must serve malloc; none is the C library")    \
     SETTINGS_DEBUG(S)
 
@@ -134,6 +139,8 @@ enum {
 struct settings {
     SETTINGS(SETTINGS_FIELD)
 };
+
+enum { TAILS_AUTO, TAILS_ALWAYS, TAILS_NEVER }; /* of tails */
 
 /* The rows of one place (one of IN_...), as a table of parameters of struct settings, with the defaults of
  * that place. */

@@ -169,7 +169,7 @@ static bool next_block(const struct report_cell *c, const struct report_metric *
 
 static double *room_for(const struct report_cell *c)
 {
-    return calloc(c->samples + c->oracles + 1, sizeof(double));
+    return calloc(report_all(c) + 1, sizeof(double));
 }
 
 size_t report_block_logs(const struct report_cell *c, const struct report_metric *metric, double *out)

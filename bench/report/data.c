@@ -182,7 +182,7 @@ struct entry {
     const struct sample *sample;
     char *family; /* owned */
     int64_t threads, processes, group, block, position;
-    bool oracle;
+    enum { ENTRY_TIMED, ENTRY_ORACLE, ENTRY_TAILS } kind;
     bool together; /* its group holds other numbers of threads or processes, too */
     const char *alloc, *name, *rc, *gc, *thp;
 };
@@ -228,7 +228,7 @@ static int by_place(const void *a, const void *b)
     if (!c)
         c = compare_cells(x, y);
     if (!c)
-        c = compare_integers(x->oracle, y->oracle);
+        c = compare_integers(x->kind, y->kind);
     if (!c)
         c = compare_integers(x->block, y->block);
     return c ? c : compare_integers(x->position, y->position);
@@ -238,10 +238,11 @@ static void add_sample(struct report_cell *c, const struct entry *e)
 {
     enum sample_status status = sample_or(e->sample, status, SAMPLE_UNKNOWN);
     bool ok = status == SAMPLE_OK;
-    c->sample[c->samples + c->oracles] = (struct report_sample){e->sample, e->block, e->position, ok};
-    c->samples += !e->oracle;
-    c->oracles += e->oracle;
-    c->ok += ok && !e->oracle;
+    c->sample[report_all(c)] = (struct report_sample){e->sample, e->block, e->position, ok};
+    c->samples += e->kind == ENTRY_TIMED;
+    c->oracles += e->kind == ENTRY_ORACLE;
+    c->tails += e->kind == ENTRY_TAILS;
+    c->ok += ok && e->kind == ENTRY_TIMED;
     c->failed += !ok;
     if (!ok && !c->status) {
         c->status = sample_status_words[status];
@@ -399,7 +400,9 @@ int report_data_make(struct report_data *out, struct sample *const *sample, size
                               .group = sample_or(s, group, 0),
                               .block = sample_or(s, block, 0),
                               .position = sample_or(s, position, 0),
-                              .oracle = sample_or(s, oracle, false),
+                              .kind = sample_or(s, oracle, false)  ? ENTRY_ORACLE
+                                      : sample_or(s, tails, false) ? ENTRY_TAILS
+                                                                   : ENTRY_TIMED,
                               .alloc = sample_text_or(s, cell_alloc, "?"),
                               .name = sample_text_or(s, cell_name, sample_text_or(s, cell_alloc, "?")),
                               .thp = sample_text_or(s, cell_thp, "inherit"),
@@ -461,17 +464,21 @@ static bool of_oracle(const struct report_metric *metric)
     return strncmp(metric->path, "gc.uncollected", 14) == 0;
 }
 
-struct report_range report_range_of(const struct report_cell *c, const struct report_metric *metric)
-{
-    if (of_oracle(metric) && c->oracles)
-        return (struct report_range){c->samples, c->samples + c->oracles};
-    return (struct report_range){0, c->samples};
-}
-
 double report_value(const struct report_sample *s, const struct report_metric *metric)
 {
     double value;
     return s->ok && sample_number(s->sample, metric->key, &value) ? value : NAN;
+}
+
+struct report_range report_range_of(const struct report_cell *c, const struct report_metric *metric)
+{
+    bool timed = !c->tails || strncmp(metric->path, "latency.", 8) != 0;
+    if (of_oracle(metric) && c->oracles)
+        return (struct report_range){c->samples, c->samples + c->oracles};
+    for (size_t i = 0; i < c->samples && !timed; i++)
+        timed = isfinite(report_value(&c->sample[i], metric));
+    return timed ? (struct report_range){0, c->samples}
+                 : (struct report_range){c->samples + c->oracles, report_all(c)};
 }
 
 double report_median(const struct report_cell *c, const struct report_metric *metric)

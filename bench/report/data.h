@@ -6,7 +6,8 @@
  *   cell   a work under one allocator, refcount policy and collector: its samples by block and position
  *
  * Samples with the flag `oracle` carry how much garbage waited (gc.uncollected_*), which takes walks of the
- * whole heap that would spoil any timing: they give those keys to their cell and nothing else.
+ * whole heap that would spoil any timing: they give those keys to their cell and nothing else. Those with the
+ * flag `tails` carry latencies of every operation, and give those that the cell's other samples do not have.
  *
  * Only samples whose status is ok are counted in figures. The order of works and cells is fixed by their
  * names, so that tables of two runs stand side by side. Records stay the caller's and must outlive the
@@ -33,10 +34,11 @@ struct report_cell {
     char *shown; /* the part of it in which the work's cells differ */
     size_t work;
     size_t policy; /* the same for the same rc and gc, of all works: in the order of their first cells */
-    struct report_sample *sample; /* by block, then position; behind them the oracle's */
-    size_t samples, ok, oracles;  /* samples and ok: without the oracle's */
-    size_t failed;                /* not ok, the oracle's among them */
-    const char *status, *reason;  /* of the first sample that is not ok; NULL when all are */
+    struct report_sample *sample; /* by block, then position; behind them the oracle's, then the tails' */
+    size_t samples, ok;           /* without those */
+    size_t oracles, tails;
+    size_t failed;               /* not ok, the oracle's and the tails' among them */
+    const char *status, *reason; /* of the first sample that is not ok; NULL when all are */
 };
 
 struct report_work {
@@ -65,6 +67,12 @@ void report_data_free(struct report_data *d);
 /* Whether it is the first of the cells whose configuration has this name, and that is not how it is written:
  * a reader is to be shown what the name stands for. */
 bool report_first_of_name(const struct report_data *d, const struct report_cell *c);
+
+/* All of a cell's samples. */
+static inline size_t report_all(const struct report_cell *c)
+{
+    return c->samples + c->oracles + c->tails;
+}
 
 /* Which of a cell's samples tell the metric: [first, end). */
 struct report_range {

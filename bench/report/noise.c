@@ -40,7 +40,7 @@ struct report_noise report_noise_of(const struct report_data *d, size_t work,
             noise.control = &c->row[i];
         base = c->row[i].base;
     }
-    double *logs = base ? calloc(base->samples + base->oracles + 1, sizeof(double)) : NULL, trend = 0;
+    double *logs = base ? calloc(report_all(base) + 1, sizeof(double)) : NULL, trend = 0;
     if (logs) {
         size_t n = report_block_logs(base, c->metric, logs);
         noise.lag1 = stats_lag1(logs, n);

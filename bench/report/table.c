@@ -42,7 +42,7 @@ static void put_trouble(FILE *out, const struct report_cell *cell)
         n += report_put_plain(out, cell->shown, 2 * TABLE_LABEL);
         n += (size_t)fprintf(out, " ");
     } else {
-        n += (size_t)fprintf(out, "  %zu of %zu: ", cell->failed, cell->samples + cell->oracles);
+        n += (size_t)fprintf(out, "  %zu of %zu: ", cell->failed, report_all(cell));
     }
     n += report_put_plain(out, cell->status, 20);
     if (cell->reason && *cell->reason) {

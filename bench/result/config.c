@@ -380,6 +380,20 @@ static void config_make_name(struct config *c)
                  (digest ^ digest >> 16) & 0xffff);
 }
 
+void config_number(struct config *c, unsigned n)
+{
+    char name[CONFIG_NAME_MAX + 1], number[16];
+    const char *from = c->spec, *slash = strrchr(from, '/'), *colon = strrchr(from, ':');
+    from = slash ? slash + 1 : colon ? colon + 1 : from;
+    size_t digits = (size_t)snprintf(number, sizeof number, "-%u", n), length = 0;
+    for (; *from && length + digits < sizeof name - 1; from++)
+        if (isalnum((unsigned char)*from) || (length && strchr("._+-", *from)))
+            name[length++] = *from;
+    snprintf(c->name, sizeof c->name, "%.*s%s", (int)length, name, length ? number : number + 1);
+    c->named = true;
+    config_write(c);
+}
+
 int config_parse(struct config *c, const char *text, struct message *m)
 {
     bool braces = false;

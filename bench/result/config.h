@@ -37,6 +37,10 @@ struct config {
 /* 0, or -EINVAL with a message that names the word and what would do. */
 int config_parse(struct config *c, const char *text, struct message *m);
 
+/* Of one without as=: makes it the nth (2, 3, ...) of the same in a list. It gets a name of its own,
+ * "jemalloc-2", as if as= gave it, so that both are measured. */
+void config_number(struct config *c, unsigned n);
+
 /* The ith variable, "NAME=VALUE". */
 const char *config_variable(const struct config *c, unsigned i);
 

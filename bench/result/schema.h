@@ -56,6 +56,9 @@
     K(oracle, "oracle", BOOL, NONE, FRONT, ADDED, LESS, "", "", "not an oracle sample",                                \
       "true: an oracle sample (`--oracle N`, `oracle = N` of a suite). It runs after the blocks, as block `blocks`, "  \
       "does block 0's work, and has `gc.uncollected_*` alone: its times, memory and pauses are null")                  \
+    K(tails, "tails", BOOL, NONE, FRONT, ADDED, LESS, "", "", "another sample",                                        \
+      "true: the sample in which every operation is timed (`--tails`, `tails` of a suite). It runs after the blocks, " \
+      "as block `blocks`, does block 0's work, and has `ops`, `checksum` and `latency` alone")                         \
     K(baseline, "baseline", BOOL, NONE, FRONT, ADDED, LESS, "", "", "another configuration",                           \
       "true: of the configuration that the others of its group are compared with")                                     \
     K(group, "group", INT, NONE, FRONT, ADDED, LESS, "", "", "",                                                       \
@@ -89,19 +92,21 @@
 /* Of one kind of operation; p99name and p99title: of its metric with a short name. */
 #define SCHEMA_LATENCY(F, op, place, p99name, p99title)                                                                \
     F(latency_##op##_count, "latency." #op ".count", "latency.OP.count", INT, COUNT, SUM, ADDED, LESS, "", "",         \
-      "the workload times none", "timed operations (one in `--latency`)")                                              \
-    F(latency_##op##_p50_ns, "latency." #op ".p50_ns", "latency.OP.p50_ns", INT, NS, QUANTILE, place, SLOWER, "", "",  \
-      "the workload times none", "from a histogram of 3 digits. The reading of the clock is in it")                    \
-    F(latency_##op##_p90_ns, "latency." #op ".p90_ns", "latency.OP.p90_ns", INT, NS, QUANTILE, ADDED, SLOWER, "", "",  \
-      "the workload times none", "the same")                                                                           \
+      "the workload times none", "timed operations: one in `--latency`; in a sample of `tails`, all")                  \
+    F(latency_##op##_p50_ns, "latency." #op ".p50_ns", "latency.OP.p50_ns", INT, NS, QUANTILE, place, SLOWER,          \
+      "", "", "fewer than 10 timed operations lie beyond it", "from a histogram of 3 digits. The reading of the clock is in it")\
+    F(latency_##op##_p90_ns, "latency." #op ".p90_ns", "latency.OP.p90_ns", INT, NS, QUANTILE, NESTED, SLOWER,         \
+      "", "", "fewer than 10 timed operations lie beyond it", "the same")                                              \
     F(latency_##op##_p99_ns, "latency." #op ".p99_ns", "latency.OP.p99_ns", INT, NS, QUANTILE, place, SLOWER,          \
-      p99name, p99title, "the workload times none", "the same")                                                        \
+      p99name, p99title, "fewer than 10 timed operations lie beyond it", "the same")                                   \
     F(latency_##op##_p99_9_ns, "latency." #op ".p99_9_ns", "latency.OP.p99_9_ns", INT, NS, QUANTILE, place, SLOWER,    \
-      "", "", "the workload times none", "the same")                                                                   \
-    F(latency_##op##_p99_99_ns, "latency." #op ".p99_99_ns", "latency.OP.p99_99_ns", INT, NS, QUANTILE, ADDED, SLOWER, \
-      "", "", "the workload times none", "the same")                                                                   \
+      "", "", "fewer than 10 timed operations lie beyond it", "the same")                                              \
+    F(latency_##op##_p99_99_ns, "latency." #op ".p99_99_ns", "latency.OP.p99_99_ns", INT, NS, QUANTILE, NESTED, SLOWER,\
+      "", "", "fewer than 10 timed operations lie beyond it", "the same")                                              \
+    F(latency_##op##_p99_999_ns, "latency." #op ".p99_999_ns", "latency.OP.p99_999_ns", INT, NS, QUANTILE, NESTED, SLOWER,\
+      "", "", "fewer than 10 timed operations lie beyond it", "the same")                                              \
     F(latency_##op##_max_ns, "latency." #op ".max_ns", "latency.OP.max_ns", INT, NS, MOST, place, SLOWER, "", "",      \
-      "the workload times none", "exact")                                                                              \
+      "not every operation was timed", "exact")                                                                        \
     F(latency_##op##_control_p50_ns, "latency." #op ".control_p50_ns", "latency.OP.control_p50_ns", INT, NS, MOST,     \
       ADDED, SLOWER, "", "", "the workload times none",                                                                \
       "the same reading around nothing: never subtracted; figures near it are the clock's")
@@ -124,18 +129,18 @@
       "of the work, 16 hex digits: equal for every backend, policy and collector, else `check-failed`; several "       \
       "processes: the sum modulo 2^64, which at object level is that of as many threads")                              \
     K(latency, "latency", GROUP, NONE, FIRST, ALWAYS, LESS, "", "", "the workload times none",                         \
-      "sampled operations: OP is `malloc calloc realloc free free_remote request`; "                                   \
+      "timed operations: OP is `malloc calloc realloc free free_remote request`; "                                     \
       "`request_metered_100ms request_metered_full`: every request of `request` as if requests had arrived evenly "    \
       "over the 100 ms around it, or over the run; not with `rate` (there `request` counts from when each was due), "  \
       "nor over 4 M requests")                                                                                         \
-    SCHEMA_LATENCY(F, malloc, ADDED, "malloc-p99", "99th percentile of malloc")                                        \
-    SCHEMA_LATENCY(F, calloc, ADDED, "", "")                                                                           \
-    SCHEMA_LATENCY(F, realloc, ADDED, "", "")                                                                          \
-    SCHEMA_LATENCY(F, free, ADDED, "free-p99", "99th percentile of free")                                              \
-    SCHEMA_LATENCY(F, free_remote, ADDED, "", "")                                                                      \
-    SCHEMA_LATENCY(F, request, ADDED_CSV, "", "")                                                                      \
-    SCHEMA_LATENCY(F, request_metered_100ms, ADDED_CSV, "", "")                                                        \
-    SCHEMA_LATENCY(F, request_metered_full, ADDED_CSV, "", "")                                                         \
+    SCHEMA_LATENCY(F, malloc, NESTED, "malloc-p99", "99th percentile of malloc")                                       \
+    SCHEMA_LATENCY(F, calloc, NESTED, "", "")                                                                          \
+    SCHEMA_LATENCY(F, realloc, NESTED, "", "")                                                                         \
+    SCHEMA_LATENCY(F, free, NESTED, "free-p99", "99th percentile of free")                                             \
+    SCHEMA_LATENCY(F, free_remote, NESTED, "", "")                                                                     \
+    SCHEMA_LATENCY(F, request, NESTED_CSV, "", "")                                                                     \
+    SCHEMA_LATENCY(F, request_metered_100ms, NESTED_CSV, "", "")                                                       \
+    SCHEMA_LATENCY(F, request_metered_full, NESTED_CSV, "", "")                                                        \
     K(counters, "counters", GROUP, NONE, FIRST, ALWAYS, LESS, "", "",                                                  \
       "the kernel offers none (often in virtual machines)",                                                            \
       "EVENT is `cycles instructions cache_misses dtlb_misses`")                                                       \
@@ -519,6 +524,7 @@ enum schema_place {
     PLACE_LETTER = 8,
     PLACE_CSV = 16,
     PLACE_ALWAYS_CSV = PLACE_ALWAYS | PLACE_CSV,
+    PLACE_NESTED_CSV = PLACE_NESTED | PLACE_CSV,
     PLACE_ADDED_CSV = PLACE_ADDED | PLACE_CSV
 };
 enum schema_sense {

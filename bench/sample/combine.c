@@ -82,11 +82,18 @@ bool combine_hist(struct combine *c, char *text)
     return true;
 }
 
-/* Every point that the sample has of the distribution, anew. */
+/* Every point that the sample has of the distribution, anew. All values together may have points of a latency
+ * that those of no process have alone. */
 static void combine_points(const struct combined *h, struct sample *into)
 {
+    bool latency = strncmp(h->prefix, "latency.", 8) == 0;
+    unsigned known = hist_points_known(&h->hist);
     for (unsigned i = 0; i < HIST_POINTS; i++) {
         enum schema_key key = combine_key(h->prefix, hist_points[i].name, h->unit);
+        if (key < SCHEMA_KEYS && latency && known >> i & 1)
+            sample_learn(into, key);
+        else if (key < SCHEMA_KEYS && latency)
+            sample_forget(into, key);
         if (key < SCHEMA_KEYS && sample_knows(into, key))
             *sample_int(into, key) = (int64_t)hist_quantile_ns(&h->hist, hist_points[i].ppm);
     }

@@ -36,6 +36,7 @@ struct spawn_worker {
 struct spawn {
     const struct cell *cell;
     const struct settings *settings;
+    bool timed; /* its times and its memory are figures: neither an oracle sample nor one of the tails */
     struct sample *sample;
     struct spawn_worker worker[CELL_PROCESSES_MAX];
     unsigned workers;

@@ -106,6 +106,8 @@ static int session_begin_sample(const struct session *s, const struct plan_sampl
     sample_set(sample, group, cell->group);
     if (p->oracle)
         sample_set(sample, oracle, true);
+    if (p->tails)
+        sample_set(sample, tails, true);
     if (cell->baseline)
         sample_set(sample, baseline, true);
     int err = sample_set_text(sample, run_id, s->run_id);
@@ -161,18 +163,32 @@ static int session_keep(struct session *s, struct sample *sample, struct message
     return err;
 }
 
+/* A clock that is read twice an operation spoils every other figure. */
+static void session_keep_latencies(struct sample *sample)
+{
+    for (enum schema_key key = 0; key < SCHEMA_KEYS; key++)
+        if (schema_rows[key].unit != UNIT_NONE && schema_is_figure(key) && key != KEY_ops &&
+            strncmp(schema_rows[key].path, "latency.", 8) != 0)
+            sample_forget(sample, key);
+}
+
 static int session_sample(struct session *s, size_t index, struct message *m)
 {
     const struct plan_sample *p = &s->plan->sample[index];
     const struct plan_cell *cell = &s->plan->cell[p->cell];
     static struct settings settings;
     settings = *cell->settings;
-    if (p->oracle || (p->block > 0 && !s->settle_always))
+    bool extra = p->oracle || p->tails;
+    if (extra || (p->block > 0 && !s->settle_always))
         settings.settle = 0;
-    if (p->oracle)
-        settings.pauses[0] = '\0';
-    else
+    if (extra)
+        settings.pauses[0] = settings.heapmap[0] = settings.heap_snapshot[0] = '\0';
+    if (!p->oracle)
         settings.oracle = 0;
+    if (p->tails) {
+        settings.latency = settings.every_call = 1;
+        settings.census = 0;
+    }
     struct sample *sample = calloc(1, sizeof *sample);
     if (!sample)
         return message_set(m, -ENOMEM, "no memory for a sample");
@@ -182,6 +198,8 @@ static int session_sample(struct session *s, size_t index, struct message *m)
         full = sample_set_text(sample, reason, cell->refused);
     } else if (!full) {
         err = spawn_sample(&cell->cell, p->seed, &settings, sample, m);
+        if (p->tails)
+            session_keep_latencies(sample);
         full = session_check(s, sample);
     }
     if (full)

@@ -266,7 +266,7 @@ static void spawn_reach(struct spawn *s)
         spawn_read_marks(s);
         spawn_observe_end(s);
         env_state_read(&after, "");
-        if (!s->settings->oracle)
+        if (s->timed)
             env_state_sample(&s->before, &after, s->sample);
         break;
     case PHASE_DRAINED:
@@ -427,7 +427,7 @@ static int spawn_finish(struct spawn *s)
     char digest[SHA256_HEX];
     struct sample *sample = s->sample;
     int err = spawn_combine(s);
-    if (!err && !s->settings->oracle)
+    if (!err && s->timed)
         err = measure_sample(&s->measure, sample);
     if (!err && sample_has(sample, library_path) && sha256_file(sample->library_path, digest) == 0)
         err = sample_set_text(sample, library_sha256, digest);
@@ -468,6 +468,7 @@ int spawn_sample(const struct cell *cell, uint64_t seed, const struct settings *
     memset(s, 0, sizeof *s);
     s->cell = cell;
     s->settings = settings;
+    s->timed = !settings->oracle && !settings->every_call;
     s->sample = sample;
     s->measure.rss_100ms_bytes = s->measure.rss_1s_bytes = MEASURE_UNKNOWN;
     char worker[PATH_MAX], name[64];

@@ -17,8 +17,8 @@ uint64_t spawn_memory_limit(uint64_t asked_bytes);
 extern volatile sig_atomic_t spawn_interrupted;
 
 /* Runs one sample of the cell; settings: its own, where an oracle sample (no times, no memory) has the
- * number of its walks in oracle and another sample 0; sample has the cell in it already. Sets status,
- * reason and every figure. 0, -EINTR, or another -errno with a message when no process can be started at
+ * number of its walks in oracle and another sample 0, and one of the tails has every_call; sample has the
+ * cell in it already. Sets status, reason and every figure. 0, -EINTR, or another -errno with a message when no process can be started at
  * all. */
 int spawn_sample(const struct cell *cell, uint64_t seed, const struct settings *settings,
                  struct sample *sample, struct message *m);

@@ -4,8 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-const struct hist_point hist_points[HIST_POINTS] = {
-    {"p50", 500000}, {"p90", 900000}, {"p99", 990000}, {"p99_9", 999000}, {"p99_99", 999900}};
+const struct hist_point hist_points[HIST_POINTS] = {{"p50", 500000},    {"p90", 900000},
+                                                    {"p99", 990000},    {"p99_9", 999000},
+                                                    {"p99_99", 999900}, {"p99_999", 999990}};
 
 void hist_clear(struct hist *h)
 {
@@ -48,6 +49,23 @@ uint64_t hist_highest_ns(unsigned i)
     return i < 2 * HIST_SUB ? i : hist_lowest_ns(i) + (UINT64_C(1) << (i / HIST_SUB - 1)) - 1;
 }
 
+/* Of n values, how many are not above that percentile: rounded up exactly, since in floating point 99.9 % of
+ * 1000 would be rank 1000. */
+static uint64_t hist_rank(uint64_t n, uint32_t ppm)
+{
+    return (uint64_t)(((unsigned __int128)n * ppm + 999999) / 1000000);
+}
+
+unsigned hist_points_known(const struct hist *h)
+{
+    uint64_t n = hist_count(h);
+    unsigned known = 0;
+    for (unsigned i = 0; i < HIST_POINTS; i++)
+        if (n - hist_rank(n, hist_points[i].ppm) >= HIST_BEYOND)
+            known |= 1u << i;
+    return known;
+}
+
 uint64_t hist_quantile_ns(const struct hist *h, uint32_t ppm)
 {
     uint64_t n = hist_count(h);
@@ -55,8 +73,7 @@ uint64_t hist_quantile_ns(const struct hist *h, uint32_t ppm)
         return 0;
     if (ppm >= 1000000)
         return h->max_ns;
-    /* The rank is a whole number, rounded up exactly: in floating point 99.9 % of 1000 would be rank 1000. */
-    uint64_t rank = (uint64_t)(((unsigned __int128)n * ppm + 999999) / 1000000);
+    uint64_t rank = hist_rank(n, ppm);
     if (rank == 0)
         rank = 1;
     uint64_t seen = 0;

@@ -53,16 +53,23 @@ double hist_mean_ns(const struct hist *h); /* NaN when empty */
 uint64_t hist_quantile_ns(const struct hist *h, uint32_t ppm);
 
 /* The percentiles that records have: "p50" is 500000 parts of a million. */
-#define HIST_POINTS 5u
-#define HIST_P50    1u /* sets of them */
-#define HIST_P90    2u
-#define HIST_P99    4u
-#define HIST_P99_9  8u
-#define HIST_P99_99 16u
+#define HIST_POINTS  6u
+#define HIST_P50     1u /* sets of them */
+#define HIST_P90     2u
+#define HIST_P99     4u
+#define HIST_P99_9   8u
+#define HIST_P99_99  16u
+#define HIST_P99_999 32u
+#define HIST_MAX     64u /* no percentile: the maximum, in a set of what is reported */
 extern const struct hist_point {
     const char *name;
     uint32_t ppm;
 } hist_points[HIST_POINTS];
+
+/* A percentile of values that were sampled says something where so many of them lie beyond it. */
+#define HIST_BEYOND 10u
+/* The set of the percentiles that have them. */
+unsigned hist_points_known(const struct hist *h);
 
 /* The lowest and highest value that counter i stands for. */
 uint64_t hist_lowest_ns(unsigned i);

@@ -88,16 +88,20 @@ static void main_report(const struct worker_cell *cell, struct workload_sample *
     uint64_t wall = run.end_ns > run.start_ns ? run.end_ns - run.start_ns : 1;
     say_integer(SAY(ops), ops);
     say_text(SAY(checksum), SAY_KEY(text, "%016llx", (unsigned long long)checksum));
-    if (!cell->settings.oracle) {
+    bool timed = !cell->settings.oracle && !cell->settings.every_call;
+    if (timed) {
         say_integer(SAY(wall_ns), wall);
         say_integer(SAY(probe_start_ns), run.start_ns);
         say_integer(SAY(probe_end_ns), run.end_ns);
         say_real(SAY(ops_per_s), (double)ops * 1e9 / (double)wall);
-        run.cpu_ns = probe_report(cell);
-        metered_report(cell);
-        if (s->runtime)
-            pauses_report(&run);
+        run.cpu_ns = probe_report();
     }
+    if (!cell->settings.oracle) {
+        probe_report_latencies(s);
+        metered_report(cell);
+    }
+    if (timed && s->runtime)
+        pauses_report(&run);
     census_report(cell);
     if (failed)
         say_fail("oom", SAY_KEY(text, "%llu allocations failed", (unsigned long long)failed));

@@ -56,6 +56,6 @@ void metered_report(const struct worker_cell *cell)
         metered_add(metered.thread[i].request, metered.thread[i].count, METERED_WINDOW, &window);
         metered_add(metered.thread[i].request, metered.thread[i].count, 0, &full);
     }
-    say_latency("request_metered_100ms", &window);
-    say_latency("request_metered_full", &full);
+    say_latency("request_metered_100ms", &window, true);
+    say_latency("request_metered_full", &full, true);
 }

@@ -131,8 +131,8 @@ static void object_say_reclaim(const struct workload_sample *s)
     }
     say_integer(SAY(gc_reclaim_count), hist_count(&ns));
     say_integer(SAY(gc_reclaim_waiting), waiting);
-    say_distribution("gc.reclaim", "ns", &ns, HIST_P50 | HIST_P99);
-    say_distribution("gc.reclaim", "objects", &objects, HIST_P50);
+    say_distribution("gc.reclaim", "ns", &ns, HIST_P50 | HIST_P99 | HIST_MAX);
+    say_distribution("gc.reclaim", "objects", &objects, HIST_P50 | HIST_MAX);
 }
 
 void object_end_measured(const struct workload_sample *s)

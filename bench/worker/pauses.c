@@ -99,7 +99,8 @@ static void pauses_say_causes(const struct pause_log *all)
             continue;
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.count", name), hist_count(&of->ns));
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.total_ns", name), of->ns.sum_ns);
-        say_distribution(SAY_KEY(prefix, "pauses.by_cause.%s", name), "ns", &of->ns, HIST_P50 | HIST_P99);
+        say_distribution(SAY_KEY(prefix, "pauses.by_cause.%s", name), "ns", &of->ns,
+                         HIST_P50 | HIST_P99 | HIST_MAX);
         if (pauses_is_waiting(c))
             continue; /* no objects */
         say_integer(SAY_KEY(key, "pauses.by_cause.%s.examined", name), of->examined);
@@ -220,7 +221,7 @@ void pauses_report(const struct pauses_run *run)
     say_integer(SAY(pauses_total_ns), all->all.sum_ns);
     if (all->dropped)
         say_integer(SAY(pauses_dropped), all->dropped);
-    say_distribution("pauses", "ns", &all->all, HIST_P50 | HIST_P99 | HIST_P99_9);
+    say_distribution("pauses", "ns", &all->all, HIST_P50 | HIST_P99 | HIST_P99_9 | HIST_MAX);
     pauses_say_causes(all);
     pauses_say_cost(all, run);
     pauses_say_timeline();

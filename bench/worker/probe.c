@@ -172,28 +172,29 @@ void probe_end(void)
     probe_add_usage(&probe.usage, &end, &begin);
 }
 
-void say_latency(const char *op, const struct hist *h)
+void say_latency(const char *op, const struct hist *h, bool every_call)
 {
     char prefix[96], key[128];
     if (hist_count(h) == 0)
         return;
     say_integer(SAY_KEY(key, "latency.%s.count", op), hist_count(h));
     say_distribution(SAY_KEY(prefix, "latency.%s", op), "ns", h,
-                     HIST_P50 | HIST_P90 | HIST_P99 | HIST_P99_9 | HIST_P99_99);
+                     hist_points_known(h) | (every_call ? HIST_MAX : 0));
     say_integer(SAY_KEY(key, "latency.%s.control_p50_ns", op), probe.control_p50_ns);
 }
 
-static void probe_report_latency(enum op_kind op)
+void probe_report_latencies(const struct workload_sample *s)
 {
-    struct hist *all = &probe.latency[op]; /* thread 0's takes in the others' */
-    for (unsigned i = 1; i < probe.threads; i++)
-        hist_merge(all, &probe.latency[i * OP_KINDS + op]);
-    say_latency(op_names[op], all);
+    for (unsigned op = 0; op < OP_KINDS; op++) {
+        struct hist *all = &probe.latency[op]; /* thread 0's takes in the others' */
+        for (unsigned i = 1; i < probe.threads; i++)
+            hist_merge(all, &probe.latency[i * OP_KINDS + op]);
+        say_latency(op_names[op], all, s->latency_every == 1 || s->workload->times_all >> op & 1);
+    }
 }
 
-uint64_t probe_report(const struct worker_cell *cell)
+uint64_t probe_report(void)
 {
-    (void)cell;
     say_integer(SAY(cpu_ns), probe.cpu_ns);
     if (probe.most_live_rss_bytes) {
         say_integer(SAY(probe_most_live_bytes), probe.most_live_bytes);
@@ -206,7 +207,5 @@ uint64_t probe_report(const struct worker_cell *cell)
     for (unsigned i = 0; i < COUNTERS; i++)
         if (probe.counter[i] >= 0)
             say_integer(schema_rows[probe_counters[i].key].path, probe.count[i]);
-    for (unsigned op = 0; op < OP_KINDS; op++)
-        probe_report_latency(op);
     return probe.cpu_ns;
 }

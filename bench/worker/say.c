@@ -75,7 +75,8 @@ void say_distribution(const char *prefix, const char *unit, const struct hist *h
         if (points >> i & 1)
             say_integer(SAY_KEY(key, "%s.%s_%s", prefix, hist_points[i].name, unit),
                         hist_quantile_ns(h, hist_points[i].ppm));
-    say_integer(SAY_KEY(key, "%s.max_%s", prefix, unit), h->max_ns);
+    if (points & HIST_MAX)
+        say_integer(SAY_KEY(key, "%s.max_%s", prefix, unit), h->max_ns);
     if (say_whole)
         say_histogram(prefix, unit, h);
 }

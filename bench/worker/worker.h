@@ -21,8 +21,8 @@
 void say_integer(const char *key, uint64_t value);
 void say_real(const char *key, double value);
 void say_text(const char *key, const char *value);
-/* PREFIX.p50_UNIT and so on for each of the points (HIST_P50 | ...), PREFIX.max_UNIT; the whole histogram for
- * the front, when several processes make the sample. Nothing of an empty one. */
+/* PREFIX.p50_UNIT and so on for each of the points (HIST_P50 | ... | HIST_MAX); the whole histogram for the
+ * front, when several processes make the sample. Nothing of an empty one. */
 struct hist;
 void say_distribution(const char *prefix, const char *unit, const struct hist *h, unsigned points);
 void say_whole_distributions(void); /* from here on: there are several processes */
@@ -49,9 +49,11 @@ void probe_open(const struct worker_cell *cell, struct workload_sample *s, struc
 void probe_begin(void); /* main thread, all others waiting */
 void probe_end(void);
 uint64_t probe_stopped_ns(void); /* of the measured phase, in which its clock stood (workload.h) */
-uint64_t probe_report(const struct worker_cell *cell); /* returns cpu_ns */
+uint64_t probe_report(void);     /* but latencies; returns cpu_ns */
+void probe_report_latencies(const struct workload_sample *s);
 
-void say_latency(const char *op, const struct hist *h);
+/* Of sampled calls, a percentile with HIST_BEYOND of them beyond it; the maximum where every call was timed. */
+void say_latency(const char *op, const struct hist *h, bool every_call);
 
 /* metered.c: gives the sample its request(). */
 void metered_open(const struct worker_cell *cell, struct workload_sample *s);

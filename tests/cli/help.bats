@@ -119,7 +119,7 @@ PY
     python3 - <<'PY'
 import json
 r = json.load(open("r/run.json"))["settings"]
-assert r == {"latency": 7, "settle_ns": 0, "timeout_ns": 9_000_000_000, "memory_limit_bytes": 1 << 30, "oracle": 0, "shard": "1/1", "settle_load": 0}, r
+assert r == {"latency": 7, "settle_ns": 0, "timeout_ns": 9_000_000_000, "memory_limit_bytes": 1 << 30, "oracle": 0, "shard": "1/1", "settle_load": 0, "tails": "auto"}, r
 s = json.load(open("s/run.json"))["settings"]
 assert s["latency"] == 0 and s["settle_ns"] == 1_000_000 and s["oracle"] == 5 and s["memory_limit_bytes"] > 0, s
 sample = json.loads(open("s/samples.jsonl").readline())

@@ -362,6 +362,24 @@ EOT
     counted unmatched=1 failed=1 dropped=1 conflicts=0
 }
 
+@test "ltrace: calls inside one that is left by an exception are counted as dropped" {
+    cat >l.txt <<'EOT'
+p->main(1 <unfinished ...>
+p->_Znwm(9000 <unfinished ...>
+libstdc++.so.6->malloc(9000)                  = 0
+libstdc++.so.6->malloc(144)                   = 0x5000
+p->free(0x5000)                               = <void>
+<... main resumed> )                          = 0
+p->malloc(8)                                  = 0x6000
+p->_Znwm(7 <unfinished ...>
+libstdc++.so.6->malloc(7)                     = 0x7000
+<... _Znwm resumed> )                         = 0x7000
+EOT
+    imports l.txt
+    printf 'a 0 8\na 1 7\n' | exports
+    counted dropped=4 unmatched=0 failed=0
+}
+
 @test "ltrace: every prefix; system calls between; more calls of the kin" {
     for prefix in '' '10 ' '[pid 10] ' '17:24:42 ' '10 17:24:42.024012 ' '1732814682.123456 ' '  0.000031 ' '10   0.000031 ' \
         '10 1.5 [0x401136] '; do

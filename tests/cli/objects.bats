@@ -159,7 +159,7 @@ INI
     python3 - <<'PY'
 import json
 samples = [json.loads(l) for l in open("r/samples.jsonl")]
-assert len(samples) == 6 * 8 and {s["group"] for s in samples} == {0}
+assert len(samples) == 6 * 8 + 6 and {s["group"] for s in samples} == {0} # and the tails of each
 for block in range(6):
     sums = {(s["cell"]["threads"] * s["cell"]["processes"], s["checksum"]) for s in samples if s["block"] == block}
     assert len(sums) == 2, sums # of one worker, and of two, threads or processes

@@ -37,29 +37,31 @@ static bool take(struct combine *c, const char *line)
     return combine_hist(c, text);
 }
 
-/* A percentile of all values: here no mean, sum or maximum of the processes' own is right. */
+/* A percentile of all values: here no mean, sum or maximum of the processes' own is right, and one that none
+ * of them could give alone is there. */
 static void test_percentiles(void **state)
 {
     (void)state;
     struct combine c = {0};
-    struct sample *a = said("latency.malloc.count 99\nlatency.malloc.p50_ns 10\nlatency.malloc.p99_ns 10\n"
+    struct sample *a = said("latency.malloc.count 989\nlatency.malloc.p50_ns 10\nlatency.malloc.p90_ns 10\n"
                             "latency.malloc.max_ns 10"),
-                  *b = said("latency.malloc.count 1\nlatency.malloc.p50_ns 90\nlatency.malloc.p99_ns 90\n"
-                            "latency.malloc.max_ns 90\nlatency.free.count 2\nlatency.free.p50_ns 7\n"
-                            "latency.free.max_ns 8");
-    assert_true(take(&c, "latency.malloc ns 10 10:90"));
-    assert_true(take(&c, "latency.malloc ns 10 10:9"));
-    assert_true(take(&c, "latency.malloc ns 90 90:1"));
+                  *b = said("latency.malloc.count 11\nlatency.malloc.max_ns 90\nlatency.free.count 2\n"
+                            "latency.free.p50_ns 7\nlatency.free.max_ns 8");
+    assert_true(take(&c, "latency.malloc ns 10 10:900"));
+    assert_true(take(&c, "latency.malloc ns 10 10:89"));
+    assert_true(take(&c, "latency.malloc ns 90 90:11"));
     assert_true(take(&c, "latency.free ns 8 7:1 8:1"));
     assert_int_equal(combine_samples(&c, a, &b, 1), 0);
-    assert_int_equal(a->latency_malloc_count, 100);
+    assert_int_equal(a->latency_malloc_count, 1000);
     assert_int_equal(a->latency_malloc_p50_ns, 10);
-    assert_int_equal(a->latency_malloc_p99_ns, 10);
+    assert_true(sample_has(a, latency_malloc_p99_ns));
+    assert_int_equal(a->latency_malloc_p99_ns, 90);
+    assert_false(sample_has(a, latency_malloc_p99_9_ns)); /* one value lies beyond it */
     assert_int_equal(a->latency_malloc_max_ns, 90);
     assert_true(sample_has(a, latency_free_count));
     assert_int_equal(a->latency_free_count, 2); /* which the first process had not */
-    assert_int_equal(a->latency_free_p50_ns, 7);
-    assert_false(sample_has(a, latency_malloc_p90_ns)); /* a point that nobody sent */
+    assert_int_equal(a->latency_free_max_ns, 8);
+    assert_false(sample_has(a, latency_free_p50_ns));
     combine_free(&c);
     done(a);
     done(b);

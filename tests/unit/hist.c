@@ -119,9 +119,25 @@ static void test_each(void **state)
     free(h);
 }
 
+/* Ten values beyond each percentile, or it is not known: the least number of values at which it is. */
+static void test_known_points(void **state)
+{
+    (void)state;
+    static struct hist h;
+    static const uint64_t least[HIST_POINTS] = {20, 100, 1000, 10000, 100000, 1000000};
+    for (unsigned i = 0; i < HIST_POINTS; i++) {
+        hist_clear(&h);
+        h.counts[7] = least[i] - 1;
+        assert_int_equal(hist_points_known(&h), (1u << i) - 1);
+        h.counts[900]++;
+        assert_int_equal(hist_points_known(&h), (2u << i) - 1);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_layout), cmocka_unit_test(test_quantiles),
-                                       cmocka_unit_test(test_edges), cmocka_unit_test(test_each)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known_points), cmocka_unit_test(test_layout),
+                                       cmocka_unit_test(test_quantiles), cmocka_unit_test(test_edges),
+                                       cmocka_unit_test(test_each)};
     return cmocka_run_group_tests_name("hist", tests, NULL, NULL);
 }

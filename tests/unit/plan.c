@@ -105,6 +105,21 @@ static void braces_make_configurations(void **state)
             assert_int_equal(q.cell[c].baseline, c == 2 - i);
         plan_free(&q);
     }
+    /* What stands twice is there twice. */
+    struct plan twice = {0};
+    set("churn:ops=1k",
+        "system{B=1,A=2}, preload:./a/x.so, system{A=2, B=1}, preload:./a/x.so,preload:./a/x.so", "1");
+    add(&twice);
+    static const char *const names[] = {"system{A=2,B=1}", "preload:./a/x.so", "system-2", "x.so-2",
+                                        "x.so-3"};
+    assert_int_equal(twice.cells, 5);
+    for (unsigned c = 0; c < 5; c++)
+        assert_string_equal(twice.cell[c].cell.config.name, names[c]);
+    assert_string_equal(twice.cell[4].cell.config.text, "preload:./a/x.so{as=x.so-3}");
+    plan_free(&twice);
+    set("larson:ops=1k", "preload:x.so{as=two},pools,preload:x.so{as=two}", "1");
+    assert_int_equal(plan_add(&p, &settings, true, places, &m), -EINVAL);
+    assert_non_null(strstr(m.text, "preload:x.so{as=two} stands twice"));
     /* The same name for the same again, in another section, is right; for anything else it is not. */
     set("larson:ops=1k", "preload:x.so{as=two}", "1");
     add(&p);

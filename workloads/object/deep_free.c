@@ -68,7 +68,10 @@ static void deep_run(struct workload_thread *t)
     object_run(t, ((const struct deep_free_params *)t->sample->params)->ops, deep_step);
 }
 
-const struct workload workload_deep_free = {
-    .setup = deep_setup, .run = deep_run, .drain = object_drain, .kept = object_kept_none};
+const struct workload workload_deep_free = {.times_all = 1u << OP_FREE,
+                                            .setup = deep_setup,
+                                            .run = deep_run,
+                                            .drain = object_drain,
+                                            .kept = object_kept_none};
 
 #endif

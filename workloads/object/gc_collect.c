@@ -60,7 +60,10 @@ static void collect_run(struct workload_thread *t)
     collections_run(t, ((const struct gc_collect_params *)t->sample->params)->ops, collect_rings);
 }
 
-const struct workload workload_gc_collect = {
-    .setup = collect_setup, .run = collect_run, .drain = object_drain, .kept = object_kept_cycles};
+const struct workload workload_gc_collect = {.times_all = 1u << OP_REQUEST,
+                                             .setup = collect_setup,
+                                             .run = collect_run,
+                                             .drain = object_drain,
+                                             .kept = object_kept_cycles};
 
 #endif

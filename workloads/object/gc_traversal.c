@@ -55,7 +55,8 @@ static void traversal_run(struct workload_thread *t)
     collections_run(t, ((const struct gc_traversal_params *)t->sample->params)->ops, NULL);
 }
 
-const struct workload workload_gc_traversal = {.setup = traversal_setup,
+const struct workload workload_gc_traversal = {.times_all = 1u << OP_REQUEST,
+                                               .setup = traversal_setup,
                                                .prepare = traversal_prepare,
                                                .run = traversal_run,
                                                .drain = object_drain,

@@ -112,7 +112,8 @@ static void message_run(struct workload_thread *t)
     t->checksum = own->sum;
 }
 
-const struct workload workload_message_buffer = {.setup = message_setup,
+const struct workload workload_message_buffer = {.times_all = 1u << OP_REQUEST,
+                                                 .setup = message_setup,
                                                  .prepare = message_prepare,
                                                  .run = message_run,
                                                  .drain = object_drain,

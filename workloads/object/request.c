@@ -154,6 +154,7 @@ static void request_drain(struct workload_thread *t)
 }
 
 const struct workload workload_request = {.reports_requests = true,
+                                          .times_all = 1u << OP_REQUEST,
                                           .setup = request_setup,
                                           .run = request_run,
                                           .drain = request_drain,

@@ -23,7 +23,10 @@ static int figure_percentiles(struct plots *plots, const struct report_data *d, 
     const struct report_metric *metric[8];
     for (size_t k = 0; k < count; k++)
         metric[k] = report_metric_at(prefix, keys[k].key);
-    size_t n = figure_pick(d, w, metric[count - 1], false, FIGURES_SERIES, cell), best = 0;
+    const struct report_metric *most = metric[count - 1];
+    size_t n = figure_pick(d, w, most, false, FIGURES_SERIES, cell), best = 0;
+    if (n == 0) /* no sample timed every operation */
+        n = figure_pick(d, w, metric[0], false, FIGURES_SERIES, cell);
     if (n == 0)
         return 0;
     struct plot *p = plot_begin(plots, "percentiles", w->name, m);
@@ -52,14 +55,18 @@ static int figure_percentiles(struct plots *plots, const struct report_data *d, 
                 fprintf(p->csv, ",100,%.9g\n", ns);
         }
         figure_end_series(p, points);
-        if (report_maximum(cell[i], metric[count - 1]) < report_maximum(cell[best], metric[count - 1]))
+        if (report_maximum(cell[i], most) < report_maximum(cell[best], most))
             best = i;
     }
-    snprintf(p->finding, sizeof p->finding, "Shortest maximum: %.100s with %s.", cell[best]->shown,
-             report_figure(report_maximum(cell[best], metric[count - 1]), UNIT_NS).text);
+    if (isfinite(report_maximum(cell[best], most)))
+        snprintf(p->finding, sizeof p->finding, "Shortest maximum: %.100s with %s.", cell[best]->shown,
+                 report_figure(report_maximum(cell[best], most), UNIT_NS).text);
+    else
+        snprintf(p->finding, sizeof p->finding, "No sample timed every operation: there is no maximum.");
     snprintf(p->caption, sizeof p->caption,
-             "percentiles: median of %zu samples; maximum: of all samples (comparable at equal work only)",
-             cell[0]->ok);
+             "percentiles: median of %zu samples; maximum: of all samples (comparable at equal work only)%s",
+             cell[0]->ok,
+             cell[0]->tails ? "; what those do not have: of the one that times every operation" : "");
     return plot_draw(plots, p, m);
 }
 
@@ -145,9 +152,10 @@ static int figure_mmu(struct plots *plots, const struct report_data *d, size_t w
 /* --- requests ------------------------------------------------------------------------------------------- */
 
 static const struct percentile_key latency_keys[] = {
-    {"p50_ns", 2}, {"p90_ns", 10}, {"p99_ns", 100}, {"p99_9_ns", 1000}, {"p99_99_ns", 10000}, {"max_ns", 0}};
+    {"p50_ns", 2},        {"p90_ns", 10},         {"p99_ns", 100}, {"p99_9_ns", 1000},
+    {"p99_99_ns", 10000}, {"p99_999_ns", 100000}, {"max_ns", 0}};
 #define LATENCY_KEYS (sizeof latency_keys / sizeof *latency_keys)
-#define LATENCY_TAIL 5
+#define LATENCY_TAIL 6
 
 /* The points of one line. */
 static void put_latency(struct plot *p, const struct report_work *w, const struct report_cell *c,

@@ -53,7 +53,7 @@ static void put_failed_row(FILE *f, const struct report_cell *cell)
     report_put_html(f, cell->shown);
     fputs("</td><td class=\"reason\" colspan=\"8\">", f);
     if (cell->ok)
-        fprintf(f, "%zu of %zu samples: ", cell->failed, cell->samples + cell->oracles);
+        fprintf(f, "%zu of %zu samples: ", cell->failed, report_all(cell));
     report_put_html(f, cell->status);
     if (cell->reason && *cell->reason) {
         fputs(": ", f);

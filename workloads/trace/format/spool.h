@@ -81,6 +81,7 @@ struct spool_header {
     uint32_t stop_errno;     /* why recording stopped before the program did; 0 = it did not (atomic) */
     uint32_t forked;         /* 1: begun in a fork, with blocks that the parent allocated */
     uint32_t confined_forks; /* not recorded though they should be: made under a seccomp filter (atomic) */
+    uint64_t python_calls;   /* that CPython itself served: python.c (atomic) */
     char program[1024];      /* /proc/self/exe */
     uint32_t command_bytes;
     char command[2048]; /* argv, each ending with a NUL, cut at command_bytes */

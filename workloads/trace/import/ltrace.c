@@ -36,7 +36,8 @@ struct open_call {
 struct stack {
     struct open_call *call;
     uint32_t depth, room;
-    uint32_t kin; /* open calls of malloc's kin */
+    uint32_t kin;   /* open calls of malloc's kin */
+    uint64_t inner; /* calls that were passed over as theirs */
 };
 
 struct ltrace {
@@ -209,7 +210,17 @@ static int push(struct stack *stack, const struct calls *c, const struct open_ca
     return 0;
 }
 
-/* The open call that returns; what it called and has not returned (longjmp, an exception) is dropped. */
+/* A call that does not return (an exception, longjmp, the end): it is dropped, and what was passed over as
+ * its own cannot be told from the program's. */
+static void lose(struct stack *stack, struct calls *c, const struct open_call *call)
+{
+    if (call->function == FUNCTION_NONE || call->inner)
+        return;
+    c->dropped += stack->inner + (call->function != FUNCTION_FREE);
+    stack->inner = 0;
+}
+
+/* The open call that returns; what it called and has not returned is lost. */
 static bool pop(struct stack *stack, struct calls *c, struct line name, struct open_call *out)
 {
     uint64_t hash = hash_of(name);
@@ -218,19 +229,22 @@ static bool pop(struct stack *stack, struct calls *c, struct line name, struct o
         at--;
     if (at == 0)
         return false;
-    while (stack->depth >= at) {
+    for (;;) {
         *out = stack->call[--stack->depth];
         stack->kin -= out->function != FUNCTION_NONE;
-        c->dropped += out->function != FUNCTION_NONE && !out->inner && stack->depth >= at;
+        if (stack->depth < at)
+            break;
+        lose(stack, c, out);
     }
+    if (out->function != FUNCTION_NONE && !out->inner)
+        stack->inner = 0;
     return true;
 }
 
 static void drop_all(struct stack *stack, struct calls *c)
 {
     for (uint32_t i = 0; i < stack->depth; i++)
-        c->dropped += stack->call[i].function != FUNCTION_NONE && !stack->call[i].inner &&
-                      stack->call[i].function != FUNCTION_FREE;
+        lose(stack, c, &stack->call[i]);
     free(stack->call);
     *stack = (struct stack){0};
 }
@@ -367,6 +381,7 @@ static int called(struct ltrace *s, struct calls *c, struct calls_thread *t, str
     struct open_call call = {.function = f, .inner = stack->kin > 0};
     struct line rest = e->rest, at;
     uint64_t value;
+    stack->inner += call.inner && f != FUNCTION_NONE;
     if (f == FUNCTION_NONE) {
         call.name = hash_of(e->name);
         return push(stack, c, &call);

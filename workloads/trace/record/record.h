@@ -1,5 +1,5 @@
 /* record.h: between the recorder's parts. record.c holds the functions that stand in place of the C library's,
- * cxx.c C++'s operators, spool.c the thread states, segments, forks and ends. A thread writes only its own state, without
+ * cxx.c C++'s operators, python.c counts CPython's own, spool.c the thread states, segments, forks and ends. A thread writes only its own state, without
  * locks. */
 #ifndef HG_WORKLOADS_TRACE_RECORD_RECORD_H
 #define HG_WORKLOADS_TRACE_RECORD_RECORD_H
@@ -38,6 +38,9 @@ void record_born(void);
 
 /* Anything that is not one word in a segment with room. size is SPOOL_TICK for a free that ticked. */
 void record_slow(enum spool_kind kind, const void *p, size_t size, size_t align, uint64_t clock);
+
+/* Small objects that CPython served from its own allocator, for python.c. */
+void record_python(unsigned calls);
 
 /* For cxx.c: after an allocation, which may have failed, and before a block is given up. */
 void record_new(const void *p, size_t size);

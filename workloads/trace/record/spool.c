@@ -623,6 +623,12 @@ void record_born(void)
     errno = saved;
 }
 
+void record_python(unsigned calls)
+{
+    if (process.header && process.wiped && *process.wiped)
+        __atomic_fetch_add(&process.header->python_calls, calls, __ATOMIC_RELAXED);
+}
+
 /* busy sends all calls to record_slow(); a thread without a state of its own has no other way. */
 void record_probe_begin(void)
 {

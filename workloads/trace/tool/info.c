@@ -152,8 +152,19 @@ int tool_info_read(struct tool_info *out, struct hgt_reader *r, struct message *
 
 typedef unsigned long long ull;
 
-static const char *const meta_keys[] = {"program", "command", "date",    "source", "pid",       "end",
-                                        "stopped", "forked",  "dropped", "failed", "unmatched", "conflicts"};
+static const char *const meta_keys[] = {"program",
+                                        "command",
+                                        "date",
+                                        "source",
+                                        "pid",
+                                        "end",
+                                        "stopped",
+                                        "forked",
+                                        "dropped",
+                                        "failed",
+                                        "unmatched",
+                                        "conflicts",
+                                        "python_objects_unseen"};
 
 static void bytes_text(uint64_t n, char *out, size_t size)
 {

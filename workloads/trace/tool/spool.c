@@ -496,13 +496,15 @@ int tool_spool_convert(const char *path, const char *how, struct file_out *f, st
     out->dropped = s.h->dropped;
     out->stop_errno = s.h->stop_errno;
     out->forked = s.h->forked;
+    out->python_calls = s.h->python_calls;
     out->confined_forks = s.h->confined_forks;
     describe(&s, how, &meta, out);
     err = hgt_write_open(&w, f->fd, meta.text, meta.bytes);
     if (!err)
         err = merge(&s, &w, out);
     bool stopped_here = out->stop_errno && !s.h->stop_errno;
-    if (!err && (out->unmatched || out->conflicts || out->failed || out->dropped || stopped_here)) {
+    if (!err && (out->unmatched || out->conflicts || out->failed || out->dropped || out->python_calls ||
+                 stopped_here)) {
         struct tool_meta *counts = &meta;
         counts->bytes = 0;
         if (stopped_here)
@@ -511,6 +513,8 @@ int tool_spool_convert(const char *path, const char *how, struct file_out *f, st
         tool_meta_add(counts, "conflicts", "%llu", (unsigned long long)out->conflicts);
         tool_meta_add(counts, "failed", "%llu", (unsigned long long)out->failed);
         tool_meta_add(counts, "dropped", "%llu", (unsigned long long)out->dropped);
+        if (out->python_calls)
+            tool_meta_add(counts, "python_objects_unseen", "%llu", (unsigned long long)out->python_calls);
         err = hgt_write_meta(&w, counts->text, counts->bytes);
     }
     if (!err)

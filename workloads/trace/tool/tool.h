@@ -23,7 +23,7 @@ __attribute__((format(printf, 3, 4))) void tool_meta_add(struct tool_meta *meta,
 
 /* spool.c: one recorded process image. */
 struct tool_spool {
-    uint64_t ops, unmatched, conflicts, failed, dropped;
+    uint64_t ops, unmatched, conflicts, failed, dropped, python_calls;
     uint32_t threads, stop_errno, forked, confined_forks;
     char program[1024];
 };

@@ -80,6 +80,9 @@ static int compare_load(struct compare *c, char **dir, int dirs, struct message 
         err = report_data_make(&c->data[i], c->run[i].sample, c->run[i].samples);
         if (err)
             message_set(m, err, "out of memory");
+        else
+            report_data_plan(&c->data[i], run_planned(&c->run[i], "samples_planned"),
+                             run_planned(&c->run[i], "blocks"));
         c->inherited[i] = report_inherited_of_run(c->run[i].run);
         c->runs++;
     }
@@ -269,11 +272,11 @@ static void compare_print_geometric(const struct compare *c)
     for (size_t i = 0; d && n && i < f->rows; i++) {
         const char *label = f->row[i].cell->label, *base = f->row[i].base->label;
         size_t works = 0, values = 0;
-        bool seen = f->row[i].control;
+        bool seen = f->row[i].control || f->row[i].withheld == WITHHELD_UNFIT;
         for (size_t j = 0; j < f->rows && !seen; j++) {
             const struct report_comparison *row = &f->row[j];
-            if (row->control || row->n == 0 || strcmp(row->cell->label, label) != 0 ||
-                strcmp(row->base->label, base) != 0)
+            if (row->control || row->n == 0 || row->withheld == WITHHELD_UNFIT ||
+                strcmp(row->cell->label, label) != 0 || strcmp(row->base->label, base) != 0)
                 continue;
             seen = j < i;
             memcpy(d + values, row->d, row->n * sizeof *d);
@@ -313,6 +316,11 @@ static void compare_print_inherited(const struct compare *c)
 
 static void compare_print_header(const struct compare *c)
 {
+    for (unsigned i = 0; i < c->runs; i++)
+        if (report_is_partial(&c->data[i])) {
+            printf("%s", report_partial(&c->data[i]).text);
+            fputs(c->runs == 2 ? i ? " (the later)\n" : " (the earlier)\n" : "\n", stdout);
+        }
     static const char rest[] = "ratio to the baseline of the same block";
     int used = printf("%s (%s), %s is better;", c->metric->title, c->metric->path,
                       c->metric->more_is_better ? "more" : "less");
@@ -374,7 +382,7 @@ static void compare_print(const struct compare *c)
             putchar('\n');
         }
     }
-    if (c->runs == 1)
+    if (c->runs == 1 && !report_is_partial(now))
         compare_print_geometric(c);
     size_t tested = c->found.tested, needed = stats_blocks_needed(tested);
     printf("95 %% CI: exact signed-rank (Hodges-Lehmann); p: Holm over %zu comparison%s\n", tested,
@@ -391,12 +399,21 @@ static void compare_print(const struct compare *c)
 
 /* --- JSON ----------------------------------------------------------------------------------------------- */
 
+static void compare_json_partial(const struct compare *c, struct record *r)
+{
+    bool partial = false;
+    for (unsigned i = 0; i < c->runs; i++)
+        partial = partial || report_is_partial(&c->data[i]);
+    record_set_bool(r, "partial", partial);
+}
+
 static void compare_json_row(const struct compare *c, struct record *r, size_t i)
 {
     const struct report_comparison *row = &c->found.row[i];
     const struct report_data *of = c->runs == 2 && row->control ? &c->data[0] : compare_now(c);
     const struct report_work *w = &of->work[row->cell->work];
-    static const char *const verdicts[] = {"no-interval", "inconclusive", "no-difference", "lower", "higher"};
+    static const char *const verdicts[] = {"no-interval", "inconclusive", "no-difference",
+                                           "lower",       "higher",       "withheld"};
     char key[96];
 #define COMPARE_KEY(name) (snprintf(key, sizeof key, "comparisons.%zu." name, i), key)
     record_set_text(r, COMPARE_KEY("workload"), w->name);
@@ -453,6 +470,7 @@ static int compare_json(const struct compare *c)
     if (!r)
         return -ENOMEM;
     record_set_integer(r, "schema", SCHEMA_NUMBER);
+    compare_json_partial(c, r);
     record_set_text(r, "metric", c->metric->name);
     record_set_text(r, "key", c->metric->path);
     record_set_bool(r, "more_is_better", c->metric->more_is_better);
@@ -483,6 +501,8 @@ static int compare_json(const struct compare *c)
 static int compare_print_lbo(const struct compare *c)
 {
     if (!c->o.json) {
+        if (report_is_partial(&c->data[0]))
+            printf("%s\n\n", report_partial(&c->data[0]).text);
         report_lbo_table(stdout, &c->data[0], c->lbo);
         return 0;
     }
@@ -490,6 +510,7 @@ static int compare_print_lbo(const struct compare *c)
     if (!r)
         return -ENOMEM;
     record_set_integer(r, "schema", SCHEMA_NUMBER);
+    compare_json_partial(c, r);
     record_set_text(r, "metric", "lbo");
     report_lbo_record(r, &c->data[0], c->lbo);
     int err = record_write(r, stdout);
@@ -509,8 +530,9 @@ static int compare_gate(const struct compare *c)
         const struct report_comparison *row = &c->found.row[i];
         if (row->control)
             continue;
-        judged += row->n >= STATS_MIN;
-        missing += row->n < STATS_MIN;
+        bool can = row->n >= STATS_MIN && !row->withheld;
+        judged += can;
+        missing += row->n < STATS_MIN || (!can && row->withheld != WITHHELD_FLOOR);
         if (!compare_crosses(c, row))
             continue;
         crossed++;
@@ -526,14 +548,19 @@ static int compare_gate(const struct compare *c)
         return EXIT_CHECK_FAILED;
     if (judged == 0) {
         struct message m;
-        message_set(&m, 0, "--fail-above: cannot be judged: no configuration has %u paired blocks",
+        message_set(&m, 0,
+                    "--fail-above: cannot be judged: no configuration has %u paired blocks of a run that is "
+                    "whole and "
+                    "quiet",
                     STATS_MIN);
         return option_refuse(&m);
     }
     if (missing)
-        fprintf(stderr,
-                "heapgauge: %zu of %zu configurations have under %u paired blocks and were not judged\n",
-                missing, missing + judged, STATS_MIN);
+        fprintf(
+            stderr,
+            "heapgauge: %zu of %zu configurations have under %u paired blocks, or no verdict, and were not "
+            "judged\n",
+            missing, missing + judged, STATS_MIN);
     return missing ? EXIT_SOME_CELLS : EXIT_DONE;
 }
 

@@ -67,6 +67,8 @@ int cmd_report(const struct command *self, int argc, char **argv)
         err = message_set(&m, -ENODATA, "%s holds no samples", dir);
     if (!err && report_data_make(&data, run.sample, run.samples))
         err = message_set(&m, -ENOMEM, "out of memory");
+    if (!err)
+        report_data_plan(&data, run_planned(&run, "samples_planned"), run_planned(&run, "blocks"));
     if (!err && baseline.chosen)
         err = report_baseline_there(&data, &baseline, &m);
     if (!err && report_compare(&found, &data, &baseline, report_metric_of(KEY_ops_per_s)))

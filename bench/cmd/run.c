@@ -147,7 +147,7 @@ int cmd_run(const struct command *self, int argc, char **argv)
         if (run_could_not_write(&o, &s, &m))
             status = option_refuse(&m);
         if (!o.json)
-            report_table(stdout, s.sample, s.samples, o.baseline);
+            report_table(stdout, s.sample, s.samples, o.baseline, plan.samples, plan.blocks);
         if (!o.json)
             report_census(stdout, s.sample, s.samples);
     }

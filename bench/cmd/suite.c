@@ -120,7 +120,8 @@ static int suite_table(const char *dir, const char *baseline, struct message *m)
     int err = run_load(&run, dir, false, m);
     if (err)
         return err;
-    report_table(stdout, run.sample, run.samples, baseline);
+    report_table(stdout, run.sample, run.samples, baseline, run_planned(&run, "samples_planned"),
+                 run_planned(&run, "blocks"));
     report_census(stdout, run.sample, run.samples);
     run_unload(&run);
     return 0;

@@ -266,25 +266,64 @@ static double half_width(const struct report_comparisons *c, const struct report
     return NAN;
 }
 
-/* Holm over all rows that could be tested; then margins and verdicts. */
-static int judge_rows(struct report_comparisons *c)
+static bool excludes_1(const struct report_comparison *control)
+{
+    return control->log_ratio.lo > 0 || control->log_ratio.hi < 0;
+}
+
+/* Whether the A/A arm of the row's baseline excludes 1; where that has none, any of its work. */
+static bool base_differs_from_itself(const struct report_comparisons *c, const struct report_comparison *row)
+{
+    bool any = false;
+    for (size_t i = 0; i < c->rows; i++) {
+        const struct report_comparison *control = &c->row[i];
+        if (!control->control)
+            continue;
+        if (control->cell == row->base)
+            return excludes_1(control);
+        any = any || (control->cell->work == row->base->work && excludes_1(control));
+    }
+    return any;
+}
+
+static bool is_tested(const struct report_comparison *row)
+{
+    return !row->control && row->n >= STATS_MIN && row->withheld != WITHHELD_FLOOR;
+}
+
+static enum report_withheld withheld_from(const struct report_comparisons *c,
+                                          const struct report_comparison *row, bool partial)
+{
+    if (row->control)
+        return WITHHELD_NOT;
+    if (report_is_floor(row->cell) || report_is_floor(row->base))
+        return WITHHELD_FLOOR;
+    return partial ? WITHHELD_PARTIAL : base_differs_from_itself(c, row) ? WITHHELD_UNFIT : WITHHELD_NOT;
+}
+
+/* Holm over all rows that could be tested; then margins and verdicts. A withheld row stays among those that
+ * are tested: what is left out by its figures must not make the rest surer. */
+static int judge_rows(struct report_comparisons *c, bool partial)
 {
     double *p = calloc(c->rows ? c->rows : 1, sizeof *p);
     if (!p)
         return -ENOMEM;
     size_t n = 0;
-    for (size_t i = 0; i < c->rows; i++)
-        if (!c->row[i].control && c->row[i].n >= STATS_MIN)
+    for (size_t i = 0; i < c->rows; i++) {
+        c->row[i].withheld = withheld_from(c, &c->row[i], partial);
+        if (is_tested(&c->row[i]))
             p[n++] = c->row[i].p;
+    }
     stats_holm(p, n);
     c->tested = n;
     n = 0;
     for (size_t i = 0; i < c->rows; i++) {
         struct report_comparison *row = &c->row[i];
-        if (!row->control && row->n >= STATS_MIN)
+        if (is_tested(row))
             row->p_adjusted = p[n++];
         row->margin = stats_margin(half_width(c, row->base));
-        row->verdict = stats_judge(row->log_ratio, row->p_adjusted, row->margin);
+        row->verdict =
+            row->withheld ? STATS_WITHHELD : stats_judge(row->log_ratio, row->p_adjusted, row->margin);
     }
     free(p);
     return 0;
@@ -308,7 +347,7 @@ int report_compare(struct report_comparisons *out, const struct report_data *d, 
         }
     }
     if (!err)
-        err = judge_rows(out);
+        err = judge_rows(out, report_is_partial(d));
     if (err)
         report_comparisons_free(out);
     return err;
@@ -344,7 +383,7 @@ int report_compare_runs(struct report_comparisons *out, const struct report_data
             err = add_row(out, &now->cell[i], base, false);
     }
     if (!err)
-        err = judge_rows(out);
+        err = judge_rows(out, report_is_partial(then) || report_is_partial(now));
     if (err)
         report_comparisons_free(out);
     return err;
@@ -369,8 +408,14 @@ const struct report_comparison *report_row_of(const struct report_comparisons *c
 
 const char *report_verdict(const struct report_comparisons *c, const struct report_comparison *row)
 {
+    static const char *const why[] = {[WITHHELD_NOT] = "",
+                                      [WITHHELD_PARTIAL] = "partial run",
+                                      [WITHHELD_UNFIT] = "A/A excludes 1",
+                                      [WITHHELD_FLOOR] = "floor"};
     static const char *const fixed[] = {
         [STATS_NO_INTERVAL] = "no CI", [STATS_INCONCLUSIVE] = "inconclusive", [STATS_SAME] = "no difference"};
+    if (row->verdict == STATS_WITHHELD)
+        return why[row->withheld];
     if (row->verdict == STATS_HIGHER)
         return c->metric->higher;
     if (row->verdict == STATS_LOWER)

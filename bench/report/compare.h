@@ -9,6 +9,14 @@
 struct stats_interval report_level(const struct report_cell *c, const struct report_metric *metric,
                                    size_t *n);
 
+/* Why figures have no verdict. */
+enum report_withheld {
+    WITHHELD_NOT,
+    WITHHELD_PARTIAL, /* the run is not whole */
+    WITHHELD_UNFIT,   /* the baseline differs from itself: its A/A interval excludes 1 */
+    WITHHELD_FLOOR    /* one of the two is no allocator */
+};
+
 struct report_comparison {
     const struct report_cell *cell, *base; /* equal in the A/A arm */
     bool control;      /* the A/A arm: the baseline's second sample of a block against its first */
@@ -17,7 +25,8 @@ struct report_comparison {
     struct stats_interval log_ratio;                       /* Hodges-Lehmann */
     struct stats_interval sign;                            /* the check that needs no symmetry */
     double p, p_adjusted, margin, detectable, lag1, drift; /* drift: Theil-Sen slope times (n-1) */
-    enum stats_verdict verdict;
+    enum stats_verdict verdict;                            /* STATS_WITHHELD, and why: */
+    enum report_withheld withheld;
 };
 
 struct report_comparisons {
@@ -47,7 +56,7 @@ void report_comparisons_free(struct report_comparisons *c);
 /* The cell against its baseline; NULL: it is the baseline, or has none. */
 const struct report_comparison *report_row_of(const struct report_comparisons *c,
                                               const struct report_cell *cell);
-/* The word of a verdict: "faster", "no difference", "inconclusive", "no CI". */
+/* The word of a verdict: "faster", "no difference", "inconclusive", "no CI"; of one that is withheld why. */
 const char *report_verdict(const struct report_comparisons *c, const struct report_comparison *row);
 
 /* The logs of the cell's values above 0, one a block (a block's mean), in the order of blocks; out: room for

@@ -53,6 +53,8 @@ static void put_cell(FILE *f, const struct report_page *page, const struct repor
     report_put_csv(f, cell->name);
     fputc(',', f);
     report_put_csv(f, cell->thp);
+    if (report_is_partial(page->data))
+        fprintf(f, ",%zu of %zu", page->data->taken, page->data->planned);
     fputc('\n', f);
 }
 
@@ -68,7 +70,8 @@ int report_summary(const struct report_page *page, const char *dir, struct messa
         if (is_column(key))
             fprintf(f, ",%s", schema_rows[key].path);
     fputs(",lbo_wall,lbo_wall_ci_low,lbo_wall_ci_high,lbo_cpu,lbo_cpu_ci_low,lbo_cpu_ci_high", f);
-    fputs(",baseline,throughput_ratio,ratio_ci_low,ratio_ci_high,p_adjusted,verdict,name,thp\n", f);
+    fputs(",baseline,throughput_ratio,ratio_ci_low,ratio_ci_high,p_adjusted,verdict,name,thp", f);
+    fputs(report_is_partial(page->data) ? ",partial_run\n" : "\n", f);
     for (size_t i = 0; i < page->data->cells; i++)
         put_cell(f, page, &page->data->cell[i]);
     int err = fclose(f) ? message_set(m, -ENOMEM, "out of memory") : 0;

@@ -2,6 +2,7 @@
 #include "data.h"
 
 #include "style.h"
+#include "bench/result/config.h"
 #include "gc/about.h"
 #include "workloads/about.h"
 
@@ -427,6 +428,23 @@ int report_data_make(struct report_data *out, struct sample *const *sample, size
     if (err)
         report_data_free(out);
     return err;
+}
+
+void report_data_plan(struct report_data *d, size_t samples, size_t blocks)
+{
+    d->planned = samples;
+    d->taken = 0;
+    for (size_t i = 0; i < d->cells; i++) {
+        const struct report_cell *c = &d->cell[i];
+        bool refused = report_all(c) == 1 &&
+                       sample_or(c->sample[0].sample, status, SAMPLE_UNKNOWN) == SAMPLE_NOT_APPLICABLE;
+        d->taken += refused ? blocks : report_all(c);
+    }
+}
+
+bool report_is_floor(const struct report_cell *c)
+{
+    return config_has_spec(c->alloc, "null") || config_has_spec(c->alloc, "bump");
 }
 
 void report_data_free(struct report_data *d)

@@ -57,12 +57,25 @@ struct report_data {
     struct report_cell *cell;
     size_t cells;
     size_t samples, ok;
-    size_t blocks; /* of the cell that has most */
+    size_t blocks;         /* of the cell that has most */
+    size_t planned, taken; /* samples of the whole run, as far as its plan is known; else 0 */
 };
 
 /* 0, or -ENOMEM. */
 int report_data_make(struct report_data *out, struct sample *const *sample, size_t samples);
 void report_data_free(struct report_data *d);
+
+/* What the run was to have: so many samples, in so many blocks. A combination that cannot work is planned in
+ * each block and recorded once. */
+void report_data_plan(struct report_data *d, size_t samples, size_t blocks);
+/* Whether samples are missing: the run was interrupted, or its folder is not whole. It has figures and no
+ * verdict. */
+static inline bool report_is_partial(const struct report_data *d)
+{
+    return d->taken < d->planned;
+}
+/* `null` and `bump`: what the harness and fresh memory cost, no allocators. */
+bool report_is_floor(const struct report_cell *c);
 
 /* Whether it is the first of the cells whose configuration has this name, and that is not how it is written:
  * a reader is to be shown what the name stands for. */

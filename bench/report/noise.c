@@ -33,12 +33,16 @@ struct report_noise report_noise_of(const struct report_data *d, size_t work,
     struct report_noise noise = {NULL, NAN, NAN, NAN, NAN, NAN, false, false, false, false};
     const struct report_work *w = &d->work[work];
     const struct report_cell *base = NULL;
-    for (size_t i = 0; i < c->rows && !base; i++) {
-        if (c->row[i].cell < &d->cell[w->first] || c->row[i].cell >= &d->cell[w->first] + w->cells)
+    for (size_t i = 0; i < c->rows; i++) {
+        const struct report_comparison *row = &c->row[i];
+        if (row->cell < &d->cell[w->first] || row->cell >= &d->cell[w->first] + w->cells)
             continue;
-        if (c->row[i].control)
-            noise.control = &c->row[i];
-        base = c->row[i].base;
+        bool excludes = row->log_ratio.lo > 0 || row->log_ratio.hi < 0;
+        if (row->control && (!base || (excludes && !noise.aa_excludes_1))) { /* of several the worst */
+            noise.control = row;
+            noise.aa_excludes_1 = excludes;
+        }
+        base = base ? base : row->base;
     }
     double *logs = base ? calloc(report_all(base) + 1, sizeof(double)) : NULL, trend = 0;
     if (logs) {
@@ -51,7 +55,6 @@ struct report_noise report_noise_of(const struct report_data *d, size_t work,
     free(logs);
     noise_of_samples(d, w, &noise);
     const struct report_comparison *aa = noise.control;
-    noise.aa_excludes_1 = aa && (aa->log_ratio.lo > 0 || aa->log_ratio.hi < 0);
     noise.correlated = fabs(noise.lag1) > noise.lag1_limit;
     noise.drifting = fabs(noise.drift) > (aa ? aa->margin : stats_margin(NAN)) && fabs(trend) > 1.96;
     noise.stolen = noise.steal_share > 0.01;

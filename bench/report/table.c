@@ -72,6 +72,12 @@ static void put_trouble(FILE *out, const struct report_cell *cell)
     fputc('\n', out);
 }
 
+/* In the interval's place, which would be read as a verdict. */
+static const char *const withheld_words[] = {[WITHHELD_NOT] = "",
+                                             [WITHHELD_PARTIAL] = "partial",
+                                             [WITHHELD_UNFIT] = "unfit",
+                                             [WITHHELD_FLOOR] = "floor"};
+
 static void put_row(FILE *out, const struct report_cell *cell, const struct report_comparisons *c,
                     bool is_base)
 {
@@ -86,7 +92,8 @@ static void put_row(FILE *out, const struct report_cell *cell, const struct repo
                 row       ? report_ratio(exp(row->log_ratio.estimate)).text
                 : is_base ? "1"
                           : "-",
-                row && row->n        ? report_interval(row->log_ratio).text
+                row && row->withheld ? withheld_words[row->withheld]
+                : row && row->n      ? report_interval(row->log_ratio).text
                 : is_base && c->rows ? "baseline"
                                      : "-",
                 report_figure(heap, UNIT_BYTES).text, report_ratio(over_live).text,
@@ -141,7 +148,7 @@ static void put_work(FILE *out, const struct report_data *d, size_t index, const
     struct report_noise noise = report_noise_of(d, index, c);
     if (noise.control && noise.control->n >= STATS_MIN)
         fprintf(out, "  A/A %s over %zu blocks%s\n", report_interval(noise.control->log_ratio).text,
-                noise.control->n, noise.aa_excludes_1 ? ": EXCLUDES 1, the machine was not quiet" : "");
+                noise.control->n, noise.aa_excludes_1 ? ": EXCLUDES 1, not quiet: no verdicts" : "");
     fputc('\n', out);
 }
 
@@ -170,11 +177,34 @@ static void put_inherited(FILE *out, const struct report_data *d)
     free(text);
 }
 
+/* What the run can say, in a line. */
+static void put_sure(FILE *out, const struct report_comparisons *c)
+{
+    size_t sure = 0, judged = 0, unfit = 0;
+    for (size_t i = 0; i < c->rows; i++) {
+        const struct report_comparison *row = &c->row[i];
+        if (row->control || row->n < STATS_MIN)
+            continue;
+        judged += !row->withheld;
+        unfit += row->withheld == WITHHELD_UNFIT;
+        sure += row->verdict == STATS_LOWER || row->verdict == STATS_HIGHER || row->verdict == STATS_SAME;
+    }
+    if (judged)
+        fprintf(out, "%zu of %zu ratios are sure (Holm)%s", sure, judged, unfit ? "; " : "\n");
+    if (unfit)
+        fprintf(out, "%zu ratios are unfit: their A/A excludes 1\n", unfit);
+    if (judged || unfit)
+        fputc('\n', out);
+}
+
 void report_table_of(FILE *out, const struct report_data *d, const struct report_comparisons *c,
                      const struct baseline *baseline)
 {
+    if (report_is_partial(d))
+        fprintf(out, "%s\n\n", report_partial(d).text);
     for (size_t w = 0; w < d->works; w++)
         put_work(out, d, w, c, baseline);
+    put_sure(out, c);
     put_names(out, d);
     put_inherited(out, d);
     if (d->works)
@@ -186,15 +216,18 @@ void report_table_of(FILE *out, const struct report_data *d, const struct report
     fflush(out); /* what follows on standard error comes after it */
 }
 
-void report_table(FILE *out, struct sample *const *sample, size_t samples, const char *baseline)
+void report_table(FILE *out, struct sample *const *sample, size_t samples, const char *baseline,
+                  size_t planned, size_t blocks)
 {
     struct report_data d;
     struct report_comparisons c = {0};
     struct baseline base = {0};
     if (baseline)
         baseline_parse(&base, baseline, "baseline", NULL);
-    if (report_data_make(&d, sample, samples) == 0 &&
-        report_compare(&c, &d, &base, report_metric_of(KEY_ops_per_s)) == 0)
+    bool made = report_data_make(&d, sample, samples) == 0;
+    if (made)
+        report_data_plan(&d, planned, blocks);
+    if (made && report_compare(&c, &d, &base, report_metric_of(KEY_ops_per_s)) == 0)
         report_table_of(out, &d, &c, &base);
     else
         fputs("heapgauge: out of memory: no table\n", stderr);

@@ -4,8 +4,10 @@
 
 #include "compare.h"
 
-/* baseline: the spec that ratios are against ("system"), or NULL: the first of each workload. */
-void report_table(FILE *out, struct sample *const *sample, size_t samples, const char *baseline);
+/* baseline: the spec that ratios are against ("system"), or NULL: the first of each workload. planned, blocks: what the
+ * whole run was to have. */
+void report_table(FILE *out, struct sample *const *sample, size_t samples, const char *baseline,
+                  size_t planned, size_t blocks);
 /* The same from data at hand; c: of throughput. */
 void report_table_of(FILE *out, const struct report_data *d, const struct report_comparisons *c,
                      const struct baseline *baseline);

@@ -190,6 +190,15 @@ struct report_where report_where(const struct report_work *w)
     return where;
 }
 
+struct report_where report_partial(const struct report_data *d)
+{
+    struct report_where line = {""};
+    if (report_is_partial(d))
+        snprintf(line.text, sizeof line.text, "PARTIAL RUN: %zu of %zu samples; no verdicts, no winner",
+                 d->taken, d->planned);
+    return line;
+}
+
 void report_put_heading(FILE *out, const struct report_work *w, size_t width)
 {
     struct report_where where = report_where(w);

@@ -35,6 +35,8 @@ struct report_where {
     char text[160];
 };
 struct report_where report_where(const struct report_work *w);
+/* The first line of whatever is made of a run that is not whole; empty of one that is. */
+struct report_where report_partial(const struct report_data *d);
 /* The work's name at the left and where at the right of a line. */
 void report_put_heading(FILE *out, const struct report_work *w, size_t width);
 

@@ -351,3 +351,9 @@ void run_unload(struct run *run)
     record_free(run->run);
     memset(run, 0, sizeof *run);
 }
+
+size_t run_planned(const struct run *run, const char *key)
+{
+    int64_t n;
+    return record_integer(run->run, key, &n) && n > 0 ? (size_t)n : 0;
+}

@@ -31,4 +31,7 @@ void run_unload(struct run *run);
 /* Writes text to a file, by file_out.h. */
 int run_write_file(const char *path, const char *text, size_t size, struct message *m);
 
+/* A number of its run.json that counts something; 0 where it is not there. */
+size_t run_planned(const struct run *run, const char *key);
+
 #endif

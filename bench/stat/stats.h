@@ -69,8 +69,15 @@ double stats_detectable(struct stats_interval ci);
  * 0. */
 double stats_margin(double aa_half_width);
 
-enum stats_verdict { STATS_NO_INTERVAL, STATS_INCONCLUSIVE, STATS_SAME, STATS_LOWER, STATS_HIGHER };
-/* SAME when the interval lies inside [-margin, margin] and the margin is not over STATS_MARGIN_MAX (a run
+enum stats_verdict {
+    STATS_NO_INTERVAL,
+    STATS_INCONCLUSIVE,
+    STATS_SAME,
+    STATS_LOWER,
+    STATS_HIGHER,
+    STATS_WITHHELD
+};
+/* WITHHELD is the caller's, of figures that no verdict may be on. SAME when the interval lies inside [-margin, margin] and the margin is not over STATS_MARGIN_MAX (a run
  * that noisy cannot claim equality); LOWER or HIGHER when it excludes 0 and p (adjusted) < 0.05. */
 enum stats_verdict stats_judge(struct stats_interval ci, double p, double margin);
 

@@ -40,7 +40,7 @@ static void test_paired_by_block(void **state)
     struct report_data d;
     struct report_comparisons c;
     struct baseline none = {.chosen = false};
-    fill(&m, "bump", true);
+    fill(&m, "mimalloc", true);
     made_add(&m, "pools", "none", 1, 9, 1); /* a block that the other has not */
     sample_set(m.sample[2], ops_per_s, 0);  /* no ratio of 0: its block is left out */
     assert_int_equal(report_data_make(&d, m.sample, m.count), 0);
@@ -51,15 +51,15 @@ static void test_paired_by_block(void **state)
     assert_true(aa->control && aa->cell == aa->base && aa->n == 8);
     assert_float_equal(aa->log_ratio.estimate, 0, 1e-12);
     assert_non_null(row);
-    assert_ptr_equal(row->base, cell(&d, "bump", "none")); /* which ran twice */
+    assert_ptr_equal(row->base, cell(&d, "mimalloc", "none")); /* which ran twice */
     assert_int_equal(row->n, 7);
     assert_int_equal(row->skipped, 1);
     for (size_t i = 0; i < row->n; i++)
         assert_float_equal(row->d[i], log(1.25), 1e-12);
     assert_string_equal(report_verdict(&c, row), "faster");
-    assert_null(report_row_of(&c, cell(&d, "bump", "none")));
+    assert_null(report_row_of(&c, cell(&d, "mimalloc", "none")));
     size_t blocks;
-    struct stats_interval level = report_level(cell(&d, "bump", "none"), RATE, &blocks);
+    struct stats_interval level = report_level(cell(&d, "mimalloc", "none"), RATE, &blocks);
     assert_int_equal(blocks, 8);
     assert_true(level.lo <= level.estimate && level.estimate <= level.hi);
     report_comparisons_free(&c);

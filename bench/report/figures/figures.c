@@ -36,7 +36,7 @@ struct report_family report_family_at(const struct report_data *d, size_t work)
  * processes: those of one process. */
 static bool in_threads(const struct report_data *d, const struct report_cell *c)
 {
-    return !figure_is_floor(c) && (d->work[c->work].processes || c->processes == 1) &&
+    return !report_is_floor(c) && (d->work[c->work].processes || c->processes == 1) &&
            isfinite(report_median(c, report_metric_of(KEY_ops_per_s)));
 }
 
@@ -143,7 +143,7 @@ static int figure_ratios(struct plots *plots, const struct report_data *d, size_
     double lowest = 1, highest = 1;
     for (size_t i = 0; i < c->rows && n < FIGURES_BARS; i++)
         if (c->row[i].cell >= &d->cell[w->first] && c->row[i].cell < &d->cell[w->first] + w->cells &&
-            !c->row[i].control && c->row[i].n) {
+            !c->row[i].control && c->row[i].n && !report_is_floor(c->row[i].cell)) {
             cell[n] = c->row[i].cell;
             row[n++] = &c->row[i];
         }
@@ -182,8 +182,7 @@ static int figure_ratios(struct plots *plots, const struct report_data *d, size_
         lowest = fmin(lowest, exp(known ? ci.lo : ci.estimate));
         highest = fmax(highest, exp(known ? ci.hi : ci.estimate));
         blocks = row[i]->n > blocks ? row[i]->n : blocks;
-        if (!figure_is_floor(cell[i]) &&
-            (figure_is_floor(cell[best]) || ci.estimate > row[best]->log_ratio.estimate))
+        if (ci.estimate > row[best]->log_ratio.estimate)
             best = i;
     }
     bool log_axis = highest > 5 * lowest;
@@ -194,7 +193,9 @@ static int figure_ratios(struct plots *plots, const struct report_data *d, size_
     snprintf(p->finding, sizeof p->finding, "%.100s does %s times the work of %.100s in the same time (%s).",
              cell[best]->shown, report_ratio(exp(row[best]->log_ratio.estimate)).text, row[best]->base->shown,
              report_verdict(c, row[best]));
-    snprintf(p->caption, sizeof p->caption, "n = %zu blocks; %s", blocks,
+    if (row[best]->verdict == STATS_WITHHELD)
+        snprintf(p->finding, sizeof p->finding, "No verdict: %s.", report_verdict(c, row[best]));
+    snprintf(p->caption, sizeof p->caption, "n = %zu blocks; %s; floors (null, bump) left out", blocks,
              blocks < STATS_MIN ? "too few for an interval"
                                 : "dot: Hodges-Lehmann; whisker: exact 95 % signed-rank interval");
     return plot_draw(plots, p, m);
@@ -214,12 +215,12 @@ static size_t column_of(const char **column, size_t *columns, size_t most, const
     return *columns - 1;
 }
 
-/* Allocators under the same policy and collector, with the same threads. */
+/* Allocators (floors are none) under the same policy and collector, with the same threads. */
 static bool in_heatmap(const struct report_comparison *row)
 {
-    return !row->control && row->n && strcmp(row->cell->rc, row->base->rc) == 0 &&
-           strcmp(row->cell->gc, row->base->gc) == 0 && row->cell->threads == row->base->threads &&
-           row->cell->processes == row->base->processes;
+    return !row->control && row->n && !report_is_floor(row->cell) &&
+           strcmp(row->cell->rc, row->base->rc) == 0 && strcmp(row->cell->gc, row->base->gc) == 0 &&
+           row->cell->threads == row->base->threads && row->cell->processes == row->base->processes;
 }
 
 static int figure_heatmap(struct plots *plots, const struct report_data *d,
@@ -236,8 +237,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
             continue;
         if (!row_of_work[row->cell->work] && rows < 60)
             row_of_work[row->cell->work] = ++rows;
-        if (!figure_is_floor(row->cell))
-            span = fmax(span, fmin(2, fabs(row->log_ratio.estimate) / M_LN2));
+        span = fmax(span, fmin(2, fabs(row->log_ratio.estimate) / M_LN2));
     }
     struct plot *p = rows >= 2 && columns ? plot_begin(plots, "heatmap", "all", m) : NULL;
     if (!p) {
@@ -271,7 +271,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
     }
     plot_number(p, "CHARS", (double)longest);
     fputs("workload,threads,configuration,baseline,ratio,verdict\n", p->csv);
-    size_t sure = 0, all = 0;
+    size_t sure = 0, all = 0, unfit = 0;
     for (size_t i = 0; i < c->rows; i++) {
         const struct report_comparison *row = &c->row[i];
         size_t at = in_heatmap(row) ? column_of(column, &columns, 12, row->cell->name) : 12;
@@ -289,15 +289,17 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
         report_put_csv(p->csv, row->base->label);
         fprintf(p->csv, ",%.9g,%s\n", ratio, report_verdict(c, row));
         sure += certain;
+        unfit += row->withheld == WITHHELD_UNFIT;
         all++;
     }
     free(row_of_work);
     snprintf(p->finding, sizeof p->finding,
-             "%zu of %zu ratios are sure in this run; the others stand in brackets.", sure, all);
+             "%zu of %zu ratios are sure in this run; the others stand in brackets%s.", sure, all,
+             unfit ? ", those of blocks whose A/A excludes 1 among them" : "");
     snprintf(p->caption, sizeof p->caption,
              "blue: more than the baseline, orange: less (colour by the log of the ratio); brackets: "
              "inconclusive, or too "
-             "few blocks for an interval; n = %zu blocks",
+             "few blocks for an interval; floors (null, bump) left out; n = %zu blocks",
              d->blocks);
     return plot_draw(plots, p, m);
 }
@@ -320,5 +322,7 @@ int report_figures(struct plots *p, const struct report_data *d, const struct re
         for (size_t i = before; i < p->count; i++)
             p->item[i].section = w;
     }
+    for (size_t i = 0; i < p->count && report_is_partial(d); i++) /* whatever it found, no winner */
+        snprintf(p->item[i].finding, sizeof p->item[i].finding, "%s.", report_partial(d).text);
     return err;
 }

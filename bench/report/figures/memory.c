@@ -47,7 +47,7 @@ static int figure_memory(struct plots *plots, const struct report_data *d, size_
         plot_array_text(p, "VALUE", i + 1, report_figure(heap, UNIT_BYTES).text);
         snprintf(text, sizeof text, "%.30s / %.30s", report_ratio(jw4).text, report_ratio(external).text);
         plot_array_text(p, "FVALUE", i + 1, text);
-        if (figure_is_floor(cell[i])) {
+        if (report_is_floor(cell[i])) {
             most_floor = fmax(most_floor, heap);
             continue;
         }
@@ -211,7 +211,7 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
     const struct sample *shown[FIGURES_SERIES];
     size_t n = 0;
     for (size_t i = w->first; i < w->first + w->cells && n < FIGURES_SERIES; i++)
-        if (!figure_is_floor(&d->cell[i]) && (shown[n] = timeline_of(&d->cell[i])))
+        if (!report_is_floor(&d->cell[i]) && (shown[n] = timeline_of(&d->cell[i])))
             cell[n++] = &d->cell[i];
     if (n == 0)
         return 0;

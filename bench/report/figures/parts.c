@@ -2,16 +2,10 @@
 #include "parts.h"
 
 #include "bench/report/style.h"
-#include "bench/result/config.h"
 #include "bench/report/text.h"
 
 #include <math.h>
 #include <string.h>
-
-bool figure_is_floor(const struct report_cell *c)
-{
-    return config_has_spec(c->alloc, "null") || config_has_spec(c->alloc, "bump");
-}
 
 size_t figure_pick(const struct report_data *d, const struct report_work *w,
                    const struct report_metric *metric, bool floors, size_t most,
@@ -19,7 +13,7 @@ size_t figure_pick(const struct report_data *d, const struct report_work *w,
 {
     size_t n = 0;
     for (size_t i = w->first; i < w->first + w->cells && n < most; i++)
-        if ((floors || !figure_is_floor(&d->cell[i])) && isfinite(report_median(&d->cell[i], metric)))
+        if ((floors || !report_is_floor(&d->cell[i])) && isfinite(report_median(&d->cell[i], metric)))
             out[n++] = &d->cell[i];
     return n;
 }

@@ -11,7 +11,6 @@
 #define FIGURES_POINTS 300u /* of a timeline */
 #define MIB            1048576.0
 
-bool figure_is_floor(const struct report_cell *c);
 /* Cells of a work that a picture can show: those that have a value, floors last or left out. */
 size_t figure_pick(const struct report_data *d, const struct report_work *w,
                    const struct report_metric *metric, bool floors, size_t most,

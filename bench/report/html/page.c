@@ -249,12 +249,16 @@ static void put_head(FILE *f, const struct report_page *page)
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-          "'unsafe-inline'\">\n<title>heapgauge: ",
+          "'unsafe-inline'\">\n<title>",
           f);
+    fputs(report_is_partial(page->data) ? "PARTIAL RUN: heapgauge: " : "heapgauge: ", f);
     report_put_html(f, run_word(run, suite_keys));
     fputs(" on ", f);
     report_put_html(f, run_word(run, host_keys));
-    fprintf(f, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>heapgauge: ", page_css);
+    fprintf(f, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", page_css);
+    if (report_is_partial(page->data))
+        fprintf(f, "<p class=\"bad\"><strong>%s</strong></p>\n", report_partial(page->data).text);
+    fputs("<h1>heapgauge: ", f);
     report_put_html(f, run_word(run, suite_keys));
     fputs("</h1>\n<p>", f);
     report_put_html(f, run_word(run, date_keys));

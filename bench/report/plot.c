@@ -85,6 +85,7 @@ struct plot *plot_begin(struct plots *p, const char *script, const char *stem, s
     struct plot *plot = &p->item[p->count++];
     memset(plot, 0, sizeof *plot);
     plot->script = script;
+    plot->partial = p->partial;
     plot_name(p, plot, script, stem);
     plot->settings = plot_file(p, plot, "settings");
     plot->data = plot_file(p, plot, "data");

@@ -20,7 +20,7 @@ struct plot {
     char title[256];    /* as the record has it: to be escaped */
     char finding[512];  /* one sentence */
     char caption[512];  /* n, how the intervals were made */
-    bool drawn;
+    bool drawn, partial;
     /* While it is being made: */
     FILE *settings, *data, *csv;
 };
@@ -29,6 +29,7 @@ struct plots {
     char folder[4096], making[4096 + 32];
     struct plot *item;
     size_t count;
+    bool partial;      /* of a run that is not whole: titles say so */
     char trouble[512]; /* why the last one was not drawn; "" when all were */
 };
 

@@ -14,7 +14,7 @@ do for [T in "svg pngcairo"] {
     set grid lc rgb "#dddddd"
     set border 3
     set tics nomirror
-    set xtics ("50 %%" 2, "90 %%" 10, "99 %%" 100, "99.9 %%" 1000, "99.99 %%" 10000, "99.999 %%" 100000)
+    set xtics ("50" 2, "90" 10, "99" 100, "99.9" 1000, "99.99" 10000, "99.999" 100000)
     set xtics add ("max" 10**TAIL)
     set xrange [1.8:10**TAIL*1.15]
     set key outside right top Left reverse samplen 3 spacing 1.2

@@ -45,6 +45,7 @@ partial() {
     sed -n '/<body>/,$p' r/report.html | sed 1d >body
     partial body
     grep -q '<title>PARTIAL RUN' r/report.html
+    for picture in r/plots/*.svg; do grep -q 'PARTIAL RUN' "$picture"; done
     head -n 1 r/summary.csv | grep -q ',partial_run$'
     python3 - <<'PY'
 import csv, json

@@ -245,7 +245,8 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
         return rows >= 2 && columns ? -EIO : 0;
     }
     p->section = FIGURES_OVERVIEW;
-    snprintf(p->title, sizeof p->title, "throughput over that of the baseline");
+    snprintf(p->title, sizeof p->title, "%sthroughput over that of the baseline",
+             p->partial ? "PARTIAL RUN: " : "");
     plot_text(p, "TITLE0", p->title);
     plot_number(p, "COLUMNS", (double)columns);
     plot_number(p, "ROWS", (double)rows);
@@ -307,6 +308,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
 int report_figures(struct plots *p, const struct report_data *d, const struct report_comparisons *c,
                    struct message *m)
 {
+    p->partial = report_is_partial(d);
     int err = figure_heatmap(p, d, c, m);
     for (size_t w = 0; !err && w < d->works; w++) {
         size_t before = p->count;

@@ -86,10 +86,11 @@ void figure_series(struct plot *p, const struct report_cell *const *cell, size_t
 void figure_title(struct plot *p, const struct report_work *w, const char *what, bool with_where)
 {
     struct report_where where = report_where(w);
+    const char *partial = p->partial ? "PARTIAL RUN: " : "";
     if (with_where)
-        snprintf(p->title, sizeof p->title, "%.120s (%.80s): %.40s", w->name, where.text, what);
+        snprintf(p->title, sizeof p->title, "%s%.120s (%.80s): %.30s", partial, w->name, where.text, what);
     else
-        snprintf(p->title, sizeof p->title, "%.200s: %.40s", w->name, what);
+        snprintf(p->title, sizeof p->title, "%s%.190s: %.40s", partial, w->name, what);
     plot_text(p, "TITLE0", p->title);
 }
 

@@ -25,8 +25,12 @@ static int figure_percentiles(struct plots *plots, const struct report_data *d, 
         metric[k] = report_metric_at(prefix, keys[k].key);
     const struct report_metric *most = metric[count - 1];
     size_t n = figure_pick(d, w, most, false, FIGURES_SERIES, cell), best = 0;
-    if (n == 0) /* no sample timed every operation */
-        n = figure_pick(d, w, metric[0], false, FIGURES_SERIES, cell);
+    const struct report_cell *sampled[FIGURES_SERIES];
+    size_t more = figure_pick(d, w, metric[0], false, FIGURES_SERIES, sampled);
+    if (more > n) { /* some have no sample that timed every operation */
+        n = more;
+        memcpy(cell, sampled, sizeof cell);
+    }
     if (n == 0)
         return 0;
     struct plot *p = plot_begin(plots, "percentiles", w->name, m);
@@ -55,7 +59,8 @@ static int figure_percentiles(struct plots *plots, const struct report_data *d, 
                 fprintf(p->csv, ",100,%.9g\n", ns);
         }
         figure_end_series(p, points);
-        if (report_maximum(cell[i], most) < report_maximum(cell[best], most))
+        if (report_maximum(cell[i], most) < report_maximum(cell[best], most) ||
+            !isfinite(report_maximum(cell[best], most)))
             best = i;
     }
     if (isfinite(report_maximum(cell[best], most)))

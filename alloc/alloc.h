@@ -59,6 +59,12 @@ struct alloc_stats {
     uint64_t largest_free_bytes, total_free_bytes; /* for contiguity */
 };
 
+/* What a program is told that asks its malloc (mallinfo2). Blocks in the caches of threads count as used. */
+struct alloc_usage {
+    uint64_t mapped_bytes, used_bytes;
+    uint64_t huge_bytes, huge_count; /* of these, blocks with a mapping of their own */
+};
+
 /* Figures under dotted keys, written to the sample as they are ("heap.arenas_current" 27): see report()
  * below. */
 struct alloc_sink {
@@ -95,6 +101,11 @@ struct backend {
     void (*close)(struct alloc *a);
     /* Optional (may be NULL), at quiescence unless the backend documents otherwise: */
     void (*stats)(void *ctx, struct alloc_stats *out);
+    /* At any moment, with other threads in calls; one whose stats can be asked for at any moment, or under the
+     * lock that it needs, has none. */
+    void (*usage)(void *ctx, struct alloc_usage *out);
+    /* Gives memory that is free to the OS, whenever it is called; false when there was none. */
+    bool (*trim)(void *ctx);
     void (*report)(void *ctx, const struct alloc_sink *sink); /* the heap{} of a sample */
     int (*walk)(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg, bool blocks);
     /* A second heap of an open one, for blocks that a walk is to find alone, as CPython's mimalloc keeps
@@ -118,6 +129,9 @@ int alloc_open(struct alloc_stack *stack, const struct spec *spec, struct messag
 void alloc_close(struct alloc_stack *stack);
 /* Outermost first to prepare (that is the order in which a call takes their locks), innermost first after. */
 void alloc_fork(struct alloc_stack *stack, enum alloc_fork phase);
+/* usage, or what stats know. */
+void alloc_usage(const struct alloc *a, struct alloc_usage *out);
+bool alloc_trim(const struct alloc *a);
 int alloc_verify(struct alloc_stack *stack, struct message *m);
 
 #endif

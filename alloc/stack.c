@@ -4,6 +4,7 @@
 #include "spec.h"
 
 #include <errno.h>
+#include <string.h>
 
 int alloc_open(struct alloc_stack *stack, const struct spec *spec, struct message *m)
 {
@@ -39,6 +40,27 @@ void alloc_fork(struct alloc_stack *stack, enum alloc_fork phase)
     }
     if (phase == ALLOC_FORK_PREPARE)
         callsite_fork(phase); /* all layers share it, and it is the innermost lock of all */
+}
+
+void alloc_usage(const struct alloc *a, struct alloc_usage *out)
+{
+    struct alloc_stats s;
+    *out = (struct alloc_usage){0};
+    if (a->backend->usage) {
+        a->backend->usage(a->ctx, out);
+        return;
+    }
+    if (!a->backend->stats)
+        return;
+    memset(&s, 0xff, sizeof s); /* ALLOC_UNKNOWN everywhere */
+    a->backend->stats(a->ctx, &s);
+    out->mapped_bytes = s.mapped_bytes;
+    out->used_bytes = s.live_usable_bytes != ALLOC_UNKNOWN ? s.live_usable_bytes : s.active_bytes;
+}
+
+bool alloc_trim(const struct alloc *a)
+{
+    return a->backend->trim && a->backend->trim(a->ctx);
 }
 
 int alloc_verify(struct alloc_stack *stack, struct message *m)

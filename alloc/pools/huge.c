@@ -253,6 +253,29 @@ void pools_huge_free(struct pools *in, void *p)
         os_unmap(&in->account, gone[n].s, gone[n].bytes);
 }
 
+bool pools_huge_trim(struct pools *in)
+{
+    struct {
+        struct pools_segment *s;
+        size_t bytes;
+    } gone[POOLS_HUGE_KEPT];
+    size_t n = 0;
+    mutex_lock(&in->huge.lock);
+    for (size_t i = 0; i < POOLS_HUGE_KEPT; i++) {
+        if (!in->huge.cache[i].bytes)
+            continue;
+        gone[n].s = in->huge.cache[i].s;
+        gone[n++].bytes = in->huge.cache[i].bytes;
+        reuse_give_back(&in->huge.reuse, in->huge.cache[i].bytes);
+        in->huge.cache[i].bytes = 0;
+    }
+    in->huge.cached_bytes = 0;
+    mutex_unlock(&in->huge.lock);
+    for (size_t i = 0; i < n; i++)
+        os_unmap(&in->account, gone[i].s, gone[i].bytes);
+    return n > 0;
+}
+
 void *pools_huge_realloc(struct pools *in, void *p, size_t size)
 {
     struct pools_segment *s = pools_segment_of(p);

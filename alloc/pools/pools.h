@@ -75,6 +75,8 @@ void *pools_run_alloc(struct pools *in, unsigned slices, unsigned align, unsigne
 /* Gives the last `slices - keep` slices back, all with keep 0; up to the slice `touched` they have been
  * written. */
 void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep, unsigned touched);
+/* Gives all free slices that were written to the OS; false when there were none. */
+bool pools_spans_trim(struct pools *in);
 /* Takes the slices after the run into it, if they are free. */
 bool pools_run_extend(struct pools *in, void *run, unsigned slices, unsigned want);
 /* Fills the map for a run: id 0 for one without an owner. */
@@ -172,6 +174,8 @@ size_t pools_huge_usable(const void *p);
 /* Blocks at a segment's start. usable 0: not one of ours. */
 size_t pools_aligned_usable(struct pools *in, const void *p);
 void pools_aligned_free(struct pools *in, void *p);
+/* Gives the mappings that are kept for the next request to the OS; false when there were none. */
+bool pools_huge_trim(struct pools *in);
 void pools_huge_close(struct pools *in);
 /* The sums of types.h. With huge.lock. */
 bool pools_huge_is_valid(const struct pools *in);
@@ -179,6 +183,8 @@ bool pools_huge_is_valid(const struct pools *in);
 /* --- walk.c --------------------------------------------------------------------------------------------- */
 
 void pools_stats(void *ctx, struct alloc_stats *out);
+void pools_usage(void *ctx, struct alloc_usage *out);
+bool pools_trim(void *ctx);
 void pools_report(void *ctx, const struct alloc_sink *sink);
 int pools_walk(void *ctx, int (*visit)(void *arg, const struct alloc_piece *piece), void *arg, bool blocks);
 /* The whole instance: spans, huge blocks, every page and heap, and the law carved = live + cached + home. At

@@ -331,6 +331,21 @@ static void span_trim(struct pools *in)
         }
 }
 
+bool pools_spans_trim(struct pools *in)
+{
+    mutex_lock(&in->spans.lock);
+    uint64_t left = in->spans.dirty_slices; /* others may make more meanwhile */
+    bool any = left > 0;
+    while (in->spans.dirty && left) {
+        uint64_t n = in->spans.dirty->dirty_count;
+        n = n < left ? n : left;
+        span_purge_some(in, n);
+        left -= n;
+    }
+    mutex_unlock(&in->spans.lock);
+    return any;
+}
+
 void pools_run_free(struct pools *in, void *run, unsigned slices, unsigned keep, unsigned touched)
 {
     struct pools_segment *s = pools_segment_of(run);

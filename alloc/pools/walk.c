@@ -179,6 +179,37 @@ void pools_stats(void *ctx, struct alloc_stats *out)
     };
 }
 
+/* Pages are neither made nor given up while the lock is held; their words are atomic. A block that a thread keeps
+ * for itself is not at home, and counts. */
+void pools_usage(void *ctx, struct alloc_usage *out)
+{
+    struct pools *in = ctx;
+    mutex_lock(&in->spans.lock);
+    for (const struct pools_segment *s = in->spans.all; s; s = s->all_next)
+        for (unsigned i = POOLS_HEADER_SLICES; i < POOLS_SLICES; i++) {
+            const struct pools_page *page = &s->page[i];
+            if (!page->live)
+                continue;
+            uint64_t w = atomic_load_explicit(&page->word, memory_order_relaxed);
+            unsigned carved = pools_word_carved(w), home = pools_word_home(w);
+            unsigned away = page->class_ == POOLS_CLASS_LARGE ? 1 : carved > home ? carved - home : 0;
+            out->used_bytes += (uint64_t)away * page->block_bytes;
+        }
+    mutex_unlock(&in->spans.lock);
+    mutex_lock(&in->huge.lock);
+    out->huge_bytes = in->huge.bytes;
+    out->huge_count = in->huge.count;
+    mutex_unlock(&in->huge.lock);
+    out->used_bytes += out->huge_bytes;
+    out->mapped_bytes = atomic_load_explicit(&in->account.mapped_bytes, memory_order_relaxed);
+}
+
+bool pools_trim(void *ctx)
+{
+    bool spans = pools_spans_trim(ctx), huge = pools_huge_trim(ctx);
+    return spans || huge;
+}
+
 void pools_report(void *ctx, const struct alloc_sink *sink)
 {
     struct walk_totals t = walk_totals(ctx);

@@ -170,6 +170,16 @@ void shim_want_snapshot(void)
 #define SHIM_READY \
     (likely(atomic_load_explicit(&shim_state, memory_order_acquire) == SHIM_OPEN) || shim_ready())
 
+const struct alloc *shim_outermost(void)
+{
+    return SHIM_READY ? &shim : NULL;
+}
+
+bool shim_on_libc(void)
+{
+    return strcmp(shim_stack.layer[shim_stack.depth - 1].backend->name, "system") == 0;
+}
+
 /* A program that never allocates is to be refused, too. */
 __attribute__((constructor)) static void shim_begin(void)
 {

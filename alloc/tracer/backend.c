@@ -18,6 +18,16 @@ static void tracer_stats(void *ctx, struct alloc_stats *out)
         inner->backend->stats(inner->ctx, out);
 }
 
+static void tracer_usage(void *ctx, struct alloc_usage *out)
+{
+    alloc_usage(trace_inner(ctx), out);
+}
+
+static bool tracer_trim(void *ctx)
+{
+    return alloc_trim(trace_inner(ctx));
+}
+
 static void tracer_report(void *ctx, const struct alloc_sink *sink)
 {
     const struct alloc *inner = trace_inner(ctx);
@@ -41,6 +51,8 @@ const struct backend backend_tracer = {
     .open = tracer_open,
     .close = trace_close,
     .stats = tracer_stats,
+    .usage = tracer_usage,
+    .trim = tracer_trim,
     .report = tracer_report,
     .walk = tracer_walk,
     .fork = trace_fork,

@@ -525,6 +525,16 @@ static void debug_stats(void *ctx, struct alloc_stats *out)
         d->inner.backend->stats(d->inner.ctx, out);
 }
 
+static void debug_usage(void *ctx, struct alloc_usage *out)
+{
+    alloc_usage(&((struct debug *)ctx)->inner, out);
+}
+
+static bool debug_trim(void *ctx)
+{
+    return alloc_trim(&((struct debug *)ctx)->inner);
+}
+
 static void debug_report(void *ctx, const struct alloc_sink *sink)
 {
     struct debug *d = ctx;
@@ -565,6 +575,8 @@ const struct backend backend_debug = {
     .open = debug_open,
     .close = debug_close,
     .stats = debug_stats,
+    .usage = debug_usage,
+    .trim = debug_trim,
     .report = debug_report,
     .walk = debug_walk,
     .fork = debug_fork,

@@ -95,6 +95,23 @@ static void locked_stats(void *ctx, struct alloc_stats *out)
         l->inner.backend->stats(l->inner.ctx, out);
 }
 
+static void locked_usage(void *ctx, struct alloc_usage *out)
+{
+    struct locked *l = ctx;
+    mutex_lock(&l->mutex);
+    alloc_usage(&l->inner, out);
+    mutex_unlock(&l->mutex);
+}
+
+static bool locked_trim(void *ctx)
+{
+    struct locked *l = ctx;
+    mutex_lock(&l->mutex);
+    bool trimmed = alloc_trim(&l->inner);
+    mutex_unlock(&l->mutex);
+    return trimmed;
+}
+
 static void locked_report(void *ctx, const struct alloc_sink *sink)
 {
     struct locked *l = ctx;
@@ -131,6 +148,8 @@ const struct backend backend_locked = {
     .open = locked_open,
     .close = locked_close,
     .stats = locked_stats,
+    .usage = locked_usage,
+    .trim = locked_trim,
     .report = locked_report,
     .walk = locked_walk,
     .fork = locked_fork,

@@ -7,7 +7,7 @@ setup_file() {
     bats_require_minimum_version 1.5.0
     export hg="$HEAPGAUGE_BUILD/heapgauge" programs="$BATS_FILE_TMPDIR"
     local p
-    for p in family holds damages stacks handlers hooked; do
+    for p in family holds damages stacks handlers hooked asks; do
         "${CC:-cc}" -std=gnu17 -g -O1 -fno-builtin -fno-omit-frame-pointer -pthread \
             -o "$programs/$p" "$BATS_TEST_DIRNAME/../programs/$p.c"
     done
@@ -56,6 +56,22 @@ same_on_all() {
         run timeout 60 "$hg" preload "$a" -- "$programs/family"
         [ "$status" -eq 0 ] || { echo "$a: $output"; return 1; }
         [ "$output" = "0 failures" ]
+    done
+}
+
+@test "what a program asks of malloc, and has it give back, is the backend's: mallinfo2, malloc_stats, malloc_trim" {
+    needs_shim
+    [ "$(MALLOPT=1 "$programs/asks" trim)" = "0 failures" ] # on glibc itself
+    local a
+    for a in pools "debug(pools)" "trace(pools)" "locked(pools)"; do
+        run timeout 60 "$hg" preload "$a" -- "$programs/asks" trim
+        [ "$output" = "0 failures" ] || { echo "$a: $output"; return 1; }
+    done
+    run timeout 60 "$hg" preload "locked(pymalloc)" -- "$programs/asks" # its arenas go back as soon as they are empty
+    [ "$output" = "0 failures" ] || { echo "$output"; return 1; }
+    for a in system "trace(system)" "debug(system)"; do
+        MALLOPT=1 run timeout 60 "$hg" preload "$a" -- "$programs/asks" trim
+        [ "$output" = "0 failures" ] || { echo "$a: $output"; return 1; }
     done
 }
 

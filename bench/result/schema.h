@@ -124,7 +124,7 @@
     K(cpu_ns, "cpu_ns", INT, NS, SUM, ALWAYS_CSV, SLOWER, "cpu", "processor time", "not ok",                           \
       "of all threads in the measured phase")                                                                          \
     K(ops_per_s, "ops_per_s", REAL, RATE, WHOLE, ALWAYS_CSV, FASTER, "throughput", "throughput", "not ok",             \
-      "ops / wall")                                                                                                    \
+      "ops / wall")                                                                                                                       \
     K(checksum, "checksum", TEXT, NONE, WHOLE, ALWAYS, LESS, "", "", "not ok",                                         \
       "of the work, 16 hex digits: equal for every backend, policy and collector, else `check-failed`; several "       \
       "processes: the sum modulo 2^64, which at object level is that of as many threads")                              \
@@ -170,6 +170,10 @@
       "what is kept of the recording's order: `strict`: all of it (one worker, or `order=strict`); `live`: L, within " \
       "1/16 of its peak; `free`: each thread's own calls and those on one block, no more: memory{} but the baseline, " \
       "fragmentation{} and timeline{} are null")                                                                       \
+    K(replay_threads_started, "replay.threads_started", INT, COUNT, FIRST, ADDED, LESS, "", "",                        \
+      "not `threads=recorded`", "threads that the replay started, one for each birth in the recording")                \
+    K(replay_idle_ns, "replay.idle_ns", INT, NS, FIRST, ADDED, LESS, "", "", "not `gaps=1`",                           \
+      "spent waiting in the recording's idle times; the clock stands: it is no part of wall_ns")                              \
     K(trace_path, "trace.path", TEXT, NONE, FIRST, ADDED, LESS, "", "", "no recording", "its file")                    \
     K(trace_blocks, "trace.blocks", INT, COUNT, FIRST, ADDED, LESS, "", "", "no `trace(...)`", "blocks held")          \
     K(trace_current_bytes, "trace.current_bytes", INT, BYTES, FIRST, ADDED, LARGER, "", "", "no `trace(...)`",         \

@@ -169,6 +169,8 @@ C
     done <<'T'
 2|@3 +\n@3 +\n|birth of thread 3, which is alive already
 2|a 0 1\n+\n|birth of thread 0, which is alive already
+1|-\n|end of thread 0, which is not alive
+2|w 1\n+ 7\n|'+' has 1 words after it
 1|@3 -\n|end of thread 3, which is not alive
 3|@3 +\n@3 -\n@3 a 0 1\n|a call of thread 3, which has ended
 1|@3 + 4\n|'+' has 1 words after it; the form is @T +
@@ -217,4 +219,39 @@ assert 150000 < at["2002"] < 1450000, at # not the thread by itself: all of them
     info none.hgt 'i["gaps"] == 0'
     run -2 "$hg" record -o none.hgt --gaps soon -- ./idle
     [[ "$output" == *"soon"*"gaps"* || "$output" == *"gaps"*"soon"* ]]
+}
+
+@test "a replay with the recording's threads starts and ends them, and waits in its gaps where asked" {
+    awk 'BEGIN {
+        for (job = 0; job < 60; job++) {
+            t = 1 + job % 3
+            if (job >= 3) print "@" t " -"
+            print "@" t " +"
+            for (i = 0; i < 300; i++) print "@" t " a", job * 300 + i, 100 + i
+            for (i = 0; i < 299; i++) print "@" t " f", job * 300 + i
+            if (job % 20 == 10) print "w 100000"
+        }
+    }' >jobs.txt
+    "$hg" trace import jobs.txt -o jobs.hgt
+    for how in order=live order=strict repeat=2,verify=1; do
+        "$hg" run --workload "trace:file=jobs.hgt,threads=recorded,$how" --alloc system,null,bump,pools --settle 0s --json >samples
+        [ "$(grep -c '"status":"ok"' samples)" -eq 4 ]
+        [ "$(grep -o '"checksum":"[0-9a-f]*"' samples | sort -u | wc -l)" -eq 1 ]
+        case $how in
+            repeat*) [ "$(grep -c '"threads_started":120[,}]' samples)" -eq 4 ] ;;
+            *) [ "$(grep -c '"threads_started":60[,}]' samples)" -eq 4 ] && [ "$(grep -c '"ops":35940[,}]' samples)" -eq 4 ] ;;
+        esac
+    done
+    "$hg" run --workload trace:file=jobs.hgt,threads=recorded,gaps=1 --alloc system --settle 0s --json | python3 -c '
+import json, sys
+s = json.loads(sys.stdin.readline())
+assert s["replay"]["idle_ns"] >= 3e8 > s["wall_ns"], s # the clock stood
+assert abs(s["ops_per_s"] / (s["ops"] * 1e9 / s["wall_ns"]) - 1) < 1e-6, s
+assert s["replay"]["peak_live_replayed_bytes"] == s["replay"]["peak_live_recorded_bytes"], s["replay"]'
+    run -0 "$hg" run --workload trace:file=jobs.hgt,threads=recorded --alloc system --threads 2 --settle 0s --json
+    [[ "$output" == *'"not-applicable"'*'give --threads 1'* ]]
+    for how in threads=recorded gaps=1; do
+        run -2 "$hg" run --workload "trace:file=jobs.hgt,$how,order=free" --alloc system --settle 0s
+        [[ "$output" == *"$how needs an order"* ]]
+    done
 }

@@ -2,7 +2,7 @@
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_check.c workloads/trace/format/hgt_read.c
 // links: workloads/trace/format/hgt_write.c workloads/trace/replay/replay.c workloads/trace/replay/load.c
 // links: workloads/trace/replay/cut.c workloads/trace/replay/epoch.c workloads/trace/replay/list.c
-// links: workloads/trace/replay/parts.c workloads/trace/replay/scout.c
+// links: workloads/trace/replay/parts.c workloads/trace/replay/scout.c workloads/trace/replay/lives.c
 
 /* replay.c: what replaying adds to the calls that it makes: the same calls on the same backend from a
  * hand-written loop and from a trace, in one process, turn by turn. A row is the time of one operation on

@@ -4,7 +4,7 @@
 // links: workloads/trace/format/hgt.c workloads/trace/format/hgt_check.c workloads/trace/format/hgt_read.c
 // links: workloads/trace/format/hgt_write.c workloads/trace/replay/replay.c workloads/trace/replay/load.c
 // links: workloads/trace/replay/cut.c workloads/trace/replay/epoch.c workloads/trace/replay/list.c
-// links: workloads/trace/replay/parts.c workloads/trace/replay/scout.c
+// links: workloads/trace/replay/parts.c workloads/trace/replay/scout.c workloads/trace/replay/lives.c
 // links: workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c alloc/base/param.c
 // links: alloc/base/os.c alloc/base/assert.c
 
@@ -60,10 +60,45 @@ static struct seen {
 static _Atomic int64_t live_bytes, most_live_bytes;
 static _Atomic uint64_t calls_made;
 
+/* Of a trace with births and ends, where a malloc's size is its number: which life makes it, and how many lives
+ * that made one have ended before it. */
+#define LIFE_CALLS 6000
+static struct {
+    bool checked;
+    uint32_t calls, count; /* mallocs; lives */
+    uint32_t life[LIFE_CALLS], ended[LIFE_CALLS];
+    _Atomic uint32_t thread_of[LIFE_CALLS]; /* by life */
+    _Atomic uint32_t threads, ended_now, faults;
+    pthread_key_t key;
+} lived;
+static __thread uint32_t this_thread; /* from 1, as they come */
+
+static void thread_ends(void *unused)
+{
+    (void)unused;
+    lived.ended_now++;
+}
+
+static void check_life(uint64_t call)
+{
+    uint32_t none = 0;
+    if (!this_thread) {
+        this_thread = ++lived.threads;
+        pthread_setspecific(lived.key, &this_thread);
+    }
+    if (!atomic_compare_exchange_strong(&lived.thread_of[lived.life[call]], &none, this_thread) &&
+        none != this_thread)
+        lived.faults++;
+    if (lived.ended_now != lived.ended[call])
+        lived.faults++;
+}
+
 static void live_change(enum hgt_kind kind, int64_t change, uint64_t size)
 {
     int64_t now = atomic_fetch_add(&live_bytes, change) + change, most = atomic_load(&most_live_bytes);
     uint64_t at = atomic_fetch_add(&calls_made, 1);
+    if (lived.checked && kind == HGT_MALLOC)
+        check_life(size);
     while (now > most && !atomic_compare_exchange_weak(&most_live_bytes, &most, now))
         ;
     if (at < seen.call_room)
@@ -180,6 +215,7 @@ struct run {
     struct message m;
     uint64_t ops, checksum, faults, failed, left_blocks, left_bytes;
     _Atomic uint64_t timed[OP_KINDS];
+    uint64_t started, idle_ns;
     uint64_t trace_threads, recorded_peak, met_peak, known_peak, seen_at_peak;
     unsigned known;
     int verified;
@@ -225,6 +261,10 @@ static void on_note(struct workload_sample *s, const char *key, uint64_t value)
         running->trace_threads = value;
     else if (strcmp(key, "replay.peak_live_recorded_bytes") == 0)
         running->recorded_peak = value;
+    else if (strcmp(key, "replay.threads_started") == 0)
+        running->started = value;
+    else if (strcmp(key, "replay.idle_ns") == 0)
+        running->idle_ns = value;
     else if (strcmp(key, "probe.epochs_most_live_bytes") == 0)
         running->met_peak = value;
 }
@@ -783,6 +823,147 @@ static void test_memory_is_bounded(void **state)
 }
 
 /* A trace of nothing, again and again: nobody to meet, nothing to wait for. */
+/* Threads that come and go, numbers that are used again, some without a birth, some without an end; blocks that
+ * outlive who made them. */
+static struct totals write_lives(uint64_t seed, unsigned gaps)
+{
+    enum { NUMBERS = 6, STEPS = 12000 };
+    struct {
+        uint32_t life;
+        bool alive, calls;
+    } thread[NUMBERS] = {{.alive = true}};
+    struct totals sum = {0};
+    struct hgt_writer w;
+    struct rng rng;
+    uint32_t *live = calloc(STEPS, sizeof *live), live_count = 0, ended = 0;
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    memset(&lived, 0, sizeof lived);
+    lived.count = 1;
+    rng_seed(&rng, seed);
+    assert_int_equal(hgt_write_open(&w, fd, "", 0), 0);
+    for (unsigned i = 0; i < STEPS; i++) {
+        uint32_t t = (uint32_t)rng_below(&rng, NUMBERS), draw = (uint32_t)rng_below(&rng, 40);
+        struct hgt_op op = {.thread = t};
+        if (gaps && i % (STEPS / gaps) == 7) {
+            op = (struct hgt_op){.event = HGT_GAP, .size = 20000};
+            assert_int_equal(hgt_write_op(&w, &op), 0);
+            op = (struct hgt_op){.thread = t};
+        }
+        if (!thread[t].alive || (t && draw == 0)) {
+            /* The last number is there at first, without a birth. */
+            bool unborn = t == NUMBERS - 1 && !thread[t].life;
+            op.event = thread[t].alive ? HGT_END : HGT_BIRTH;
+            ended += thread[t].alive && thread[t].calls;
+            thread[t].alive = !thread[t].alive;
+            thread[t].calls = false;
+            if (op.event == HGT_BIRTH)
+                thread[t].life = lived.count++;
+            if (unborn)
+                op = (struct hgt_op){.kind = HGT_CALLOC, .size = 1, .thread = t};
+        } else if (draw < 20 && live_count) {
+            uint32_t pick = (uint32_t)rng_below(&rng, live_count);
+            op.kind = HGT_FREE;
+            op.id = live[pick];
+            live[pick] = live[--live_count];
+        } else if (lived.calls < LIFE_CALLS) {
+            op.size = lived.calls;
+            lived.ended[lived.calls] = ended;
+            lived.life[lived.calls++] = thread[t].life;
+            thread[t].calls = true;
+        } else {
+            continue;
+        }
+        assert_int_equal(hgt_write_op(&w, &op), 0);
+        if (op.event != HGT_CALL)
+            continue;
+        sum.ops[op.kind]++;
+        sum.all++;
+        if (op.kind != HGT_FREE)
+            live[live_count++] = op.id;
+    }
+    sum.left_blocks = w.ids.live_blocks;
+    sum.left_bytes = w.ids.live_bytes;
+    assert_int_equal(hgt_write_end(&w), 0);
+    hgt_write_close(&w);
+    close(fd);
+    free(live);
+    return sum;
+}
+
+/* Each life is a thread of its own; whoever ended before a call in the recording has ended before it here, its
+ * destructors included, and nobody else has. */
+static void test_lives(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"threads=recorded", "threads=recorded,order=strict",
+                                        "threads=recorded,verify=1"};
+    for (unsigned i = 0; i < 12; i++) {
+        struct totals sum = write_lives(i, 0);
+        r.window_bytes = i < 6 ? 0 : i < 9 ? 3000 : 60000; /* threads begin and end in windows, and between */
+        assert_true(lived.count > 100);
+        pthread_key_create(&lived.key, thread_ends);
+        this_thread = 0;
+        lived.checked = true;
+        assert_int_equal(replay(&r, 1, words[i % 3], i % 2 ? 7 : UINT32_MAX), 0);
+        lived.checked = false;
+        pthread_key_delete(lived.key);
+        assert_int_equal(lived.faults, 0);
+        assert_int_equal(r.started, lived.count - 1);
+        assert_true(i < 6 ? r.stops == 0 : r.stops > 1);
+        assert_int_equal(seen.faults, 0);
+        assert_int_equal(r.faults, 0);
+        assert_int_equal(r.ops, sum.all);
+        assert_int_equal(seen.mallocs, sum.ops[HGT_MALLOC]);
+        assert_int_equal(seen.frees, sum.ops[HGT_FREE] + sum.left_blocks);
+        assert_int_equal(seen.live, 0);
+        assert_int_equal(r.left_blocks, sum.left_blocks);
+        assert_int_equal(r.left_bytes, sum.left_bytes);
+        assert_int_equal(r.known, 1);
+        assert_int_equal(r.known_peak, r.seen_at_peak);
+        assert_int_equal(r.known_peak, r.recorded_peak);
+        assert_true((uint64_t)most_live_bytes <= r.recorded_peak + r.recorded_peak / 10);
+        assert_int_equal(r.gauge->thread[0].live_bytes, 0);
+        assert_true(i % 2 == 0 ||
+                    r.timed[OP_MALLOC] + r.timed[OP_FREE] + r.timed[OP_FREE_REMOTE] > sum.all / 10);
+        finished(&r);
+    }
+    struct totals sum = write_lives(1, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        r.window_bytes = i * 10000;
+        assert_int_equal(replay(&r, 1, "threads=recorded,repeat=3,verify=1", UINT32_MAX), 0);
+        assert_int_equal(r.started, 3 * (lived.count - 1));
+        assert_int_equal(r.ops, 3 * sum.all + 2 * sum.left_blocks);
+        assert_int_equal(seen.faults + r.faults + seen.live, 0);
+        finished(&r);
+    }
+    r.window_bytes = 0;
+    assert_int_equal(replay(&r, 2, "threads=recorded", UINT32_MAX), -EINVAL);
+    assert_non_null(strstr(r.m.text, "--threads 1"));
+    finished(&r);
+}
+
+/* Waits where the recording has them, when asked; the workers' calls are the same. */
+static void test_gaps(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"gaps=1", "gaps=1", "gaps=1,order=strict", "gaps=1,threads=recorded"};
+    struct totals sum = write_lives(3, 10);
+    for (unsigned i = 0; i < 4; i++) {
+        r.window_bytes = i % 2 * 20000;
+        assert_int_equal(replay(&r, i == 1 || i == 2 ? 3 : 1, words[i], UINT32_MAX), 0);
+        assert_true(r.idle_ns >= 10u * 20000000u);
+        assert_int_equal(r.ops, sum.all);
+        assert_int_equal(seen.faults + seen.live, 0);
+        assert_int_equal(r.known_peak, r.recorded_peak);
+        finished(&r);
+    }
+    r.window_bytes = 0;
+    assert_int_equal(replay(&r, 1, "", UINT32_MAX), 0);
+    assert_int_equal(r.idle_ns, 0);
+    assert_int_equal(r.ops, sum.all);
+    finished(&r);
+}
+
 static void test_empty(void **state)
 {
     (void)state;
@@ -864,6 +1045,8 @@ int main(void)
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_trace_goes_bad),
         cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test(test_lives),
+        cmocka_unit_test(test_gaps),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_large_sizes),
         cmocka_unit_test(test_bad_file),

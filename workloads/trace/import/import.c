@@ -63,11 +63,13 @@ static bool is_text(struct line head)
         return line_bytes(&line) > 1 && strchr("acrAf@", *line.at) &&
                *line.at; /* its reader names the byte */
     struct line word = take_word(&line);
-    if (line_bytes(&word) == 1 && strchr("acrAf", *word.at))
+    if (line_bytes(&word) == 1 && strchr("acrAfw", *word.at))
         return true;
     if (*word.at == '@' && line_bytes(&word) > 1)
         return true;
     skip_blanks(&line);
+    if (line_bytes(&word) == 1 && strchr("+-", *word.at) && line.at == line.end)
+        return true; /* of the first thread; mtrace has an address after it */
     return take_decimal(&word, &value) && word.at == word.end && line.at == line.end;
 }
 
@@ -89,7 +91,7 @@ static int not_known(const char *name, struct line head, struct message *m)
     return message_set(
         m, -EINVAL,
         "%s: line %u: '%s' is not an operation of a form that is known: import takes the text form "
-        "(a c r A f; .rep too), %s, and those packed by zstd",
+        "(a c r A f + - w; .rep too), %s, and those packed by zstd",
         name, number, calls_shown(take_word(&line)), forms);
 }
 

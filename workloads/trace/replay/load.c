@@ -41,6 +41,7 @@ struct replay_loader {
     struct totals totals;
     bool totals_known;
     uint32_t window;
+    uint32_t alive;   /* threads but the first, of threads=recorded */
     uint64_t touch;   /* first touches in the window: as scout.h counts them */
     uint64_t peak_op; /* so far */
 };
@@ -213,6 +214,44 @@ static int load_op(struct replay_loader *l, const struct hgt_op *op)
                                               : replay_list_add(&l->shared_later, &block->shared);
 }
 
+static bool put_life(struct replay_worker *w, enum replay_life what, uint64_t number)
+{
+    uint64_t word = (uint64_t)REPLAY_LIFE << REPLAY_KIND_SHIFT | (uint64_t)what << REPLAY_SLOT_SHIFT |
+                    (number >> 32) << (REPLAY_SLOT_SHIFT + LIFE_BITS) | (uint32_t)number;
+    return list_put(&w->words, &word);
+}
+
+static int load_event(struct replay_loader *l, const struct hgt_op *op)
+{
+    struct replay_worker *first = &l->r->worker[0], *w = &l->r->worker[op->thread % l->r->workers];
+    if (op->event == HGT_GAP && !l->r->gaps)
+        return 0;
+    int err = l->r->workers > 1 ? parts_event(&l->parts) : 0;
+    bool put = false;
+    if (err)
+        return err;
+    switch (op->event) {
+    case HGT_GAP:
+        put = put_life(first, LIFE_GAP, op->size);
+        break;
+    case HGT_BIRTH:
+        put = put_life(first, LIFE_START, op->thread | w->words.count << LIFE_WORKER_BITS) &&
+              put_life(w, LIFE_BEGIN, 0);
+        if (put)
+            parts_birth(&l->parts, op->thread, (uint64_t *)w->words.at + w->words.count - 1);
+        l->alive++;
+        break;
+    case HGT_END:
+        parts_death(&l->parts, op->thread);
+        put = put_life(w, LIFE_END, 0) && put_life(first, LIFE_JOIN, op->thread);
+        l->alive--;
+        break;
+    case HGT_CALL:
+        break;
+    }
+    return put ? 0 : -ENOBUFS;
+}
+
 /* What the trace never frees is freed by who touched it last: between repeats, and when the sample drains. */
 static int load_left(struct replay_loader *l)
 {
@@ -306,6 +345,14 @@ static int window_words(struct replay_loader *l, bool meet, struct message *m)
     while ((one ? one_has_room(&r->worker[0]) : calls < l->scout.calls) &&
            (got = source_peek(from, m)) == 1) {
         const struct hgt_op *op = &from->op;
+        if (op->event != HGT_CALL) {
+            int err = load_event(l, op);
+            if (err)
+                return err;
+            source_take(from);
+            calls++;
+            continue;
+        }
         int err = meet && !one
                       ? parts_call(&l->parts, op->thread % r->workers, (int64_t)(op->size - op->size_then))
                       : 0;
@@ -337,6 +384,10 @@ static int window_words(struct replay_loader *l, bool meet, struct message *m)
             return got;
     }
     meet = r->epochs.meet = r->order != ORDER_FREE ? l->totals.calls != 0 : r->epochs.meet || !r->last_window;
+    meet |= r->lives != NULL;
+    r->epochs.meet = meet;
+    if (r->lives) /* who is still there at the end of a window meets there; at the trace's, the threads rest */
+        r->epochs.workers = 1 + (r->last_window ? 0 : l->alive);
     if (!meet)
         return 0;
     bool peak = peak_words && l->peak_op == l->totals.peak_op && r->order != ORDER_FREE;
@@ -443,6 +494,12 @@ static int load_open(struct replay_loader *l, struct message *m)
     l->memory = os_map(&os_harness, l->memory_bytes, 0, OS_RESERVE);
     if (!l->memory || parts_open(&l->parts, r, r->order))
         return -ENOMEM;
+    l->from.events = l->scout.from.events = r->lives || r->gaps;
+    if (r->lives) {
+        if (!(l->from.alive = workload_scratch(2 * HGT_THREADS_MAX)))
+            return -ENOMEM;
+        l->scout.from.alive = l->from.alive + HGT_THREADS_MAX;
+    }
     int err = source_open(&l->from, l->path, m);
     if (err || n == 1)
         return err;
@@ -457,6 +514,9 @@ static void load_close(struct replay_loader *l)
     struct replay *r = l->r;
     source_close(&l->from);
     source_close(&l->scout.from);
+    if (l->from.alive)
+        os_unmap(&os_harness, l->from.alive, 2 * HGT_THREADS_MAX);
+    l->from.alive = NULL;
     if (l->scout.words)
         os_unmap(&os_harness, l->scout.words, 2 * r->workers * sizeof *l->scout.words);
     replay_list_free(&l->scout.seen);
@@ -479,6 +539,19 @@ static int load_message(const struct replay_loader *l, int err, struct message *
                                       : "trace: no memory for %s",
                     l->path, REPLAY_SLOTS_MAX);
     return err;
+}
+
+unsigned replay_threads(const char *path, struct message *m)
+{
+    struct source all = {.is_open = false};
+    int got = source_open(&all, path, m);
+    if (got)
+        return 0;
+    while ((got = source_peek(&all, m)) == 1)
+        source_take(&all);
+    uint32_t count = all.in.threads.count ? all.in.threads.count : 1;
+    source_close(&all);
+    return got ? 0 : count;
 }
 
 int replay_load(struct replay *r, const struct replay_params *p, uint64_t window_bytes, struct message *m)
@@ -512,6 +585,7 @@ static int load_again(struct replay_loader *l, struct message *m)
 {
     struct replay *r = l->r;
     l->blocks.count = l->scout.seen.count = l->peak_op = 0;
+    l->alive = 0;
     l->shared_now.count = l->shared_later.count = r->shared_list.count = 0;
     for (unsigned i = 0; i < r->workers; i++)
         r->worker[i].slots = 0, r->worker[i].dead_now.count = r->worker[i].dead_later.count = 0;

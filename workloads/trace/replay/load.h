@@ -14,6 +14,8 @@
 
 #include "replay.h"
 
+/* How many thread numbers a recording has; 0 with a message. */
+unsigned replay_threads(const char *path, struct message *m);
 /* The first window, of at most so many bytes of words, and what there is to know of the whole trace. 0 or -errno
  * with a message. */
 int replay_load(struct replay *r, const struct replay_params *p, uint64_t window_bytes, struct message *m);

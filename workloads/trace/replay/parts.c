@@ -32,6 +32,7 @@ void parts_begin(struct parts *p)
 {
     memset(p->worker, 0, p->r->workers * sizeof *p->worker);
     p->nows = p->befores = 0;
+    p->of_events = false;
     p->cut.forced = true;
     p->r->epochs.count = p->r->epochs.first_workers = 0;
 }
@@ -67,19 +68,45 @@ static void part_next(struct parts *p, unsigned worker, uint32_t epoch)
     w->epoch = epoch + 1;
 }
 
+static void part_take(struct parts *p, unsigned worker)
+{
+    uint32_t epoch = p->r->epochs.count;
+    if (p->worker[worker].epoch == epoch + 1)
+        return;
+    p->now[p->nows++] = worker;
+    part_next(p, worker, epoch);
+}
+
 int parts_call(struct parts *p, unsigned worker, int64_t change)
 {
-    struct epochs *e = &p->r->epochs;
     if (cut_op(&p->cut, worker, change) && p->nows) {
         int err = epoch_end_here(p);
         if (err)
             return err;
     }
-    if (p->worker[worker].epoch != e->count + 1) {
-        p->now[p->nows++] = worker;
-        part_next(p, worker, e->count);
-    }
+    p->of_events = false;
+    part_take(p, worker);
     return 0;
+}
+
+int parts_event(struct parts *p)
+{
+    int err = p->nows && !p->of_events ? epoch_end_here(p) : 0;
+    p->of_events = p->cut.forced = true;
+    if (!err)
+        part_take(p, 0);
+    return err;
+}
+
+void parts_birth(struct parts *p, unsigned worker, uint64_t *word)
+{
+    p->worker[worker] = (struct part_worker){.last = word};
+}
+
+void parts_death(struct parts *p, unsigned worker)
+{
+    part_next(p, worker, p->r->epochs.count);
+    p->worker[worker].last = &p->nowhere;
 }
 
 int parts_end(struct parts *p)

@@ -18,6 +18,8 @@ struct parts {
     uint32_t *now, nows;        /* workers with a part in the epoch, and how many */
     uint64_t **before;          /* EPOCH words that lack the number of workers in this one */
     uint32_t befores;
+    bool of_events;   /* the epoch is one of births, ends and gaps */
+    uint64_t nowhere; /* the last word of a worker that has ended */
     void *tables;
     size_t tables_bytes;
 };
@@ -29,6 +31,12 @@ void parts_close(struct parts *p);
 void parts_begin(struct parts *p);
 /* The next call is this worker's and changes live bytes by so much. 0 or -errno. */
 int parts_call(struct parts *p, unsigned worker, int64_t change);
+/* Births, ends and gaps: in an epoch of their own, in which worker 0 alone has a part. */
+int parts_event(struct parts *p);
+/* In it: a thread begins, whose first word waits for its first part (the number is filled in); one ends, whose last
+ * word comes in this epoch. */
+void parts_birth(struct parts *p, unsigned worker, uint64_t *word);
+void parts_death(struct parts *p, unsigned worker);
 /* The window ends. */
 int parts_end(struct parts *p);
 /* The same for one worker, once its words are there: an epoch up to where most is live, if that is in the

@@ -13,10 +13,13 @@
 static int replay_check(const void *params, struct message *m)
 {
     const struct replay_params *p = params;
-    return *p->file
-               ? hgt_check(p->file, m)
-               : message_set(m, -EINVAL,
-                             "workload trace: which trace? trace:file=F.hgt (heapgauge record makes one)");
+    if (!*p->file)
+        return message_set(m, -EINVAL,
+                           "workload trace: which trace? trace:file=F.hgt (heapgauge record makes one)");
+    if (p->order == ORDER_FREE && (p->gaps || p->threads == THREADS_RECORDED))
+        return message_set(m, -EINVAL, "workload trace: %s needs an order: order=live or order=strict",
+                           p->gaps ? "gaps=1" : "threads=recorded");
+    return hgt_check(p->file, m);
 }
 
 const struct workload_info workload_info_alloc_trace = {
@@ -39,6 +42,7 @@ const struct workload_info workload_info_alloc_trace = {
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 
 #define SPINS    256
 #define YIELDS   64
@@ -55,7 +59,11 @@ struct replay_state { /* of the loop, in registers where it can be */
     uint64_t live_told; /* of `live`, at the end of the last epoch */
     uint32_t base;      /* epoch 0 of this window */
     uint32_t spins;
-    bool last; /* nothing follows this window */
+    bool last;  /* nothing follows this window */
+    bool ended; /* an END was the last word */
+    /* With lives: what the gauge has of this thread. */
+    uint64_t allocated_told;
+    const uint64_t *told_at;
 };
 
 /* An operation's part of the checksum: its kind and size, wherever its block is. `word` is one of replay.h. */
@@ -204,12 +212,71 @@ static noinline void replay_other(struct replay_state *s, const struct replay_ot
         atomic_store_explicit(&shared->step, o->kind == HGT_FREE ? 0 : o->step + 1, memory_order_release);
 }
 
+/* The parent reads one gauge, the sample's thread's: the sums are there as each thread ends its part. */
+static void replay_tell(struct replay_state *s, const uint64_t *at)
+{
+    struct lives *l = s->r->lives;
+    uint64_t allocated = s->allocated - s->allocated_told, ops = (uint64_t)(at - s->told_at);
+    allocated += atomic_fetch_add_explicit(&l->allocated_bytes, allocated, memory_order_relaxed);
+    ops += atomic_fetch_add_explicit(&l->ops, ops, memory_order_relaxed);
+    gauge_publish(l->outer->thread[0].gauge,
+                  atomic_load_explicit(&s->r->epochs.live_bytes, memory_order_relaxed) + s->live -
+                      s->live_told,
+                  allocated, ops);
+    s->allocated_told = s->allocated;
+    s->told_at = at;
+}
+
+/* An idle time: all are at rest, and the clock stands. */
+static void replay_wait(struct replay_state *s, uint64_t us)
+{
+    struct workload_sample *sample = s->t->sample;
+    struct timespec left = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
+    uint64_t begin_ns = os_now_ns();
+    if (sample->clock)
+        sample->clock(sample, false);
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        ;
+    if (sample->clock)
+        sample->clock(sample, true);
+    s->r->idle_ns += os_now_ns() - begin_ns;
+}
+
+/* Returns what follows the word: nothing, after an END. */
+static noinline const uint64_t *replay_life_word(struct replay_state *s, uint64_t word, const uint64_t *at)
+{
+    uint32_t slot = (uint32_t)(word >> REPLAY_SLOT_SHIFT) & (REPLAY_SLOTS_MAX - 1);
+    uint64_t number = (uint64_t)(slot >> LIFE_BITS) << 32 | (uint32_t)word;
+    unsigned worker = (unsigned)number & ((1u << LIFE_WORKER_BITS) - 1);
+    switch ((enum replay_life)(slot & ((1u << LIFE_BITS) - 1))) {
+    case LIFE_START:
+        lives_start(s->r->lives, worker, number >> LIFE_WORKER_BITS);
+        break;
+    case LIFE_JOIN:
+        lives_join(s->r->lives, worker);
+        break;
+    case LIFE_GAP:
+        replay_wait(s, number);
+        break;
+    case LIFE_BEGIN:
+        epoch_await(&s->r->epochs, s->base + (uint32_t)number, &s->spins);
+        break;
+    case LIFE_END:
+        s->ended = true;
+        return (const uint64_t *)s->w->words.at + s->w->words.count;
+    }
+    return at;
+}
+
 /* The end of this worker's part of an epoch. After the last operation of all there is nothing to wait for. */
-static noinline void replay_epoch(struct replay_state *s, uint64_t word)
+static noinline void replay_epoch(struct replay_state *s, uint64_t word, const uint64_t *at)
 {
     struct epochs *e = &s->r->epochs;
     uint32_t next = (uint32_t)word;
-    gauge_publish(s->t->gauge, s->live, s->allocated, s->t->ops);
+    if (s->r->lives)
+        replay_tell(s, at);
+    else
+        gauge_publish(s->t->gauge, s->live, s->allocated, s->t->ops);
     epoch_end(e, s->t->sample, s->live - s->live_told,
               (uint32_t)(word >> REPLAY_SLOT_SHIFT) & (REPLAY_SLOTS_MAX - 1));
     s->live_told = s->live;
@@ -238,8 +305,10 @@ static always_inline const uint64_t *replay_word(struct replay_state *s, const u
         s->sum -= sum_of(word);
         if (kind == REPLAY_OTHER)
             replay_other(s, &s->others[size], contents, timed);
+        else if (kind == REPLAY_EPOCH)
+            replay_epoch(s, word, at);
         else
-            replay_epoch(s, word);
+            at = replay_life_word(s, word, at);
     }
     return at;
 }
@@ -290,6 +359,7 @@ static struct replay_state replay_begin(struct workload_thread *t)
                                  .live = w->live_bytes,
                                  .live_told = w->live_bytes,
                                  .spins = SPINS,
+                                 .allocated_told = w->allocated_bytes,
                                  .allocated = w->allocated_bytes};
 }
 
@@ -306,9 +376,10 @@ static void replay_end(struct replay_state *s)
     gauge_publish(s->t->gauge, s->live, s->allocated, s->t->ops);
 }
 
-static void replay_part(struct replay_state *s, unsigned contents)
+static void replay_part(struct replay_state *s, uint64_t begin, unsigned contents)
 {
-    const uint64_t *at = s->w->words.at, *end = at + s->w->words.count;
+    const uint64_t *words = s->w->words.at, *at = words + begin, *end = words + s->w->words.count;
+    s->told_at = at;
     switch (contents) {
     case TOUCH_NONE:
         replay_words(s, at, end, TOUCH_NONE);
@@ -344,40 +415,110 @@ static bool replay_window(struct replay_state *s, bool last_round, unsigned cont
 {
     struct replay_worker *w = s->w;
     bool follows = !s->r->last_window;
-    s->last = last_round && !follows;
+    s->last = last_round && !follows && !s->r->lives; /* of lives, all are awaited */
     s->slot = w->slot;
     s->others = w->others.at;
     if (s->r->epochs.meet && (w->words.count || !s->last))
         epoch_await(&s->r->epochs, s->base + w->first_epoch, &s->spins);
-    replay_part(s, contents);
+    replay_part(s, 0, contents);
     s->t->ops += w->calls;
+    for (unsigned i = 1; s->r->lives && i < s->r->workers; i++)
+        s->t->ops += s->r->worker[i].calls;
     if (follows)
         replay_meet(s);
     return follows && !s->r->broken;
 }
 
-static void replay_run(struct workload_thread *t)
+/* By a thread of lives.h; as replay_run(), for one round. */
+static bool replay_life(struct workload_thread *t, uint64_t begin)
 {
     const struct replay_params *p = t->sample->params;
+    struct replay_state s = replay_begin(t);
+    struct replay *r = s.r;
+    unsigned contents = r->check_contents ? CONTENTS_VERIFY : (unsigned)p->touch;
+    s.base = r->epochs.base;
+    for (bool born_here = true;; born_here = false, begin = 0) {
+        bool follows = !r->last_window;
+        s.last = !follows;
+        s.slot = s.w->slot;
+        s.others = s.w->others.at;
+        if (!born_here)
+            epoch_await(&r->epochs, s.base + s.w->first_epoch, &s.spins);
+        replay_part(&s, begin, contents);
+        if (s.ended || !follows)
+            break;
+        replay_meet(&s);
+        if (r->broken)
+            break;
+    }
+    replay_end(&s);
+    return s.ended;
+}
+
+/* When all threads but the sample's own are gone. Returns what that changes of the live bytes. */
+static uint64_t replay_left_of_others(struct replay *r, unsigned contents, bool counted)
+{
+    uint64_t change = 0;
+    for (unsigned i = 1; i < r->workers; i++) {
+        struct replay_state s = replay_begin(&r->lives->of[i].t);
+        replay_left(&s, contents);
+        s.t->ops += counted ? s.w->left_count : 0;
+        change += s.live - s.live_told;
+        replay_end(&s);
+    }
+    return change;
+}
+
+static void replay_collect(struct replay *r)
+{
+    uint64_t live = 0, allocated = 0;
+    for (unsigned i = 0; i < r->workers; i++) {
+        live += r->worker[i].live_bytes;
+        allocated += r->worker[i].allocated_bytes;
+    }
+    lives_collect(r->lives, live, allocated);
+}
+
+static void replay_run(struct workload_thread *of_sample)
+{
+    const struct replay_params *p = of_sample->sample->params;
+    struct replay *r = of_sample->sample->state;
+    struct workload_thread *t = r->lives ? &r->lives->of[0].t : of_sample;
     struct replay_state s = replay_begin(t);
     unsigned contents = s.r->check_contents ? CONTENTS_VERIFY : (unsigned)p->touch;
     for (uint64_t round = 0; round < s.r->repeat && !s.r->broken; round++) {
         if (round) { /* the program has ended and starts again */
+            if (r->lives) {
+                lives_end(r->lives);
+                s.live_told -= replay_left_of_others(r, contents, true);
+            }
             replay_left(&s, contents);
             t->ops += s.w->left_count;
             replay_meet(&s);
         }
         while (!s.r->broken && replay_window(&s, round + 1 == s.r->repeat, contents))
             ;
+        if (r->lives)
+            lives_await_rest(r->lives);
     }
     replay_end(&s);
+    if (r->lives)
+        replay_collect(r);
 }
 
-static void replay_drain(struct workload_thread *t)
+static void replay_drain(struct workload_thread *of_sample)
 {
-    struct replay_state s = replay_begin(t);
-    replay_left(&s, s.r->check_contents ? CONTENTS_VERIFY : TOUCH_NONE);
+    struct replay *r = of_sample->sample->state;
+    unsigned contents = r->check_contents ? CONTENTS_VERIFY : TOUCH_NONE;
+    struct replay_state s = replay_begin(r->lives ? &r->lives->of[0].t : of_sample);
+    if (r->lives) {
+        lives_end(r->lives);
+        replay_left_of_others(r, contents, false);
+    }
+    replay_left(&s, contents);
     replay_end(&s);
+    if (r->lives)
+        replay_collect(r);
 }
 
 /* ---- before and after ---- */
@@ -400,18 +541,30 @@ int replay_setup_windows(struct workload_sample *s, uint64_t window_bytes)
     const struct replay_params *p = s->params;
     if (!p->file[0])
         return message_set(s->message, -EINVAL, "trace: which trace? trace:file=F.hgt");
+    unsigned workers = s->threads;
+    if (p->threads == THREADS_RECORDED) {
+        if (workers != 1)
+            return message_set(
+                s->message, -EINVAL,
+                "trace: threads=recorded starts the recording's threads itself: give --threads 1");
+        if (!(workers = replay_threads(p->file, s->message)))
+            return -EINVAL;
+    }
     struct replay *r = workload_scratch(sizeof *r);
-    if (!r || !(r->worker = workload_scratch(s->threads * sizeof *r->worker)))
+    if (!r || !(r->worker = workload_scratch(workers * sizeof *r->worker)))
         return message_set(s->message, -ENOMEM, "trace: no memory for its tables");
-    r->workers = s->threads;
+    r->workers = workers;
+    if (workers != s->threads && !(r->lives = lives_open(s, workers, r, replay_life)))
+        return message_set(s->message, -ENOMEM, "trace: no memory for its threads");
+    r->gaps = p->gaps;
     r->repeat = p->repeat;
     r->check_contents = p->verify && !(s->alloc_flags & ALLOC_ALIASES);
-    for (unsigned i = 0; i < s->threads; i++) {
+    for (unsigned i = 0; i < workers; i++) {
         r->worker[i].words.item_bytes = sizeof(uint64_t);
         r->worker[i].others.item_bytes = sizeof(struct replay_other);
         r->worker[i].dead_now.item_bytes = r->worker[i].dead_later.item_bytes = sizeof(uint32_t);
     }
-    r->epochs.workers = s->threads;
+    r->epochs.workers = workers;
     r->epochs.peak = UINT32_MAX;
     int err = replay_load(r, p, window_bytes, s->message);
     if (err)
@@ -482,8 +635,13 @@ static void replay_live(struct workload_sample *s, workload_visit *visit, void *
 
 static void replay_finish(struct workload_sample *s)
 {
+    const struct replay_params *p = s->params;
     struct replay *r = s->state;
     hg_assert_whole(replay_is_valid(r));
+    if (p->threads == THREADS_RECORDED)
+        s->note(s, "replay.threads_started", r->lives ? r->lives->started : 0);
+    if (r->gaps)
+        s->note(s, "replay.idle_ns", r->idle_ns);
     if (r->epochs.meet && r->order != ORDER_FREE)
         s->note(s, "probe.epochs_most_live_bytes", r->epochs.most_live_bytes);
     for (unsigned i = 0; i < r->workers; i++) {
@@ -492,6 +650,7 @@ static void replay_finish(struct workload_sample *s)
             os_unmap(&os_harness, w->slot, w->slots_room * sizeof *w->slot);
     }
     replay_unload(r);
+    lives_close(r->lives);
     os_unmap(&os_harness, r->worker, r->workers * sizeof *r->worker);
     os_unmap(&os_harness, r, sizeof *r);
 }

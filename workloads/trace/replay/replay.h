@@ -13,6 +13,10 @@
  * In the orders `live` and `strict` the trace is cut into epochs besides (cut.h); epoch.h has how workers meet
  * between them. A worker's part of an epoch ends with an EPOCH word, if it has a part.
  *
+ * With threads=recorded the workers are the recording's threads (lives.h), and births, ends and idle times are
+ * LIFE words: BEGIN and END the thread's own, the others the sample's thread's, which is worker 0. gaps=1 needs no
+ * such threads.
+ *
  * No deadlock: take the earliest operation in the trace's order that is not done. All operations of earlier
  * epochs are done, so their workers have come, or come without waiting, to the words that end them, and its
  * epoch opens; all operations before it on its block are done, so its step is there; and its worker has
@@ -23,28 +27,52 @@
  *                                            the next word is the old one)
  *   | OTHER | 0        | index into others |   what does not fit: shared, aligned, or 4 GiB and more
  *   | EPOCH | workers  | epoch            |   the worker's part of an epoch ends here; its next part is in
- *                                            `epoch`; so many workers have a part in the one that follows */
+ *                                            `epoch`; so many workers have a part in the one that follows
+ *   | LIFE  | what     | number           |   what: an enum replay_life in the low bits of the slot; the number
+ *                                            (its high part in the slot's other bits) is explained there */
 #ifndef HG_WORKLOADS_TRACE_REPLAY_REPLAY_H
 #define HG_WORKLOADS_TRACE_REPLAY_REPLAY_H
 
 #include "cut.h"
 #include "epoch.h"
 #include "list.h"
+#include "lives.h"
 
 #include "alloc/base/param.h"
 #include "workloads/workload.h"
 #include "workloads/trace/format/hgt.h"
 
-#define REPLAY_PARAMS(P, S)                                                                      \
-    P(S, TEXT, file, "", "", "the .hgt file")                                                    \
-    P(S, CHOICE, touch, "page", "none|first|page|all", "which bytes of a new block are written") \
-    P(S, FLAG, verify, "0", "", "fill every block with a pattern and check it before its free")  \
-    P(S, COUNT, repeat, "1", "1-1M", "how often the trace is replayed in one sample")            \
-    P(S, CHOICE, order, "live", "live|strict|free",                                              \
-      "what several workers keep: its live memory; its one order; nothing, and no memory figures")
+#define REPLAY_PARAMS(P, S)                                                                               \
+    P(S, TEXT, file, "", "", "the .hgt file")                                                             \
+    P(S, CHOICE, touch, "page", "none|first|page|all", "which bytes of a new block are written")          \
+    P(S, FLAG, verify, "0", "", "fill every block with a pattern and check it before its free")           \
+    P(S, COUNT, repeat, "1", "1-1M", "how often the trace is replayed in one sample")                     \
+    P(S, CHOICE, order, "live", "live|strict|free",                                                       \
+      "what several workers keep: its live memory; its one order; nothing, and no memory figures")        \
+    P(S, CHOICE, threads, "sample", "sample|recorded",                                                    \
+      "who replays: the sample's workers, or a thread for each of the recording, with its birth and end") \
+    P(S, FLAG, gaps, "0", "", "wait where the recording has an idle time (record --gaps)")
 PARAM_STRUCT(replay_params, REPLAY_PARAMS)
 
-enum replay_kind { REPLAY_MALLOC, REPLAY_CALLOC, REPLAY_REALLOC, REPLAY_FREE, REPLAY_OTHER, REPLAY_EPOCH };
+enum replay_kind {
+    REPLAY_MALLOC,
+    REPLAY_CALLOC,
+    REPLAY_REALLOC,
+    REPLAY_FREE,
+    REPLAY_OTHER,
+    REPLAY_EPOCH,
+    REPLAY_LIFE
+};
+enum replay_life {
+    LIFE_START, /* a worker; above LIFE_WORKER_BITS, where its words begin */
+    LIFE_JOIN,  /* a worker */
+    LIFE_GAP,   /* microseconds */
+    LIFE_BEGIN, /* the epoch of its first part, or of its end */
+    LIFE_END
+};
+#define LIFE_BITS        3
+#define LIFE_WORKER_BITS 16
+enum { THREADS_SAMPLE, THREADS_RECORDED }; /* as the parameter `threads` has them */
 /* By enum hgt_kind. */
 #define REPLAY_KINDS                                                                            \
     [HGT_MALLOC] = REPLAY_MALLOC, [HGT_CALLOC] = REPLAY_CALLOC, [HGT_REALLOC] = REPLAY_REALLOC, \
@@ -101,6 +129,9 @@ struct replay {
     uint64_t peak_live_bytes; /* of the trace, in its own order */
     uint64_t moved_faults;    /* contents found changed when a block was given another slot */
     struct epochs epochs;
+    struct lives *lives; /* NULL: the workers are the sample's threads */
+    bool gaps;
+    uint64_t idle_ns; /* waited in gaps */
     struct replay_loader *loader;
 };
 

@@ -17,13 +17,15 @@ int source_open(struct source *s, const char *path, struct message *m)
 {
     int err = hgt_open(&s->in, path, false, m);
     s->is_open = !err;
-    s->peeked = false;
+    s->peeked = s->birth_made = false;
     return err;
 }
 
 int source_rewind(struct source *s, struct message *m)
 {
-    s->peeked = false;
+    s->peeked = s->birth_made = false;
+    if (s->alive)
+        memset(s->alive, 0, HGT_THREADS_MAX);
     return hgt_rewind(&s->in, m);
 }
 
@@ -32,6 +34,43 @@ void source_close(struct source *s)
     if (s->is_open)
         hgt_close(&s->in);
     s->is_open = false;
+}
+
+int source_event(struct source *s, struct message *m)
+{
+    if (s->birth_made) {
+        s->birth_made = false;
+        s->op = s->call;
+        return 1;
+    }
+    for (;;) {
+        int got = hgt_next_event(&s->in, &s->op, m);
+        const struct hgt_op *op = &s->op;
+        if (got != 1 || op->event == HGT_GAP || (op->event == HGT_CALL && (!s->alive || op->thread == 0)))
+            return got;
+        if (!s->alive || op->thread == 0)
+            continue;
+        uint8_t *alive = &s->alive[op->thread], was = *alive;
+        *alive = op->event != HGT_END;
+        if (op->event == HGT_CALL && !was) {
+            s->call = s->op;
+            s->birth_made = true;
+            s->op = (struct hgt_op){.event = HGT_BIRTH, .thread = s->call.thread};
+        }
+        if (op->event != HGT_END || was)
+            return 1;
+    }
+}
+
+/* An event has a word of worker 0's and the end of its epoch, and one of its own thread's. */
+static int scout_event(struct scout *s, const struct hgt_op *op, uint64_t room, uint64_t *took)
+{
+    *took = 3 * sizeof(uint64_t);
+    if (*took > room)
+        return 0;
+    s->words[0] += 2;
+    s->words[op->thread]++;
+    return 1;
 }
 
 /* What it takes to take the call into the window; done when that is not more than `room` bytes. 1; 0: no room;
@@ -83,7 +122,9 @@ int scout_window(struct scout *s, uint64_t bytes, bool epochs, struct message *m
         s->others[i] = 0;
     }
     while ((got = source_peek(&s->from, m)) == 1) {
-        int fits = scout_call(s, &s->from.op, epochs, s->calls ? bytes - taken : UINT64_MAX, &took);
+        uint64_t room = s->calls ? bytes - taken : UINT64_MAX;
+        int fits = s->from.op.event == HGT_CALL ? scout_call(s, &s->from.op, epochs, room, &took)
+                                                : scout_event(s, &s->from.op, room, &took);
         if (fits <= 0) {
             s->last = false;
             return fits;

@@ -489,7 +489,7 @@ for i in range(0, len(data), 1 if len(data) < 2000 else 7):
     bad "a gzip file: if it is a profile of pprof, it holds sums or samples" '\037\213\010\000'
     bad "an xz file: unpack it first: xzcat FILE" '\xfd\x37zXZ\0'
     bad "an .hgt trace already" '\211HGT\r\n\032\n'
-    bad "line 1: 'what' is not an operation of a form that is known: import takes the text form (a c r A f; .rep too), mtrace, valgrind, heaptrack, memory_replay, ltrace" 'what is this\n'
+    bad "line 1: 'what' is not an operation of a form that is known: import takes the text form (a c r A f + - w; .rep too), mtrace, valgrind, heaptrack, memory_replay, ltrace" 'what is this\n'
     bad "not text, and no packed form that is known: import takes" 'zb\0cd\n'
     bad "ltrace, but no call of malloc or its kin in it that succeeded: ltrace -f -o FILE PROGRAM writes one (strace" 'brk(NULL)  = 0x55\nread(3, "", 9) = 0\n'
     bad "mtrace, but no call of malloc" '= Start\n= End\n'

@@ -105,7 +105,8 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
     memset(r, 0, sizeof *r);
     r->memory.plain = *config->alloc;
     r->python = config->python ? config->python : &python_list[0];
-    r->outside = (struct runtime_outside){config->pause, config->pause_arg, config->watch, config->watch_arg};
+    r->outside = (struct runtime_outside){config->pause, config->pause_arg, config->watch, config->watch_arg,
+                                          config->look};
     r->threads.hooks = &POLICY_HOOKS;
     runtime_open_mutexes(r);
     runtime_read_params(r, config->policy_params);
@@ -287,7 +288,7 @@ uint64_t runtime_containers_made(struct runtime *r)
 void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes)
 {
     const struct thread *t = thread_self;
-    *live_bytes = t->made_bytes - t->freed_bytes;
+    *live_bytes = thread_live_bytes(t);
     *allocated_bytes = t->made_bytes;
 }
 

@@ -21,6 +21,10 @@ struct runtime_config {
     void *pause_arg;
     void (*watch)(void *arg); /* see runtime_watch */
     void *watch_arg;
+    /* By a thread inside an allocation, when it has made as many bytes as it was allowed to (at first: none), with
+     * what runtime_thread_bytes says; returns how many it may make until the next call. Touches no object. NULL:
+     * never. */
+    uint64_t (*look)(unsigned thread, uint64_t live_bytes, uint64_t made_bytes);
 };
 
 /* The calling thread becomes the runtime's main thread, attached. 0 or -errno with a message. */
@@ -45,8 +49,8 @@ uint64_t runtime_containers_made(struct runtime *r);
 /* Objects alive now (at quiescence). */
 uint64_t runtime_live_objects(struct runtime *r);
 /* Bytes taken from the allocator and not given back (what free lists keep is in them), and the bytes ever
- * asked for: by the calling thread (any time), and by all (at quiescence). A thread that drops what others
- * made goes below 0: sum modulo 2^64. */
+ * asked for: by the calling thread (any time), and by all (at quiescence); what the runtime itself made is not
+ * live. A thread that drops what others made goes below 0: sum modulo 2^64. */
 void runtime_thread_bytes(uint64_t *live_bytes, uint64_t *allocated_bytes);
 uint64_t runtime_live_bytes(struct runtime *r);
 /* False for `none`: cyclic garbage stays. */

@@ -66,13 +66,16 @@ struct workload_sample {
     void (*request)(struct workload_thread *t, uint64_t begin_ns, uint64_t end_ns);
     void (*note)(struct workload_sample *s, const char *key, uint64_t value);
     /* From run, at most once, right after the call at which most is live, by a workload of one thread that
-     * knows which that is: resident memory is read then, the one system call of a measured phase. May be
-     * NULL. */
+     * knows which that is: resident memory is read then. May be NULL. */
     void (*most_live)(struct workload_sample *s, uint64_t live_bytes);
     /* From run, by one thread while all others of the workload wait for it: what comes until the clock runs again
      * is the harness's own work, in no figure of time, processor time, faults, counters or memory over time. What
      * it takes of memory it has already. May be NULL. */
     void (*clock)(struct workload_sample *s, bool runs);
+    /* By a thread, when it has allocated as much as it was allowed to (at first: nothing), with its bytes as in
+     * the gauge; returns what it may allocate until it calls again. There what is resident may be read. May be
+     * NULL. */
+    uint64_t (*look)(struct workload_thread *t, uint64_t live_bytes, uint64_t allocated_bytes);
     void (*note_text)(struct workload_sample *s, const char *key, const char *value);
     struct message *message;
 };
@@ -103,6 +106,15 @@ static inline bool latency_due(struct workload_thread *t)
         return false;
     t->until_latency = t->sample->latency_every;
     return true;
+}
+
+/* Calls look and returns at how many allocated bytes it is due again. */
+static inline uint64_t workload_look(struct workload_thread *t, uint64_t live_bytes, uint64_t allocated_bytes)
+{
+    if (!t->sample->look)
+        return UINT64_MAX;
+    uint64_t allowed = t->sample->look(t, live_bytes, allocated_bytes);
+    return allowed < UINT64_MAX - allocated_bytes ? allocated_bytes + allowed : UINT64_MAX;
 }
 
 /* Memory of the workload's own: mapped, pre-faulted, counted as the harness's. Never fails quietly: NULL with

@@ -55,9 +55,8 @@ static void main_setup(const struct worker_cell *cell, struct alloc_stack *stack
     phases_open(cell, s, gauge);
     heapmap_open(cell, s->alloc);
     probe_open(cell, s, gauge);
+    peak_open(cell, s);
     metered_open(cell, s);
-    if (cell->gc)
-        s->runtime = object_open(cell, s->alloc);
     for (unsigned i = 0; i < cell->threads; i++)
         thread[i] = (struct workload_thread){
             .sample = s,
@@ -67,6 +66,8 @@ static void main_setup(const struct worker_cell *cell, struct alloc_stack *stack
             .until_latency = s->latency_every == UINT32_MAX ? UINT32_MAX : 1 + s->latency_every / 2,
             .seed = cell->settings.work_seed * 0x9e3779b97f4a7c15u + ((uint64_t)(s->first_worker + i) << 40),
         };
+    if (cell->gc)
+        s->runtime = object_open(cell, s);
     object_thread_begin(s->runtime, 0);
     err = s->workload->setup(s);
     object_thread_end(s->runtime, 0);
@@ -85,14 +86,14 @@ static void main_report(const struct worker_cell *cell, struct workload_sample *
         faults += s->thread[i].faults;
         failed += s->thread[i].failed_allocs;
     }
-    uint64_t wall = run.end_ns > run.start_ns ? run.end_ns - run.start_ns : 1;
+    uint64_t wall = run.work_end_ns > run.start_ns ? run.work_end_ns - run.start_ns : 1;
     say_integer(SAY(ops), ops);
     say_text(SAY(checksum), SAY_KEY(text, "%016llx", (unsigned long long)checksum));
     bool timed = !cell->settings.oracle && !cell->settings.every_call;
     if (timed) {
         say_integer(SAY(wall_ns), wall);
         say_integer(SAY(probe_start_ns), run.start_ns);
-        say_integer(SAY(probe_end_ns), run.end_ns);
+        say_integer(SAY(probe_end_ns), run.work_end_ns);
         say_real(SAY(ops_per_s), (double)ops * 1e9 / (double)wall);
         run.cpu_ns = probe_report();
     }

@@ -23,11 +23,22 @@ static struct {
     uint64_t containers;
 } object;
 
-struct runtime *object_open(const struct worker_cell *cell, const struct alloc *alloc)
+/* The sample whose threads look for the most that is live (peak.c). */
+static struct workload_sample *object_sample;
+
+static uint64_t object_look(unsigned index, uint64_t live_bytes, uint64_t made_bytes)
 {
+    struct workload_sample *s = object_sample;
+    return s->look && index < s->threads ? s->look(&s->thread[index], live_bytes, made_bytes) : UINT64_MAX;
+}
+
+struct runtime *object_open(const struct worker_cell *cell, struct workload_sample *s)
+{
+    const struct alloc *alloc = s->alloc;
     struct runtime *r;
     struct message m;
     object.oracle = cell->settings.oracle != 0;
+    object_sample = s;
     struct runtime_config config = {
         .alloc = alloc,
         .collector = cell->gc,
@@ -36,6 +47,7 @@ struct runtime *object_open(const struct worker_cell *cell, const struct alloc *
         .threads = cell->threads,
         .pause = object.oracle ? NULL : pauses_open(cell),
         .watch = oracle_watch,
+        .look = object.oracle ? NULL : object_look,
     };
     if (runtime_open(&r, &config, &m) != 0)
         say_fail("not-applicable", m.text);

@@ -94,6 +94,8 @@ static struct phases_live phases_live_now(void)
     struct phases_live live = {0, 0, !(phases.sample->alloc_flags & ALLOC_ALIASES)};
     if (phases.sample->workload->live)
         phases.sample->workload->live(phases.sample, phases_visit, &live);
+    if (phases.sample->runtime)
+        live = (struct phases_live){runtime_live_bytes(phases.sample->runtime), 0, false};
     if (!live.usable_known)
         live.usable = 0; /* the front takes 0 as "not known" */
     return live;
@@ -168,11 +170,13 @@ void phases_run(void)
     say_phase("begin", live.requested, live.usable);
     if (phases.sample->runtime)
         object_begin_measured(phases.cell, phases.sample);
+    peak_begin(live.requested);
     probe_begin();
     phases_wait();
     phases_measured(0);
     phases_wait();
     probe_end();
+    peak_end();
     if (phases.sample->runtime)
         object_end_measured(phases.sample);
     live = phases_live_now();
@@ -200,6 +204,8 @@ struct pauses_run phases_end(void)
             pthread_join(phases.id[i], NULL);
         run.start_ns = phases.start_ns[i] < run.start_ns ? phases.start_ns[i] : run.start_ns;
         run.end_ns = phases.end_ns[i] > run.end_ns ? phases.end_ns[i] : run.end_ns;
+        uint64_t work_end_ns = phases.end_ns[i] - probe_stopped_ns() - peak_reading_ns(i);
+        run.work_end_ns = work_end_ns > run.work_end_ns ? work_end_ns : run.work_end_ns;
         run.threads_ns += phases.end_ns[i] - phases.start_ns[i] - probe_stopped_ns();
     }
     run.end_ns -= probe_stopped_ns();

@@ -4,7 +4,6 @@
 #include "worker.h"
 #include "bench/stat/hist.h"
 
-#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -31,8 +30,6 @@ static struct {
     struct hist *latency; /* [threads][OP_KINDS] */
     unsigned threads;
     uint64_t cpu_ns, control_p50_ns;
-    int statm;
-    uint64_t most_live_bytes, most_live_rss_bytes; /* 0: not known */
     struct gauge *gauge;
     uint64_t stop_ns, stop_cpu_ns, stopped_ns;
     struct rusage usage, stop_usage;
@@ -50,22 +47,6 @@ static uint64_t probe_cpu_ns(void)
 static void probe_latency(struct workload_thread *t, enum op_kind op, uint64_t ns)
 {
     hist_record(&probe.latency[t->index * OP_KINDS + op], ns);
-}
-
-/* "SIZE RESIDENT ...", in pages. */
-static void probe_most_live(struct workload_sample *s, uint64_t live_bytes)
-{
-    char text[128];
-    ssize_t n = pread(probe.statm, text, sizeof text - 1, 0);
-    uint64_t pages = 0;
-    (void)s;
-    if (n <= 0 || !memchr(text, ' ', (size_t)n))
-        return;
-    text[n] = '\0';
-    for (const char *at = text + strcspn(text, " ") + 1; *at >= '0' && *at <= '9'; at++)
-        pages = 10 * pages + (uint64_t)(*at - '0');
-    probe.most_live_bytes = live_bytes;
-    probe.most_live_rss_bytes = pages * os_page_bytes();
 }
 
 static void probe_count(unsigned long request)
@@ -133,10 +114,6 @@ void probe_open(const struct worker_cell *cell, struct workload_sample *s, struc
     if (!probe.latency)
         say_fail("oom", "no memory for the latency histograms");
     s->latency = probe_latency;
-    probe.statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (probe.statm >= 0 &&
-        cell->processes == 1) /* of several processes each has its highest at another time */
-        s->most_live = probe_most_live;
     s->latency_every = cell->settings.latency ? (uint32_t)cell->settings.latency : UINT32_MAX;
     /* The control: what timing nothing costs, recorded as the same histogram would. */
     struct hist *control = &probe.latency[0];
@@ -195,11 +172,12 @@ void probe_report_latencies(const struct workload_sample *s)
 
 uint64_t probe_report(void)
 {
-    say_integer(SAY(cpu_ns), probe.cpu_ns);
-    if (probe.most_live_rss_bytes) {
-        say_integer(SAY(probe_most_live_bytes), probe.most_live_bytes);
-        say_integer(SAY(probe_most_live_rss_bytes), probe.most_live_rss_bytes);
+    for (unsigned i = 0; i < probe.threads; i++) {
+        uint64_t reading_ns = peak_reading_ns(i);
+        probe.cpu_ns -= reading_ns < probe.cpu_ns ? reading_ns : probe.cpu_ns;
     }
+    say_integer(SAY(cpu_ns), probe.cpu_ns);
+    peak_report();
     say_integer(SAY(os_minor_faults), (uint64_t)probe.usage.ru_minflt);
     say_integer(SAY(os_major_faults), (uint64_t)probe.usage.ru_majflt);
     say_integer(SAY(os_voluntary_switches), (uint64_t)probe.usage.ru_nvcsw);

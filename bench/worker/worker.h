@@ -1,5 +1,6 @@
 /* worker.h: the parts of a worker. A worker runs one sample and exits: main.c sets it up, cell.c reads its
- * cell, phases.c has its threads and their phases, say.c writes to the front, probe.c measures, metered.c
+ * cell, phases.c has its threads and their phases, say.c writes to the front, probe.c measures, peak.c reads
+ * what is resident when most is live, metered.c
  * asks what requests would have waited, proof.c proves which library serves malloc, object.c opens the
  * runtime for object-level workloads, pauses.c logs its pauses, oracle.c finds its garbage, census.c looks
  * into its heap. None of them calls malloc: the heap is the sample's own. */
@@ -55,6 +56,14 @@ void probe_report_latencies(const struct workload_sample *s);
 /* Of sampled calls, a percentile with HIST_BEYOND of them beyond it; the maximum where every call was timed. */
 void say_latency(const char *op, const struct hist *h, bool every_call);
 
+/* peak.c: gives the sample its look() and most_live(). Around run, by the main thread, all others waiting; what
+ * is live when it begins. */
+void peak_open(const struct worker_cell *cell, struct workload_sample *s);
+void peak_begin(uint64_t live_bytes);
+void peak_end(void);
+uint64_t peak_reading_ns(unsigned thread); /* of its measured phase: none of the workload's */
+void peak_report(void);
+
 /* metered.c: gives the sample its request(). */
 void metered_open(const struct worker_cell *cell, struct workload_sample *s);
 void metered_report(const struct worker_cell *cell);
@@ -78,7 +87,7 @@ void census_at(struct runtime *r, const struct worker_cell *cell, struct gauge *
 void census_report(const struct worker_cell *cell); /* census{} */
 
 /* object.c */
-struct runtime *object_open(const struct worker_cell *cell, const struct alloc *alloc);
+struct runtime *object_open(const struct worker_cell *cell, struct workload_sample *s);
 void object_thread_begin(struct runtime *r,
                          unsigned index); /* attaches before a thread's phase; main is thread 0 */
 void object_thread_end(struct runtime *r, unsigned index);
@@ -94,6 +103,7 @@ void pauses_begin(void);
 void pauses_end(void);
 struct pauses_run {
     uint64_t start_ns, end_ns; /* of the measured phase: first begin, last end */
+    uint64_t work_end_ns;      /* the last end without the readings of peak.c */
     uint64_t threads_ns;       /* the sum of its threads' times */
     uint64_t cpu_ns;
 };

@@ -38,6 +38,19 @@ void runtime_pause(struct runtime *r, enum pause_cause cause, uint64_t start_ns,
     r->outside.pause(r->outside.pause_arg, &p);
 }
 
+uint64_t thread_live_bytes(const struct thread *t)
+{
+    return t->made_bytes - t->freed_bytes - (t->index == 0 ? t->runtime->base_bytes : 0);
+}
+
+void runtime_look(struct thread *t)
+{
+    uint64_t allowed = UINT64_MAX;
+    if (t->runtime->outside.look)
+        allowed = t->runtime->outside.look(t->index, thread_live_bytes(t), t->made_bytes);
+    t->look_at = allowed < UINT64_MAX - t->made_bytes ? t->made_bytes + allowed : UINT64_MAX;
+}
+
 #if RC_GIL_HELD
 void gc_flush_young(struct thread *t)
 {

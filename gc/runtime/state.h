@@ -69,6 +69,7 @@ struct runtime_outside {
     void *pause_arg;
     void (*watch)(void *arg);
     void *watch_arg;
+    uint64_t (*look)(unsigned thread, uint64_t live_bytes, uint64_t made_bytes);
 };
 
 struct runtime {
@@ -184,6 +185,18 @@ static inline void object_free_gc_block(struct object *o, void *block, size_t by
     rc_free_gc_block(o, block);
 }
 
+/* As runtime_thread_bytes says it: what the runtime itself made counts as none of the first thread's. */
+uint64_t thread_live_bytes(const struct thread *t);
+/* Calls outside.look (gc/runtime.h). */
+void runtime_look(struct thread *t);
+
+static inline void bytes_made(struct thread *t, size_t bytes)
+{
+    t->made_bytes += bytes;
+    if (unlikely(t->made_bytes >= t->look_at))
+        runtime_look(t);
+}
+
 /* A plain object with its header set (count 1), or NULL; counted as made. */
 static inline void *object_new(struct type *type, size_t bytes)
 {
@@ -194,7 +207,7 @@ static inline void *object_new(struct type *type, size_t bytes)
     struct thread *t = thread_self;
     rc_init(o);
     t->made_plain++;
-    t->made_bytes += bytes;
+    bytes_made(t, bytes);
     return o;
 }
 
@@ -238,7 +251,7 @@ static inline void *gc_new(struct type *type, size_t bytes)
     atomic_store_explicit(&t->made_containers,
                           atomic_load_explicit(&t->made_containers, memory_order_relaxed) + 1,
                           memory_order_relaxed); /* one writer: nobody's figure depends on what else it did */
-    t->made_bytes += bytes + GC_HEAD_BYTES;
+    bytes_made(t, bytes + GC_HEAD_BYTES);
     return o;
 }
 
@@ -302,7 +315,7 @@ static inline void object_reuse(struct object *o, struct type *type, void *body,
 /* A table that an object owns, made or gone: what is counted beside the objects. */
 static inline void owned_made(size_t bytes)
 {
-    thread_self->made_bytes += bytes;
+    bytes_made(thread_self, bytes);
 }
 
 static inline void owned_freed(size_t bytes)

@@ -52,6 +52,7 @@ struct thread {
      * back: objects (dead ones on free lists count as not given back), and bytes, with the tables that
      * objects own. Containers are counted apart from other objects; that count may be read at any time. */
     uint64_t made_plain, freed_plain, freed_containers, made_bytes, freed_bytes;
+    uint64_t look_at; /* made bytes at which outside.look is due */
     _Atomic uint64_t made_containers;
     int64_t young_delta;
     struct trashcan trash;

@@ -62,3 +62,71 @@ PY
     "$hg" run --workload cycles:ops=2k --rc gil,biased --alloc pymalloc,pools --settle 100ms --settle-load 50 --quiet --json >objects
     [ "$(grep -c '"status":"ok"' objects)" -eq 4 ]
 }
+
+# Without transparent huge pages, of which one more or less is a matter of where the kernel puts a mapping.
+small_pages() {
+    python3 -c 'import ctypes, os, sys; ctypes.CDLL(None).prctl(41, 1, 0, 0, 0); os.execvp(sys.argv[1], sys.argv[1:])' "$@"
+}
+
+@test "the peak inside the measured phase: as a program sees it that does the same calls, on every backend" {
+    ${CC:-cc} -O2 -fno-builtin -pthread -o peak "$BATS_TEST_DIRNAME/../programs/startup_peak.c"
+    allocs=system,pools
+    for library in jemalloc tcmalloc mimalloc; do
+        if "$hg" preload preload:$library -- true 2>/dev/null; then allocs+=,preload:$library; fi
+    done
+    small_pages "$hg" run --workload startup:blocks=120k,size=200-200,starts=3 --alloc "$allocs" --settle 0s --quiet --json >samples
+    for alloc in ${allocs//,/ }; do echo "$alloc $(small_pages "$hg" preload "$alloc" -- ./peak 120000 200 3)"; done >other
+    python3 - <<'PY'
+import json
+other = {f[0]: [int(x) for x in f[1:]] for f in map(str.split, open("other"))}
+seen = {s["cell"]["alloc"]: s for s in map(json.loads, open("samples"))}
+assert len(seen) == len(other) >= 2
+for alloc, (live, then, most) in other.items():
+    m, f = seen[alloc]["memory"], seen[alloc]["fragmentation"]
+    print(alloc, m["peak_live_requested_bytes"] / live, f["jw2"], then / live, f["jw4"], most / live)
+    assert seen[alloc]["status"] == "ok" and 0.99 < m["peak_live_requested_bytes"] / live < 1.0001, (alloc, live, m)
+    assert abs(f["jw2"] / (then / live) - 1) < 0.03, (alloc, f["jw2"], then / live)
+    assert abs(f["jw4"] / (most / live) - 1) < 0.03, (alloc, f["jw4"], most / live)
+    assert m["run_end"]["live_requested_bytes"] == live / 4, m  # the peak is long gone
+PY
+}
+
+@test "usable bytes are never fewer than requested ones: every set of figures is of one moment" {
+    for workload in churn:live=20k,ops=200k larson:ops=400k sawtooth:live=4M,teeth=2 startup:blocks=5k,starts=20 xmalloc:ops=100k mstress:ops=100k; do
+        "$hg" run --workload $workload --alloc 'system,pools,locked(pymalloc)' --threads 1,3 --settle 0s --quiet --json || true
+    done >samples
+    "$hg" run --workload cycles:ops=20k,extra=1k --rc gil --alloc pools,pymalloc --settle 0s --quiet --json >>samples
+    python3 - <<'PY'
+import json
+both = ended = 0
+for s in map(json.loads, open("samples")):
+    m, f = s["memory"], s["fragmentation"]
+    if s["status"] != "ok":
+        assert s["status"] == "not-applicable", s
+        continue
+    live, usable, end = m["peak_live_requested_bytes"], m["peak_live_usable_bytes"], m["run_end"]
+    if usable is not None:
+        both += 1
+        assert usable >= live > 0, (s["cell"], m)
+    if end.get("live_usable_bytes") is not None:
+        ended += 1
+        assert end["live_usable_bytes"] >= end["live_requested_bytes"] > 0, (s["cell"], m)
+        assert live >= end["live_requested_bytes"], (s["cell"], m)
+    if f["jw2"] is not None:
+        assert f["jw2"] <= f["jw4"] * 1.0001, (s["cell"], f)
+print(both, ended)
+assert both >= 12 and ended >= 20, (both, ended)
+PY
+}
+
+@test "what objects hold at the peak is what a walk over the heap finds" {
+    for rc in gil biased; do
+        "$hg" run --workload long-lived:heap=100k,ops=20k --rc $rc --gc none --alloc pools --census --settle 0s --quiet --json
+    done >samples
+    python3 - <<'PY'
+import json
+for s in map(json.loads, open("samples")):
+    walked, end = s["census"]["bytes"], s["memory"]["run_end"]
+    assert s["status"] == "ok" and abs(end["live_requested_bytes"] / walked - 1) < 0.01, (walked, end)
+PY
+}

@@ -1,9 +1,8 @@
-/* quiet.c: in the measured phase the harness makes no system call and no allocation, but one reading of a
- * replay. A worker is run under
- * ptrace with the protocol's front played here, and with a malloc that makes a system call each time
- * (tests/preload/loud_malloc.c). The measured phase lies between the two readings of the process's CPU time;
- * between them only the futex calls of the threads' barriers are allowed. The backend is null, so that every
- * call that is seen is the harness's own. */
+/* quiet.c: in the measured phase the harness makes no system call and no allocation, but a reading of what is
+ * resident when more is live than ever, by a percent. A worker is run under ptrace with the protocol's front
+ * played here, and with a malloc that makes a system call each time (tests/preload/loud_malloc.c). The measured
+ * phase lies between the two readings of the process's CPU time; between them only the futex calls of the
+ * threads' barriers are allowed. The backend is null, so that every call that is seen is the harness's own. */
 // links: alloc/base/os.c
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +28,7 @@
 #include <unistd.h>
 
 struct quiet_count {
-    unsigned measured, allocations, futexes, others, markers;
+    unsigned measured, allocations, futexes, readings, others, markers;
     bool exited_well;
 };
 
@@ -72,6 +71,8 @@ static void quiet_saw(struct quiet_count *c, const struct __ptrace_syscall_info 
             c->allocations++;
         else if (info->entry.nr == SYS_futex)
             c->futexes++;
+        else if (info->entry.nr == SYS_pread64)
+            c->readings++;
         else
             c->others++;
     }
@@ -174,9 +175,31 @@ static void test_replay(void **state)
     assert_true(one.exited_well && two.exited_well);
     assert_int_equal(one.markers, 2);
     assert_int_equal(one.allocations, 0);
-    assert_int_equal(one.others, 1);
+    assert_int_equal(one.readings, 1);
+    assert_int_equal(one.others, 0);
     assert_int_equal(two.allocations, 0);
-    assert_int_equal(two.others, 1);
+    assert_int_equal(two.readings, 1);
+    assert_int_equal(two.others, 0);
+}
+
+/* Growth from nothing to 16 MiB takes one reading for each percent from 1 MiB on, and what is live again no
+ * more. */
+static void test_growth(void **state)
+{
+    (void)state;
+    struct quiet_count once = quiet_run("sawtooth:live=16M,teeth=1", "null", "1"),
+                       often = quiet_run("sawtooth:live=16M,teeth=5", "null", "1"),
+                       two = quiet_run("sawtooth:live=16M,teeth=5", "null", "2");
+    assert_true(once.exited_well && often.exited_well && two.exited_well);
+    assert_in_range(once.readings, 240, 300);
+    assert_in_range(often.readings, once.readings, once.readings + 2);
+    assert_in_range(two.readings, 10, 300); /* one thread goes on while the other is held up in its reading */
+    assert_int_equal(once.others + often.others + two.others, 0);
+    assert_int_equal(once.allocations + often.allocations + two.allocations, 0);
+    struct quiet_count flat = quiet_run("churn:ops=2M,live=50k", "null", "2");
+    assert_true(flat.exited_well);
+    assert_in_range(flat.readings, 0, 2); /* at a plateau */
+    assert_int_equal(flat.others, 0);
 }
 
 int main(void)
@@ -186,10 +209,9 @@ int main(void)
     return 0;
 #endif
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_thread),
-        cmocka_unit_test(test_two_threads),
-        cmocka_unit_test(test_counter_hears),
-        cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_one_thread),    cmocka_unit_test(test_two_threads),
+        cmocka_unit_test(test_counter_hears), cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_growth),
     };
     return cmocka_run_group_tests_name("quiet", tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ struct block_account {
     bool check;             /* contents mean something */
     bool measured;          /* in run: steps count and are timed */
     uint64_t live_bytes;    /* wraps below 0 when others' blocks are freed: the sum over threads is right */
-    uint64_t allocated_bytes;
+    uint64_t allocated_bytes, look_at; /* look_at: allocated bytes at which to call the sample's look */
     uint64_t ops;
 };
 
@@ -48,6 +48,11 @@ static inline void block_publish(struct block_account *c)
 {
     c->until_publish = GAUGE_BATCH;
     gauge_publish(c->t->gauge, c->live_bytes, c->allocated_bytes, c->ops);
+}
+
+static noinline void block_look(struct block_account *c)
+{
+    c->look_at = workload_look(c->t, c->live_bytes, c->allocated_bytes);
 }
 
 /* Around run. */
@@ -110,6 +115,8 @@ static inline bool block_take(struct block_account *c, struct block *b, void *at
     }
     c->live_bytes += size;
     block_mark(b);
+    if (unlikely(c->allocated_bytes >= c->look_at))
+        block_look(c);
     return true;
 }
 
@@ -167,6 +174,8 @@ static inline bool block_resize(struct block_account *c, struct block *b, uint32
     b->at = at;
     b->size = size;
     block_mark(b);
+    if (unlikely(c->allocated_bytes >= c->look_at))
+        block_look(c);
     return true;
 }
 

@@ -137,6 +137,12 @@ static void churn_prepare(struct workload_thread *t)
     gauge_publish(t->gauge, own->live_bytes, own->allocated_bytes, 0);
 }
 
+/* Replacements between two looks at how much is live: of few blocks they can change a percent of it. */
+static unsigned churn_batch(const struct churn_thread *own)
+{
+    return own->slots >= GAUGE_BATCH * GAUGE_BATCH ? GAUGE_BATCH : 1 + own->slots / GAUGE_BATCH;
+}
+
 /* The measured loop. touch and check are constants, so each call of this is a loop of its own. */
 static always_inline void churn_loop(struct workload_thread *t, uint64_t touch, bool check)
 {
@@ -145,9 +151,11 @@ static always_inline void churn_loop(struct workload_thread *t, uint64_t touch, 
     const struct alloc a = *t->alloc;
     uint64_t counter = t->seed + own->counter, left = own->steps, sum = 0, faults = 0;
     uint64_t live = own->live_bytes, allocated = own->allocated_bytes, done = 0;
+    uint64_t look_at = allocated;
     uint32_t until = t->until_latency;
+    unsigned most = churn_batch(own);
     while (left) {
-        unsigned batch = left < GAUGE_BATCH ? (unsigned)left : GAUGE_BATCH;
+        unsigned batch = left < most ? (unsigned)left : most;
         for (unsigned i = 0; i < batch; i++) {
             uint64_t bits = rng_mix(counter++);
             churn_slot *slot = &own->slot[rng_scale((uint32_t)(bits >> 32), own->slots)];
@@ -177,6 +185,8 @@ static always_inline void churn_loop(struct workload_thread *t, uint64_t touch, 
         left -= batch;
         done += 2 * batch;
         gauge_publish(t->gauge, live, allocated, done);
+        if (unlikely(allocated >= look_at))
+            look_at = workload_look(t, live, allocated);
     }
     own->live_bytes = live;
     own->allocated_bytes = allocated;

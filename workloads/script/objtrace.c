@@ -31,6 +31,7 @@ const struct workload_info workload_info_objtrace = {
 #else
 
 #include "objrun.h"
+#include "gc/runtime.h"
 #include "workloads/workload.h"
 
 #include <errno.h>
@@ -81,7 +82,9 @@ static void objtrace_run(struct workload_thread *t)
     while (!self.err && self.run.next < self.script.step_count) {
         self.err = objrun_steps(&self.run, GAUGE_BATCH, keep_line, NULL, &self.message);
         t->ops = self.run.next;
-        gauge_publish(t->gauge, 0, 0, t->ops);
+        uint64_t live, allocated;
+        runtime_thread_bytes(&live, &allocated);
+        gauge_publish(t->gauge, live, allocated, t->ops);
     }
     t->checksum = self.run.next;
     t->failed_allocs += self.err == -ENOMEM;

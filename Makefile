@@ -69,7 +69,7 @@ FORMAT_C  := $(call in,workloads/trace/format)
 STAT_C    := $(call in,bench/stat)
 FRONT_C   := $(call in,bench/cmd bench/plan bench/sample bench/result bench/host bench/report bench/report/figures bench/report/html \
                        workloads/trace/tool workloads/trace/import) \
-             gc/list.c gc/heap/graph.c gc/heap/census.c gc/heap/snapshot.c workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c
+             gc/list.c gc/python.c gc/heap/graph.c gc/heap/census.c gc/heap/snapshot.c workloads/list.c workloads/script/objscript.c workloads/script/objmodel.c
 GC_C      := $(call in,gc gc/rc gc/runtime gc/types gc/collect gc/heap)
 OBJECT_C  := $(call in,workloads/object) workloads/script/objrun.c workloads/script/objtrace.c
 LEVEL_C   := $(call in,workloads workloads/alloc workloads/trace/replay) workloads/script/objscript.c workloads/script/objmodel.c

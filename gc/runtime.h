@@ -6,7 +6,7 @@
 #include "alloc/alloc.h"
 #include "about.h"
 #include "gc/runtime/pause.h"
-#include "gc/runtime/python.h"
+#include "gc/python.h"
 
 struct runtime;
 
@@ -14,7 +14,7 @@ struct runtime_config {
     const struct alloc *alloc;
     const struct collector_info *collector;
     const void *collector_params;
-    const struct python_rules *python; /* gc/runtime/python.h; NULL takes the default */
+    const struct python_rules *python; /* gc/python.h; NULL takes the default */
     const void *policy_params;         /* rc_<policy>_params; NULL takes the defaults */
     unsigned threads;
     pause_sink *pause;

@@ -16,7 +16,8 @@
 
 #define COMPARE_OPTIONS(P, S)                                                                               \
     P(S, TEXT, baseline, "", "",                                                                            \
-      "the configuration that ratios are against, for example alloc=system, rc=gil, gc=none, thp=never, "   \
+      "the configuration that ratios are against, for example alloc=system, rc=gil, gc=none, python=3.14, " \
+      "thp=never, "                                                                                         \
       "parallel=1x1, "                                                                                      \
       "or several of them; by default that of the run")                                                     \
     P(S, TEXT, metric, "throughput", "",                                                                    \

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPORT_OPTIONS(P, S)                                                                              \
-    P(S, TEXT, baseline, "", "",                                                                          \
-      "the configuration that ratios are against, for example alloc=system, rc=gil, gc=none, thp=never, " \
-      "parallel=1x1, "                                                                                    \
-      "or several of them; by default that of the run")                                                   \
+#define REPORT_OPTIONS(P, S)                                                                                \
+    P(S, TEXT, baseline, "", "",                                                                            \
+      "the configuration that ratios are against, for example alloc=system, rc=gil, gc=none, python=3.14, " \
+      "thp=never, "                                                                                         \
+      "parallel=1x1, "                                                                                      \
+      "or several of them; by default that of the run")                                                     \
     P(S, FLAG, quiet, "0", "", "print no table")
 PARAM_STRUCT(report_options, REPORT_OPTIONS)
 

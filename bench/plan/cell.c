@@ -113,7 +113,7 @@ static int cell_set_rc(struct cell *cell, const char *text, const char *workload
     const char *names[64] = {"none"}, *rest = NULL;
     size_t n = 1;
     if (!text || !*text) /* a workload that exists on objects alone takes the GIL, all others none */
-        text = cell_object_only(workload) ? "gil" : "none";
+        text = cell->python ? cell->python->rc : cell_object_only(workload) ? "gil" : "none";
     int err = cell_name(text, "refcount policy", name, sizeof name, &rest, m);
     if (err)
         return err;
@@ -138,10 +138,11 @@ static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
     const char *names[64], *rest = NULL;
     size_t n = 0;
     if (!text || !*text) /* the collector that belongs to the policy, where there is one */
-        text = cell->rc && cell->rc->flags & RC_TRACING ? "tracing"
-               : cell->rc && cell->rc->flags & RC_GIL   ? "generational"
-               : cell->rc                               ? "stw"
-                                                        : "none";
+        text = cell->python                               ? cell->python->gc
+               : cell->rc && cell->rc->flags & RC_TRACING ? "tracing"
+               : cell->rc && cell->rc->flags & RC_GIL     ? "generational"
+               : cell->rc                                 ? "stw"
+                                                          : "none";
     int err = cell_name(text, "collector", name, sizeof name, &rest, m);
     if (err)
         return err;
@@ -160,6 +161,37 @@ static int cell_set_gc(struct cell *cell, const char *text, struct message *m)
     return err ? err
                : cell_canonical(cell->gc_text, sizeof cell->gc_text, name, cell->gc->params, cell->gc_params,
                                 m);
+}
+
+static int cell_set_python(struct cell *cell, const char *word, struct message *m)
+{
+    const char *names[16];
+    size_t n = 0;
+    for (const struct python_rules *p = python_list; p->name && n < 16; p++)
+        names[n++] = p->name;
+    if (word && *word && !(cell->python = python_find(word)))
+        return cell_unknown("version of CPython", word, names, n, m);
+    return 0;
+}
+
+/* What that CPython does not have, with what it has. */
+static int cell_check_python(const struct cell *cell, struct message *m)
+{
+    const struct python_rules *python = cell->python;
+    if (!python)
+        return 0;
+    if (!cell->rc)
+        return message_set(m, -ENOTSUP,
+                           "--python %s is for objects: take an object workload, or --rc %s with this one",
+                           python->name, python->rc);
+    size_t rc = strcspn(python->rc, ":");
+    if (strlen(cell->rc->name) != rc || memcmp(cell->rc->name, python->rc, rc) != 0)
+        return message_set(m, -ENOTSUP, "CPython %s has rc=%s, not %s", python->name, python->rc,
+                           cell->rc->name);
+    if (!python_has_collector(python, cell->gc->name))
+        return message_set(m, -ENOTSUP, "CPython %s has gc=%s, not %s", python->name, python->collectors,
+                           cell->gc->name);
+    return 0;
 }
 
 /* A library's name that means nothing is refused; one that is only missing here becomes a wrong-library
@@ -233,6 +265,8 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
     if (!err)
         err = cell_set_thp(cell, words->thp, m);
     if (!err)
+        err = cell_set_python(cell, words->python, m);
+    if (!err)
         err = cell_set_rc(cell, words->rc, words->workload, m);
     if (!err)
         err = cell_set_workload(cell, words->workload, m);
@@ -254,13 +288,16 @@ int cell_make(struct cell *cell, const struct cell_words *words, const struct pl
     snprintf(text, sizeof text, "%s|%s|%s|%s|%u|%u|%s", cell->workload_text, cell->config.text,
              cell->rc ? cell->rc_text : "none", cell->gc ? cell->gc_text : "none", cell->threads,
              cell->processes, cell->place);
+    if (cell->python)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "|python=%s", cell->python->name);
     if (cell->thp != THP_INHERIT) /* the id of a cell from before this axis is the same still */
         snprintf(text + strlen(text), sizeof text - strlen(text), "|thp=%s", thp_words[cell->thp]);
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
     for (const char *c = text; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
     snprintf(cell->id, sizeof cell->id, "%016llx", (unsigned long long)hash);
-    return cell_check(cell, m);
+    err = cell_check_python(cell, m);
+    return err ? err : cell_check(cell, m);
 }
 
 int cell_thp(struct cell *cell, const struct thp_machine *machine, struct message *m)
@@ -275,6 +312,7 @@ struct baseline_axes cell_axes(const struct cell *cell)
                                   .name = cell->config.name,
                                   .rc = cell->rc ? cell->rc_words : "none",
                                   .gc = cell->gc ? cell->gc_words : "none",
+                                  .python = cell->python ? cell->python->name : "",
                                   .thp = thp_words[cell->thp],
                                   .threads = cell->threads,
                                   .processes = cell->processes};
@@ -340,6 +378,8 @@ int cell_sample(const struct cell *cell, struct sample *sample)
         err = sample_set_text(sample, cell_gc, cell->gc ? cell->gc_words : "none");
     if (!err)
         err = sample_set_text(sample, cell_thp, thp_words[cell->thp]);
+    if (!err && cell->python)
+        err = sample_set_text(sample, cell_python, cell->python->name);
     return err ? err : sample_set_text(sample, cell_place, cell->place);
 }
 
@@ -348,6 +388,8 @@ void cell_label(const struct cell *cell, char *out, size_t size)
     size_t n = (size_t)snprintf(out, size, "%s", cell->config.name);
     if (cell->rc && n < size)
         n += (size_t)snprintf(out + n, size - n, " %s %s", cell->rc_words, cell->gc_words);
+    if (cell->python && n < size)
+        n += (size_t)snprintf(out + n, size - n, " python=%s", cell->python->name);
     if (cell->thp != THP_INHERIT && n < size)
         n += (size_t)snprintf(out + n, size - n, " thp=%s", thp_words[cell->thp]);
     if (n < size && cell->processes == 1)

@@ -6,6 +6,7 @@
 
 #include "alloc/spec.h"
 #include "gc/about.h"
+#include "gc/python.h"
 #include "workloads/about.h"
 #include "bench/host/place.h"
 #include "bench/host/thp.h"
@@ -30,6 +31,7 @@ struct cell {
     char rc_text[1200];
     _Alignas(16) unsigned char gc_params[PARAM_STRUCT_MAX];
     char gc_text[1200];
+    const struct python_rules *python; /* NULL: not given, and the rules of 3.11 */
     unsigned threads, processes;
     char place[64];
     enum thp thp;
@@ -40,6 +42,7 @@ struct cell {
 struct cell_words { /* as a user wrote them; NULL or empty takes the default */
     const char *workload, *alloc, *rc, *gc, *place, *thp;
     unsigned threads, processes;
+    const char *python;
 };
 
 /* 0; -EINVAL with a message when a word is wrong; -ENOTSUP with a message when every word is right but the

@@ -112,7 +112,7 @@ static int plan_pairs(const struct settings *a, const char *dashes, unsigned (*p
 int plan_add(struct plan *p, const struct settings *settings, bool of_suite, const struct place *places,
              struct message *m)
 {
-    static struct words alloc, rc, gc, thp;
+    static struct words alloc, rc, gc, thp, python;
     static struct cell cell;
     static unsigned pair[WORDS_MAX * WORDS_MAX][2];
     const char *dashes = of_suite ? "" : "--"; /* before a setting's name in messages */
@@ -122,7 +122,11 @@ int plan_add(struct plan *p, const struct settings *settings, bool of_suite, con
     const struct {
         struct words *words;
         const char *text, *name;
-    } axis[] = {{&alloc, a->alloc, "alloc"}, {&rc, a->rc, "rc"}, {&gc, a->gc, "gc"}, {&thp, a->thp, "thp"}};
+    } axis[] = {{&alloc, a->alloc, "alloc"},
+                {&rc, a->rc, "rc"},
+                {&gc, a->gc, "gc"},
+                {&thp, a->thp, "thp"},
+                {&python, a->python, "python"}};
     unsigned pairs;
     bool together;
     if (p->additions == 1)
@@ -136,15 +140,16 @@ int plan_add(struct plan *p, const struct settings *settings, bool of_suite, con
     if (!err)
         err = plan_number(&alloc, m);
     for (unsigned k = 0; k < pairs && !err; k++) {
-        for (unsigned i = 0; i < alloc.count * rc.count * gc.count * thp.count && !err; i++) {
+        for (unsigned i = 0; i < alloc.count * rc.count * gc.count * thp.count * python.count && !err; i++) {
             struct cell_words words = {a->workload,
-                                       alloc.word[i / thp.count / gc.count / rc.count],
-                                       rc.word[i / thp.count / gc.count % rc.count],
-                                       gc.word[i / thp.count % gc.count],
+                                       alloc.word[i / python.count / thp.count / gc.count / rc.count],
+                                       rc.word[i / python.count / thp.count / gc.count % rc.count],
+                                       gc.word[i / python.count / thp.count % gc.count],
                                        a->place,
-                                       thp.word[i % thp.count],
+                                       thp.word[i / python.count % thp.count],
                                        pair[k][0],
-                                       pair[k][1]};
+                                       pair[k][1],
+                                       python.word[i % python.count]};
             err = cell_make(&cell, &words, places, m);
             if (err && (err != -ENOTSUP || !of_suite))
                 break;

@@ -52,6 +52,11 @@ enum {
       "count the objects in the heap at the peak by type, and report which types grew (object workloads)")   \
     S(place, TEXT, "none", "none", "", IN_RUN | IN_SECTION,                                                  \
       "which processors the threads are bound to: none, compact, cores, scatter or numa:N")                  \
+    S(python, WORDS, "", "", "", IN_RUN | IN_SECTION | IN_WORKER,                                            \
+      "the CPython that the runtime of an object workload is, a list of 3.11, 3.12, 3.13, 3.14.0, 3.14, "    \
+      "3.15, "                                                                                               \
+      "3.14t, 3.15t: sets the policy and the collector that are not given, and the rules of "                \
+      "docs/cpython.md")                                                                                     \
     S(thp, TEXT, "inherit", "inherit", "", IN_RUN | IN_SECTION,                                              \
       "transparent huge pages of the workers, a list of inherit, never, madvise and always; what this "      \
       "machine cannot give is not-applicable, with the reason")                                              \

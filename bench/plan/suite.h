@@ -12,7 +12,7 @@
  *   workload = churn:live=100k
  *   alloc    = system, pools, preload:jemalloc, preload:jemalloc{MALLOC_CONF=dirty_decay_ms:0,as=eager}
  *   threads  = 1, 2                    a group for each number of threads and of processes
- *   rc, gc, thp, place, processes      as on the command line
+ *   rc, gc, python, thp, place, processes  as on the command line
  *   census   = 1                       with what lay in the heap, of object workloads
  *   baseline = ...                     another one for this section
  *

@@ -13,7 +13,8 @@
 
 static enum baseline_match matches_baseline(const struct report_cell *c, const struct baseline *b)
 {
-    struct baseline_axes axes = {c->alloc, c->name, c->rc, c->gc, c->thp, c->threads, c->processes};
+    struct baseline_axes axes = {c->alloc,  c->name, c->rc,      c->gc,
+                                 c->python, c->thp,  c->threads, c->processes};
     return baseline_matches(b, &axes);
 }
 
@@ -62,12 +63,14 @@ static const struct report_cell *base_by_rule(const struct report_data *d, const
         const struct report_cell *at = &d->cell[i];
         if (!base_allowed(at, b, rule))
             continue;
-        /* Under another name it is the same allocator measured again: bare system comes first in the order. */
+        /* Under another name it is the same allocator measured again: bare system comes first in the order.
+         * */
         if (rule == BASE_SYSTEM && best && strcmp(at->alloc, best->alloc) != 0)
             continue;
         int score = 16 * (at->threads == c->threads && at->processes == c->processes) +
                     8 * (strcmp(at->rc, c->rc) == 0) + 4 * (strcmp(at->gc, c->gc) == 0) +
-                    2 * (strcmp(at->thp, c->thp) == 0) + (strcmp(at->alloc, c->alloc) == 0);
+                    2 * (strcmp(at->thp, c->thp) == 0 && strcmp(at->python, c->python) == 0) +
+                    (strcmp(at->alloc, c->alloc) == 0);
         if (rule == BASE_NAMED && matches_baseline(at, b) == BASELINE_SAME)
             score += 32;
         if (score > best_score) {
@@ -83,7 +86,8 @@ static const struct report_cell *base_by_rule(const struct report_data *d, const
 static bool tells_nothing(const struct report_data *d, const struct report_work *w, const struct baseline *b,
                           enum base_rule rule)
 {
-    if (rule == BASE_OF_RUN || (rule == BASE_NAMED && (b->rc[0] || b->gc[0] || b->thp[0] || b->threads)))
+    if (rule == BASE_OF_RUN ||
+        (rule == BASE_NAMED && (b->rc[0] || b->gc[0] || b->thp[0] || b->python[0] || b->threads)))
         return false;
     for (size_t i = w->first; i < w->first + w->cells; i++)
         if (strcmp(d->cell[i].alloc, d->cell[w->first].alloc) != 0)
@@ -361,8 +365,9 @@ static const struct report_cell *same_cell(const struct report_data *d, const st
         const struct report_cell *at = &d->cell[i];
         const struct report_work *w = &d->work[at->work];
         if (strcmp(at->alloc, c->alloc) == 0 && strcmp(at->rc, c->rc) == 0 && strcmp(at->gc, c->gc) == 0 &&
-            strcmp(at->thp, c->thp) == 0 && strcmp(w->family, mine->family) == 0 &&
-            at->threads == c->threads && at->processes == c->processes)
+            strcmp(at->thp, c->thp) == 0 && strcmp(at->python, c->python) == 0 &&
+            strcmp(w->family, mine->family) == 0 && at->threads == c->threads &&
+            at->processes == c->processes)
             return at;
     }
     return NULL;

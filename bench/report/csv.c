@@ -50,9 +50,12 @@ static void put_cell(FILE *f, const struct report_page *page, const struct repor
         report_put_csv_number(f, figure[i]);
     }
     fprintf(f, ",%s,", row && row->n ? report_verdict(page->found, row) : "");
-    report_put_csv(f, cell->name);
-    fputc(',', f);
-    report_put_csv(f, cell->thp);
+    const char *const more[] = {cell->python, cell->name, cell->thp};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        report_put_csv(f, more[i]);
+        if (i + 1 < sizeof more / sizeof *more)
+            fputc(',', f);
+    }
     if (report_is_partial(page->data))
         fprintf(f, ",%zu of %zu", page->data->taken, page->data->planned);
     fputc('\n', f);
@@ -70,7 +73,7 @@ int report_summary(const struct report_page *page, const char *dir, struct messa
         if (is_column(key))
             fprintf(f, ",%s", schema_rows[key].path);
     fputs(",lbo_wall,lbo_wall_ci_low,lbo_wall_ci_high,lbo_cpu,lbo_cpu_ci_low,lbo_cpu_ci_high", f);
-    fputs(",baseline,throughput_ratio,ratio_ci_low,ratio_ci_high,p_adjusted,verdict,name,thp", f);
+    fputs(",baseline,throughput_ratio,ratio_ci_low,ratio_ci_high,p_adjusted,verdict,python,name,thp", f);
     fputs(report_is_partial(page->data) ? ",partial_run\n" : "\n", f);
     for (size_t i = 0; i < page->data->cells; i++)
         put_cell(f, page, &page->data->cell[i]);

@@ -4,6 +4,7 @@
 #include "style.h"
 #include "bench/result/config.h"
 #include "gc/about.h"
+#include "gc/python.h"
 #include "workloads/about.h"
 
 #include <errno.h>
@@ -151,23 +152,27 @@ static void put_collector(FILE *f, const char *gc)
 
 /* Those of the axes that are not NULL, with blanks between; of: whose threads and processes are told, too,
  * unless NULL. */
-static char *label_text(const char *alloc, const char *rc, const char *gc, const char *thp,
-                        const struct report_cell *of)
+static char *label_text(const char *alloc, const char *rc, const char *gc, const char *python,
+                        const char *thp, const struct report_cell *of)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f)
         return NULL;
+    if (python && !*python)
+        python = NULL;
     bool alone = !alloc && !rc; /* "none" by itself would say nothing */
     fprintf(f, "%s%s%s%s%s", alloc ? alloc : "", alloc && rc ? " " : "", rc ? rc : "",
             gc && (alloc || rc) ? " " : "", gc && alone ? "gc " : "");
     if (gc)
         put_collector(f, gc);
+    if (python)
+        fprintf(f, "%spython=%s", alloc || rc || gc ? " " : "", python);
     if (thp)
-        fprintf(f, "%sthp=%s", alloc || rc || gc ? " " : "", thp);
+        fprintf(f, "%sthp=%s", alloc || rc || gc || python ? " " : "", thp);
     if (of)
-        fprintf(f, "%s%lldx%lld", alloc || rc || gc || thp ? " " : "", (long long)of->threads,
+        fprintf(f, "%s%lldx%lld", alloc || rc || gc || python || thp ? " " : "", (long long)of->threads,
                 (long long)of->processes);
     if (fclose(f)) {
         free(text);
@@ -185,7 +190,7 @@ struct entry {
     int64_t threads, processes, group, block, position;
     enum { ENTRY_TIMED, ENTRY_ORACLE, ENTRY_TAILS } kind;
     bool together; /* its group holds other numbers of threads or processes, too */
-    const char *alloc, *name, *rc, *gc, *thp;
+    const char *alloc, *name, *rc, *gc, *python, *thp;
 };
 
 static int compare_integers(int64_t a, int64_t b)
@@ -215,6 +220,8 @@ static int compare_cells(const struct entry *x, const struct entry *y)
         c = strcmp(x->rc, y->rc);
     if (!c)
         c = strcmp(x->gc, y->gc);
+    if (!c)
+        c = strcmp(x->python, y->python);
     if (!c)
         c = strcmp(x->thp, y->thp);
     if (!c)
@@ -278,40 +285,52 @@ static int add_cell(struct report_data *d, const struct entry *e, size_t room)
     c->alloc = e->alloc;
     c->name = e->name;
     c->thp = e->thp;
+    c->python = e->python;
     c->rc = e->rc;
     c->gc = e->gc;
     c->threads = e->threads;
     c->processes = e->processes;
     bool object = strcmp(e->rc, "none") != 0;
-    c->label =
-        label_text(e->name, object ? e->rc : NULL, object ? e->gc : NULL, set_thp(c), e->together ? c : NULL);
+    c->label = label_text(e->name, object ? e->rc : NULL, object ? e->gc : NULL, e->python, set_thp(c),
+                          e->together ? c : NULL);
     c->work = d->works - 1;
     c->sample = calloc(room, sizeof *c->sample);
     d->work[c->work].cells++;
     return c->label && c->sample ? 0 : -ENOMEM;
 }
 
+/* Whether the policy and the collector are its CPython's own, which the version says. */
+static bool is_its_pythons(const struct report_cell *c)
+{
+    const struct python_rules *python = python_find(c->python);
+    return python && strcmp(python->rc, c->rc) == 0 && strcmp(python->gc, c->gc) == 0;
+}
+
 /* A row shows the axes in which the work's cells differ; the heading says the others. */
 static int shorten_labels(struct report_data *d, struct report_work *w)
 {
     struct report_cell *c = &d->cell[w->first];
-    bool object = strcmp(c->rc, "none") != 0, alloc = false, rc = false, gc = false, thp = false;
+    bool object = strcmp(c->rc, "none") != 0 && !is_its_pythons(c), alloc = false, rc = false, gc = false,
+         thp = false, python = false;
     for (size_t i = 1; i < w->cells; i++) {
         alloc = alloc || strcmp(c[i].alloc, c->alloc) != 0;
-        rc = rc || strcmp(c[i].rc, c->rc) != 0;
-        gc = gc || strcmp(c[i].gc, c->gc) != 0;
+        bool own = is_its_pythons(c) && is_its_pythons(&c[i]);
+        rc = rc || (!own && strcmp(c[i].rc, c->rc) != 0);
+        gc = gc || (!own && strcmp(c[i].gc, c->gc) != 0);
         thp = thp || strcmp(c[i].thp, c->thp) != 0;
+        python = python || strcmp(c[i].python, c->python) != 0;
     }
-    alloc = alloc || (!rc && !gc && !thp && w->threads);
+    alloc = alloc || (!rc && !gc && !thp && !python && w->threads);
     int err = 0;
     for (size_t i = 0; i < w->cells; i++) {
-        c[i].shown = label_text(alloc ? c[i].name : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL,
-                                thp ? c[i].thp : NULL, w->threads ? NULL : &c[i]);
+        c[i].shown =
+            label_text(alloc ? c[i].name : NULL, rc ? c[i].rc : NULL, gc ? c[i].gc : NULL,
+                       python ? c[i].python : NULL, thp ? c[i].thp : NULL, w->threads ? NULL : &c[i]);
         if (!c[i].shown)
             err = -ENOMEM;
     }
     w->common = label_text(alloc ? NULL : c->name, rc || !object ? NULL : c->rc, gc || !object ? NULL : c->gc,
-                           thp ? NULL : set_thp(c), NULL);
+                           python ? NULL : c->python, thp ? NULL : set_thp(c), NULL);
     return w->common ? err : -ENOMEM;
 }
 
@@ -406,6 +425,7 @@ int report_data_make(struct report_data *out, struct sample *const *sample, size
                                                                    : ENTRY_TIMED,
                               .alloc = sample_text_or(s, cell_alloc, "?"),
                               .name = sample_text_or(s, cell_name, sample_text_or(s, cell_alloc, "?")),
+                              .python = sample_text_or(s, cell_python, ""),
                               .thp = sample_text_or(s, cell_thp, "inherit"),
                               .rc = sample_text_or(s, cell_rc, "none"),
                               .gc = sample_text_or(s, cell_gc, "none")};

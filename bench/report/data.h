@@ -27,6 +27,7 @@ struct report_sample {
 
 struct report_cell {
     const char *id, *alloc, *rc, *gc; /* "" where the record has none */
+    const char *python;               /* "" where none was given */
     const char *thp;                  /* "inherit" where the record has none */
     const char *name;                 /* what alloc, with its braces, is called */
     int64_t threads, processes;

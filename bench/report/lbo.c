@@ -134,8 +134,8 @@ static size_t gather(const struct report_data *d, const struct report_cell *c,
     if (strcmp(c->rc, "none") == 0)
         return 0;
     for (const struct report_cell *at = &d->cell[w->first]; at < &d->cell[w->first] + w->cells; at++) {
-        if (strcmp(at->alloc, c->alloc) != 0 || strcmp(at->thp, c->thp) != 0 || at->threads != c->threads ||
-            at->processes != c->processes)
+        if (strcmp(at->alloc, c->alloc) != 0 || strcmp(at->thp, c->thp) != 0 ||
+            strcmp(at->python, c->python) != 0 || at->threads != c->threads || at->processes != c->processes)
             continue;
         if (n == 0 && at != c)
             return 0;

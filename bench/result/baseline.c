@@ -46,13 +46,15 @@ static int baseline_word(struct baseline *b, const char *word, const char *what,
         size = snprintf(b->rc, sizeof b->rc, "%s", word + 3) - (int)sizeof b->rc;
     else if (strncmp(word, "gc=", 3) == 0)
         size = snprintf(b->gc, sizeof b->gc, "%s", word + 3) - (int)sizeof b->gc;
+    else if (strncmp(word, "python=", 7) == 0)
+        size = snprintf(b->python, sizeof b->python, "%s", word + 7) - (int)sizeof b->python;
     else if (strncmp(word, "thp=", 4) == 0)
         size = snprintf(b->thp, sizeof b->thp, "%s", word + 4) - (int)sizeof b->thp;
     else if (strncmp(word, "alloc=", 6) == 0)
         size = baseline_alloc(b, word + 6, &err, m);
     else if (word[axis] == '=')
-        return message_set(m, -EINVAL, "%s: no axis '%.*s' (alloc rc gc thp parallel)", what, (int)axis,
-                           word);
+        return message_set(m, -EINVAL, "%s: no axis '%.*s' (alloc rc gc python thp parallel)", what,
+                           (int)axis, word);
     else
         size = baseline_alloc(b, word, &err, m);
     if (err)
@@ -68,7 +70,7 @@ static int baseline_word(struct baseline *b, const char *word, const char *what,
  * braces is of the word. */
 static size_t baseline_word_length(const char *word)
 {
-    static const char *const axes[] = {"alloc=", "rc=", "gc=", "thp=", "parallel="};
+    static const char *const axes[] = {"alloc=", "rc=", "gc=", "python=", "thp=", "parallel="};
     struct words_place place = {0};
     size_t n = 0;
     for (; word[n]; n++) {
@@ -103,7 +105,7 @@ int baseline_parse(struct baseline *b, const char *text, const char *what, struc
 
 bool baseline_names(const struct baseline *b)
 {
-    return b->alloc[0] || b->rc[0] || b->gc[0] || b->thp[0] || b->threads;
+    return b->alloc[0] || b->rc[0] || b->gc[0] || b->thp[0] || b->python[0] || b->threads;
 }
 
 enum baseline_match baseline_matches(const struct baseline *b, const struct baseline_axes *cell)
@@ -111,8 +113,8 @@ enum baseline_match baseline_matches(const struct baseline *b, const struct base
     size_t name = strcspn(cell->gc, ":");
     bool collector = strlen(b->gc) == name && memcmp(b->gc, cell->gc, name) == 0;
     bool alloc = !b->alloc[0] || strcmp(b->alloc, cell->alloc) == 0 || strcmp(b->alloc, cell->name) == 0;
-    if (!alloc || (b->thp[0] && strcmp(b->thp, cell->thp) != 0) ||
-        (b->rc[0] && strcmp(b->rc, cell->rc) != 0) ||
+    if (!alloc || (b->python[0] && strcmp(b->python, cell->python) != 0) ||
+        (b->thp[0] && strcmp(b->thp, cell->thp) != 0) || (b->rc[0] && strcmp(b->rc, cell->rc) != 0) ||
         (b->threads && (b->threads != cell->threads || b->processes != cell->processes)))
         return BASELINE_OTHER;
     return !b->gc[0] || strcmp(b->gc, cell->gc) == 0 ? BASELINE_SAME

@@ -1,6 +1,6 @@
 /* baseline.h: what ratios are against, as --baseline and suites write it: words "alloc=NAME", "rc=NAME",
- * "gc=NAME", "thp=WORD", "parallel=THREADSxPROCESSES" or a bare allocator, parted by blanks or commas. A
- * configuration with braces (config.h) is named by its name or in full.
+ * "gc=NAME", "python=VERSION", "thp=WORD", "parallel=THREADSxPROCESSES" or a bare allocator, parted by
+ * blanks or commas. A configuration with braces (config.h) is named by its name or in full.
  *
  * The rule, for what runs twice a block and for what a report compares with: the configuration that was
  * named; in a group of cells that has none of that name, or where none is named, `system` where it is one of
@@ -14,14 +14,14 @@
 #include <stdint.h>
 
 struct baseline {
-    char alloc[1024]; /* as config.h writes it, or a name; empty: any, as the next three */
-    char rc[64], gc[1200], thp[16];
+    char alloc[1024]; /* as config.h writes it, or a name; empty: any, as the next four */
+    char rc[64], gc[1200], thp[16], python[16];
     int64_t threads, processes; /* 0: any */
     bool chosen;                /* by the user: goes before the one that the run itself had */
 };
 
 struct baseline_axes { /* of a cell, as results show them */
-    const char *alloc, *name, *rc, *gc, *thp;
+    const char *alloc, *name, *rc, *gc, *python, *thp;
     int64_t threads, processes;
 };
 

@@ -83,6 +83,8 @@
     K(cell_processes, "cell.processes", INT, NONE, FRONT, ALWAYS, LESS, "", "", "",                                    \
       "several processes are one sample: see \"Several processes\"")                                                   \
     K(cell_place, "cell.place", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "", "binding, as on the command line")        \
+    K(cell_python, "cell.python", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "none was given: the rules of 3.11",         \
+      "the CPython that the runtime is")                                                                               \
     K(cell_thp, "cell.thp", TEXT, NONE, FRONT, ALWAYS, LESS, "", "", "",                                               \
       "transparent huge pages: `never`, `madvise`, `always`; `inherit`: as heapgauge itself has them")                 \
     K(environment_allocator_variables, "environment.allocator_variables", TREE, NONE, FRONT, ALWAYS, LESS, "", "",     \

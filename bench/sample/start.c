@@ -81,6 +81,7 @@ static int spawn_arguments(const struct spawn *s, struct settings_arguments *out
     snprintf(w.alloc, sizeof w.alloc, "%s", c->alloc.text);
     snprintf(w.rc, sizeof w.rc, "%s", c->rc_text);
     snprintf(w.gc, sizeof w.gc, "%s", c->gc_text);
+    snprintf(w.python, sizeof w.python, "%s", c->python ? c->python->name : "");
     snprintf(w.threads, sizeof w.threads, "%u", c->threads);
     snprintf(w.processes, sizeof w.processes, "%u", c->processes);
     snprintf(w.library, sizeof w.library, "%s", s->library);

@@ -43,6 +43,7 @@ struct runtime *object_open(const struct worker_cell *cell, struct workload_samp
         .alloc = alloc,
         .collector = cell->gc,
         .collector_params = cell->gc_params,
+        .python = python_find(cell->settings.python),
         .policy_params = cell->rc_params,
         .threads = cell->threads,
         .pause = object.oracle ? NULL : pauses_open(cell),

@@ -8,7 +8,7 @@
 #include "gc_state.h"
 #include "gil.h"
 #include "pause.h"
-#include "python.h"
+#include "gc/python.h"
 #include "roots.h"
 #include "strict.h"
 #include "thread.h"

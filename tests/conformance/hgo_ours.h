@@ -3,7 +3,7 @@
 #define HG_TESTS_HGO_OURS_H
 
 #include "hgo_emit.h"
-#include "gc/runtime/python.h"
+#include "gc/python.h"
 
 /* The CPython that it is to be; set before the first run. */
 extern const struct python_rules *hgo_ours_python;

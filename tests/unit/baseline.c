@@ -11,13 +11,13 @@
 #include <cmocka.h>
 
 static const struct baseline_axes cells[] = {
-    {"system", "system", "none", "none", "inherit", 1, 1},
-    {"pools", "pools", "gil", "generational:version=3.13", "inherit", 1, 1},
-    {"pools", "pools", "gil", "generational", "inherit", 1, 1},
-    {"pools", "pools", "atomic", "stw", "never", 1, 2},
-    {"trace(pools:x=1,y=2)", "trace(pools:x=1,y=2)", "gil", "none", "inherit", 2, 1},
-    {"preload:a{A=1,B=\"x,rc=gil y\",as=one}", "one", "none", "none", "inherit", 1, 1},
-    {"preload:a{A=1}", "preload:a{A=1}", "none", "none", "inherit", 1, 1},
+    {"system", "system", "none", "none", "", "inherit", 1, 1},
+    {"pools", "pools", "gil", "generational:version=3.13", "", "inherit", 1, 1},
+    {"pools", "pools", "gil", "generational", "", "inherit", 1, 1},
+    {"pools", "pools", "atomic", "stw", "", "never", 1, 2},
+    {"trace(pools:x=1,y=2)", "trace(pools:x=1,y=2)", "gil", "none", "", "inherit", 2, 1},
+    {"preload:a{A=1,B=\"x,rc=gil y\",as=one}", "one", "none", "none", "", "inherit", 1, 1},
+    {"preload:a{A=1}", "preload:a{A=1}", "none", "none", "", "inherit", 1, 1},
 };
 #define CELLS (sizeof cells / sizeof *cells)
 

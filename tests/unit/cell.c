@@ -17,7 +17,7 @@ static struct message m;
 static int make(struct cell *out, const char *workload, const char *alloc, const char *rc, const char *gc,
                 unsigned threads, unsigned processes)
 {
-    struct cell_words words = {workload, alloc, rc, gc, NULL, NULL, threads, processes};
+    struct cell_words words = {workload, alloc, rc, gc, NULL, NULL, threads, processes, NULL};
     m.text[0] = '\0';
     return cell_make(out, &words, places, &m);
 }
@@ -71,16 +71,17 @@ static void the_id_is_of_all_axes_and_of_nothing_else(void **state)
     assert_int_equal(make(&other, "cycles:ops=5000", "pools", "gil", "none", 1, 1), 0);
     assert_string_equal(other.id, cell.id);
     const struct cell_words changed[] = {
-        {"cycles:ops=6k", "pools", "gil", "none", NULL, NULL, 1, 1},
-        {"cycles:ops=5k", "system", "gil", "none", NULL, NULL, 1, 1},
-        {"cycles:ops=5k", "pools{MALLOC_CONF=a}", "gil", "none", NULL, NULL, 1, 1},
-        {"cycles:ops=5k", "pools", "gil", "none", NULL, "never", 1, 1},
-        {"cycles:ops=5k", "pools{as=a}", "gil", "none", NULL, NULL, 1, 1},
-        {"cycles:ops=5k", "pools", "biased", "none", NULL, NULL, 1, 1},
-        {"cycles:ops=5k", "pools", "gil", "generational", NULL, NULL, 1, 1},
-        {"cycles:ops=5k", "pools", "gil", "none", "compact", NULL, 1, 1},
-        {"cycles:ops=5k", "pools", "gil", "none", NULL, NULL, 2, 1},
-        {"cycles:ops=5k", "pools", "gil", "none", NULL, NULL, 1, 2},
+        {"cycles:ops=6k", "pools", "gil", "none", NULL, NULL, 1, 1, NULL},
+        {"cycles:ops=5k", "system", "gil", "none", NULL, NULL, 1, 1, NULL},
+        {"cycles:ops=5k", "pools{MALLOC_CONF=a}", "gil", "none", NULL, NULL, 1, 1, NULL},
+        {"cycles:ops=5k", "pools", "gil", "none", NULL, "never", 1, 1, NULL},
+        {"cycles:ops=5k", "pools{as=a}", "gil", "none", NULL, NULL, 1, 1, NULL},
+        {"cycles:ops=5k", "pools", "biased", "none", NULL, NULL, 1, 1, NULL},
+        {"cycles:ops=5k", "pools", "gil", "generational", NULL, NULL, 1, 1, NULL},
+        {"cycles:ops=5k", "pools", "gil", "none", "compact", NULL, 1, 1, NULL},
+        {"cycles:ops=5k", "pools", "gil", "none", NULL, NULL, 2, 1, NULL},
+        {"cycles:ops=5k", "pools", "gil", "none", NULL, NULL, 1, 2, NULL},
+        {"cycles:ops=5k", "pools", "gil", "none", NULL, NULL, 1, 1, "3.11"},
     };
     for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
         assert_int_equal(cell_make(&other, &changed[i], places, &m), 0);
@@ -134,7 +135,7 @@ static void a_wrong_word_is_named_with_the_nearest(void **state)
     refused(-EINVAL, "name is missing", make(&cell, ":live=3", NULL, NULL, NULL, 1, 1));
     refused(-EINVAL, "1024 threads in all", make(&cell, "churn", NULL, NULL, NULL, 1025, 1));
     refused(-EINVAL, "64 processes", make(&cell, "churn", NULL, NULL, NULL, 1, 65));
-    struct cell_words words = {"churn", NULL, NULL, NULL, "nowhere", NULL, 1, 1};
+    struct cell_words words = {"churn", NULL, NULL, NULL, "nowhere", NULL, 1, 1, NULL};
     refused(-EINVAL, "nowhere", cell_make(&cell, &words, places, &m));
 }
 

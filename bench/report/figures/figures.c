@@ -12,7 +12,7 @@
 static bool same_configuration(const struct report_cell *a, const struct report_cell *b)
 {
     return strcmp(a->alloc, b->alloc) == 0 && strcmp(a->rc, b->rc) == 0 && strcmp(a->gc, b->gc) == 0 &&
-           strcmp(a->thp, b->thp) == 0;
+           strcmp(a->thp, b->thp) == 0 && strcmp(a->python, b->python) == 0;
 }
 
 static bool same_family(const struct report_work *a, const struct report_work *b)
@@ -220,7 +220,8 @@ static bool in_heatmap(const struct report_comparison *row)
 {
     return !row->control && row->n && !report_is_floor(row->cell) &&
            strcmp(row->cell->rc, row->base->rc) == 0 && strcmp(row->cell->gc, row->base->gc) == 0 &&
-           row->cell->threads == row->base->threads && row->cell->processes == row->base->processes;
+           strcmp(row->cell->python, row->base->python) == 0 && row->cell->threads == row->base->threads &&
+           row->cell->processes == row->base->processes;
 }
 
 static int figure_heatmap(struct plots *plots, const struct report_data *d,

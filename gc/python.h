@@ -2,15 +2,16 @@
  * code holds. Chosen when the runtime is opened and constant from then on.
  *
  * Each rule was found, and is checked, beside real interpreters: tests/conformance, docs/cpython.md. */
-#ifndef HG_GC_RUNTIME_PYTHON_H
-#define HG_GC_RUNTIME_PYTHON_H
+#ifndef HG_GC_PYTHON_H
+#define HG_GC_PYTHON_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct python_rules {
     const char *name;           /* as --python takes it */
-    bool free_threaded;         /* has no GIL: rc biased, gc stw */
+    const char *rc, *gc;        /* its policy and collector, as --rc and --gc take them */
+    const char *collectors;     /* that it may have: names with blanks between */
     int64_t gc_threshold;       /* of the youngest generation */
     bool collects_at_safepoint; /* the allocation asks for a collection, the evaluation loop runs it (3.12) */
     /* What objects have beside their fields here: a str its wide copy (3.11), a tuple its hash (3.14), an
@@ -37,5 +38,6 @@ extern const struct python_rules python_list[]; /* ends with a NULL name; the fi
 
 /* NULL: there is none of that name. */
 const struct python_rules *python_find(const char *name);
+bool python_has_collector(const struct python_rules *python, const char *name);
 
 #endif

@@ -1,7 +1,7 @@
 /* table.c: see table.h. Columns:
  *
- *   configuration            ops/s  ratio     95 % CI heap peak heap/live    pause
- *   pools                   123 M  1.234 1.211-1.260   123 MiB     1.052  1.23 ms
+ *   configuration         ops/s  ratio     95 % CI heap peak    heap/live    pause
+ *   pools                 123 M  1.234 1.211-1.260   123 MiB 1.052 +-0.4%  1.23 ms
  *
  * A label that is too long stands on a line of its own. What did not work is said below the row, with its
  * reason. */
@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define TABLE_WIDTH 80
-#define TABLE_LABEL 22
+#define TABLE_LABEL 19
 #define TABLE_KEPT  0.1 /* how far a replay's live peak may be off before it is said */
 
 static void put_label(FILE *out, const char *label)
@@ -78,6 +78,21 @@ static const char *const withheld_words[] = {[WITHHELD_NOT] = "",
                                              [WITHHELD_UNFIT] = "unfit",
                                              [WITHHELD_FLOOR] = "floor"};
 
+/* "2.312 +-0.4%", in 12 columns: the median, and half the width of the interval over blocks where there is one. */
+static void heap_live_text(const struct report_cell *cell, char *out, size_t size)
+{
+    const struct report_metric *metric = report_metric_of(KEY_fragmentation_jw4);
+    size_t n;
+    struct stats_interval level = report_level(cell, metric, &n);
+    struct report_figure median = report_ratio(report_median(cell, metric));
+    double half = 50 * log(level.hi / level.lo);
+    if (n < STATS_MIN || !isfinite(half)) {
+        snprintf(out, size, "%s", median.text);
+        return;
+    }
+    snprintf(out, size, half < 10 ? "%.8s +-%.1f%%" : "%.8s +-%.0f%%", median.text, half);
+}
+
 static void put_row(FILE *out, const struct report_cell *cell, const struct report_comparisons *c,
                     bool is_base)
 {
@@ -85,10 +100,11 @@ static void put_row(FILE *out, const struct report_cell *cell, const struct repo
         const struct report_comparison *row = report_row_of(c, cell);
         double rate = report_median(cell, report_metric_of(KEY_ops_per_s));
         double heap = report_median(cell, report_metric_of(KEY_memory_heap_peak_bytes));
-        double over_live = report_median(cell, report_metric_of(KEY_fragmentation_jw4));
+        char live_text[48];
+        heap_live_text(cell, live_text, sizeof live_text);
         double pause = report_maximum(cell, report_metric_of(KEY_pauses_max_ns));
         put_label(out, cell->shown);
-        fprintf(out, " %7s %6s %11s %9s %9s %8s\n", report_figure(rate, UNIT_RATE).text,
+        fprintf(out, " %7s %6s %11s %9s %12s %8s\n", report_figure(rate, UNIT_RATE).text,
                 row       ? report_ratio(exp(row->log_ratio.estimate)).text
                 : is_base ? "1"
                           : "-",
@@ -96,8 +112,7 @@ static void put_row(FILE *out, const struct report_cell *cell, const struct repo
                 : row && row->n      ? report_interval(row->log_ratio).text
                 : is_base && c->rows ? "baseline"
                                      : "-",
-                report_figure(heap, UNIT_BYTES).text, report_ratio(over_live).text,
-                report_figure(pause, UNIT_NS).text);
+                report_figure(heap, UNIT_BYTES).text, live_text, report_figure(pause, UNIT_NS).text);
     }
     put_trouble(out, cell);
 }
@@ -139,7 +154,7 @@ static void put_work(FILE *out, const struct report_data *d, size_t index, const
 {
     const struct report_work *w = &d->work[index];
     report_put_heading(out, w, TABLE_WIDTH);
-    fprintf(out, "  %-*s %7s %6s %11s %9s %9s %8s\n", TABLE_LABEL, "configuration", "ops/s", "ratio",
+    fprintf(out, "  %-*s %7s %6s %11s %9s %12s %8s\n", TABLE_LABEL, "configuration", "ops/s", "ratio",
             "95 % CI", "heap peak", "heap/live", "pause");
     for (size_t i = w->first; i < w->first + w->cells; i++)
         put_row(out, &d->cell[i], c, report_base_of(d, &d->cell[i], baseline) == &d->cell[i]);
@@ -211,8 +226,9 @@ void report_table_of(FILE *out, const struct report_data *d, const struct report
         fprintf(out,
                 "ratio: throughput over the baseline's, same block (Hodges-Lehmann%s);\n"
                 "heap peak: most resident above what was resident before the work began;\n"
-                "heap/live: heap peak over most bytes live; pause: the longest\n",
-                d->blocks < STATS_MIN ? "; CI: from 6 blocks on" : ", exact CI");
+                "heap/live: heap peak over most bytes live%s; pause: the longest\n",
+                d->blocks < STATS_MIN ? "; CI: from 6 blocks on" : ", exact CI",
+                d->blocks < STATS_MIN ? "" : ", +- half its CI");
     fflush(out); /* what follows on standard error comes after it */
 }
 

@@ -131,3 +131,25 @@ for s in map(json.loads, open("samples")):
     assert s["status"] == "ok" and abs(end["live_requested_bytes"] / walked - 1) < 0.01, (walked, end)
 PY
 }
+
+@test "heap/live has its interval: in the table from six samples on, and as a metric" {
+    "$hg" run --workload larson:ops=200k --alloc system,pools --samples 6 --settle 0s --quiet --out r >table
+    "$hg" run --workload larson:ops=200k --alloc system --samples 2 --settle 0s --quiet >few
+    "$hg" compare r --metric heap-live --json >compared
+    python3 - <<'PY'
+import json, re
+rows = [l for l in open("table", encoding="utf-8") if re.match("  (system|pools) .*MiB", l)]
+values = {}
+for s in map(json.loads, open("r/samples.jsonl")):
+    if s["fragmentation"]["jw4"]:  # not the sample of tails
+        values.setdefault(s["cell"]["alloc"], []).append(s["fragmentation"]["jw4"])
+assert len(rows) == 2 and all(len(l.rstrip("\n")) <= 80 for l in rows), rows
+for row in rows:
+    name, shown, half = re.search(r"^  (\S+) .* (\d+\.\d+) \+-(\d+\.?\d*)% ", row).groups()
+    low, high = min(values[name]), max(values[name])
+    assert low * 0.999 <= float(shown) <= high * 1.001, (row, values)
+    assert float(half) <= 100 * (high / low - 1) / 2 + 0.06, (row, values)
+assert "+-" not in open("few", encoding="utf-8").read()
+assert "heap-live" in open("compared").read() or "jw4" in open("compared").read()
+PY
+}

@@ -41,7 +41,7 @@ PY
 
 @test "the table shows the heap: resident above the baseline, over what was live" {
     "$hg" run --workload churn:ops=200k,live=20k --alloc system --settle 0s --out made --quiet >table
-    grep -Eq '^  configuration +ops/s +ratio +95 % CI heap peak heap/live +pause$' table
+    grep -Eq '^  configuration +ops/s +ratio +95 % CI heap peak +heap/live +pause$' table
     python3 - <<'PY'
 import json
 s = json.loads(open("made/samples.jsonl").readline())

@@ -115,7 +115,7 @@ static void pauses_say_cost(const struct pause_log *all, const struct pauses_run
     double cascades = (double)all->cascade_ns[1] + (double)all->cascade_ns[0] / pauses.threads;
     uint64_t work = all->collector_ns[0] + all->collector_ns[1] + all->cascade_ns[0] + all->cascade_ns[1] -
                     all->cause[PAUSE_STOP].ns.sum_ns;
-    double ready = (double)run->threads_ns, wall = (double)(run->end_ns - run->start_ns);
+    double ready = (double)run->threads_ns, wall = (double)(run->work_end_ns - run->start_ns);
     for (unsigned c = 0; c < PAUSE_CAUSES; c++)
         ready -= pauses_is_waiting(c) ? (double)all->cause[c].ns.sum_ns : 0;
     double ran = (double)run->cpu_ns < ready ? (double)run->cpu_ns / ready : 1;

@@ -206,7 +206,7 @@ struct pauses_run phases_end(void)
         run.end_ns = phases.end_ns[i] > run.end_ns ? phases.end_ns[i] : run.end_ns;
         uint64_t work_end_ns = phases.end_ns[i] - probe_stopped_ns() - peak_reading_ns(i);
         run.work_end_ns = work_end_ns > run.work_end_ns ? work_end_ns : run.work_end_ns;
-        run.threads_ns += phases.end_ns[i] - phases.start_ns[i] - probe_stopped_ns();
+        run.threads_ns += work_end_ns - phases.start_ns[i];
     }
     run.end_ns -= probe_stopped_ns();
     return run;

@@ -46,7 +46,7 @@ measured() {
 @test "a backend: what the page says is correct and measured" {
     follow "A backend" 20
     [[ $output = *$'\n  shelf '* ]]
-    [[ $output = *$'\n'"15 passed, 0 failed, 0 skipped"* ]]
+    [[ $output = *$'\n'"16 passed, 0 failed, 0 skipped"* ]]
     measured system 2
     measured "shelf.*" 2
 }

@@ -70,6 +70,7 @@ static void begin(void)
 {
     memset(&spool, 0, sizeof spool);
     *header = (struct spool_header){.magic = SPOOL_MAGIC,
+                                    .segments = SEGMENTS,
                                     .segment_bytes = SPOOL_SEGMENT_BYTES,
                                     .pid = 42,
                                     .program = "/bin/x",

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,18 @@
 static int cannot_write(struct message *m, int err, const char *name)
 {
     return message_set(m, err, "cannot write %.500s: %s", name, strerror(-err));
+}
+
+void file_out_signals(bool errors)
+{
+    static const int each[] = {SIGPIPE, SIGXFSZ};
+    static struct sigaction before[2];
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    for (int i = 0; i < 2; i++)
+        if (errors)
+            sigaction(each[i], &ignore, &before[i]);
+        else
+            sigaction(each[i], &before[i], NULL);
 }
 
 /* What a name leads to. */

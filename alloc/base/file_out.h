@@ -32,6 +32,10 @@ struct file_out {
     const char *name; /* the caller's, for messages; must outlive this */
 };
 
+/* true, at a program's beginning: a reader that went away and a limit on the size of files are errors where the
+ * writing is, not signals. false, in a child that is to be another program: as they were. */
+void file_out_signals(bool errors);
+
 /* Each returns 0 or -errno with a message (m may be NULL). An open FIFO waits for its reader. */
 int file_out_open(struct file_out *f, const char *name, const struct file_kind *kind, struct message *m);
 int file_out_write(struct file_out *f, const void *data, size_t bytes); /* all of it; no message */

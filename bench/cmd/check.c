@@ -6,12 +6,12 @@
 #include "bench/host/paths.h"
 #include "bench/result/config.h"
 
+#include "alloc/base/file_out.h"
 #include "alloc/base/words.h"
 #include "alloc/spec.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -72,7 +72,7 @@ static _Noreturn void check_exec(const struct checking *k, int out)
     if (config_set_environment(&k->config) ||
         (k->library[0] ? setenv("LD_PRELOAD", k->library, 1) : unsetenv("LD_PRELOAD")))
         _exit(126);
-    signal(SIGPIPE, SIG_DFL);
+    file_out_signals(false);
     if (dup2(out, STDOUT_FILENO) < 0)
         _exit(126);
     execv(k->worker, argv);

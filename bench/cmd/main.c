@@ -2,7 +2,8 @@
 #include "cmd.h"
 #include "manual.h"
 
-#include <signal.h>
+#include "alloc/base/file_out.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static void main_help(FILE *out)
 
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error, seen where the writing is */
+    file_out_signals(true);
     if (argc < 2) {
         main_help(stderr);
         return EXIT_BAD_INPUT;

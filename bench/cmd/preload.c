@@ -8,6 +8,7 @@
 #include "bench/host/program.h"
 #include "bench/result/config.h"
 
+#include "alloc/base/file_out.h"
 #include "alloc/spec.h"
 #include "alloc/tracer/tracer.h"
 
@@ -143,7 +144,7 @@ static int preload_environment(struct preload *p, struct message *m)
 static int preload_exec(struct preload *p)
 {
     struct message m;
-    signal(SIGPIPE, SIG_DFL); /* main.c ignores it, and that would be inherited */
+    file_out_signals(false);
     if (preload_environment(p, &m) != 0) {
         fprintf(stderr, "heapgauge: %s\n", m.text);
         return 126;

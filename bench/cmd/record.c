@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,6 +53,7 @@ struct recording {
     char **program;
     char library[PATH_MAX];
     char base[PATH_MAX]; /* of the parts: absolute, for the program may go elsewhere */
+    uint64_t id;         /* of this run: other parts may lie beside F, of one that goes on or was killed */
     char how[64];        /* how it ended */
     int status;          /* the same as a shell has it */
     pid_t pid;
@@ -104,7 +106,7 @@ static int record_set_base(struct recording *r, const struct file_out *f, struct
 
 static int record_exec(struct recording *r)
 {
-    char pid[32], gaps[32], tally[64];
+    char pid[32], id[32], gaps[32], tally[64];
     const char *others = getenv("LD_PRELOAD");
     /* Ours comes first: symbols are found in this order, and ours passes every call on to the next. */
     size_t size = strlen(r->library) + (others ? strlen(others) : 0) + 2;
@@ -113,10 +115,12 @@ static int record_exec(struct recording *r)
         return ENOMEM;
     snprintf(preload, size, "%s%s%s", r->library, others && *others ? ":" : "", others ? others : "");
     snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    snprintf(id, sizeof id, "%llu", (unsigned long long)r->id);
     snprintf(gaps, sizeof gaps, "%llu", (unsigned long long)r->o.gaps);
     snprintf(tally, sizeof tally, "/proc/%ld/fd/%d", (long)getppid(), r->tally_fd);
     if (setenv("LD_PRELOAD", preload, 1) || setenv(SPOOL_ENV_BASE, r->base, 1) ||
-        setenv(SPOOL_ENV_PID, pid, 1) || (r->o.python_objects && setenv("PYTHONMALLOC", "malloc", 1)) ||
+        setenv(SPOOL_ENV_PID, pid, 1) || setenv(SPOOL_ENV_RECORDING, id, 1) ||
+        (r->o.python_objects && setenv("PYTHONMALLOC", "malloc", 1)) ||
         (r->tally ? setenv(SPOOL_ENV_TALLY, tally, 1) : unsetenv(SPOOL_ENV_TALLY)) ||
         (r->o.gaps ? setenv(SPOOL_ENV_GAPS, gaps, 1) : unsetenv(SPOOL_ENV_GAPS)) ||
         (r->o.children ? setenv(SPOOL_ENV_CHILDREN, "1", 1) : unsetenv(SPOOL_ENV_CHILDREN)))
@@ -188,7 +192,7 @@ static int record_run(struct recording *r, struct message *m)
     if (r->pid == 0) {
         sigaction(SIGINT, &old_int, NULL);
         sigaction(SIGQUIT, &old_quit, NULL);
-        signal(SIGPIPE, SIG_DFL);
+        file_out_signals(false);
         err = record_exec(r);
         ssize_t n = write(pipe_fd[1], &err, sizeof err);
         _exit(n > 0 ? 127 : 126);
@@ -230,7 +234,18 @@ static int image_order(const void *a, const void *b)
     return x->image < y->image ? -1 : x->image > y->image;
 }
 
-/* The parts that were left beside F, in order. */
+/* A part that cannot be read is taken for ours where its name has the number of our process. */
+static bool image_ours(const struct recording *r, const struct image *image)
+{
+    struct spool_header h = {0};
+    int fd = open(image->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool whole = fd >= 0 && read(fd, &h, sizeof h) == sizeof h;
+    if (fd >= 0)
+        close(fd);
+    return whole ? h.recording == r->id : image->pid == r->pid;
+}
+
+/* The parts that this run left beside F, in order. */
 static int record_images(const struct recording *r, struct image **out, size_t *count)
 {
     char dir[PATH_MAX];
@@ -250,6 +265,8 @@ static int record_images(const struct recording *r, struct image **out, size_t *
             e->d_name[n + (size_t)used])
             continue;
         if ((size_t)snprintf(image.path, sizeof image.path, "%s%s", dir, e->d_name) >= sizeof image.path)
+            continue;
+        if (!image_ours(r, &image))
             continue;
         if (*count == room) {
             room = room ? room * 2 : 16;
@@ -495,6 +512,8 @@ int cmd_record(const struct command *self, int argc, char **argv)
         message_set(&m, -EINVAL, "record: --children writes a file for each process: give -o F.hgt");
         return option_refuse(&m);
     }
+    if (getrandom(&r.id, sizeof r.id, 0) != sizeof r.id)
+        r.id = os_now_ns() ^ (uint64_t)getpid() << 32;
     record_tally(&r);
     if ((err = record_room(&r, &f, &m)) || (err = record_set_base(&r, &f, &m)) ||
         (err = record_run(&r, &m))) {

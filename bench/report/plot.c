@@ -132,7 +132,7 @@ _Noreturn static void plot_exec(const struct plots *p, const char *settings, con
     if (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(log, 2) < 0)
         _exit(126);
     alarm(PLOT_TIMEOUT_S); /* kept over exec */
-    signal(SIGPIPE, SIG_DFL);
+    file_out_signals(false);
     execlp("gnuplot", "gnuplot", "--default-settings", settings, script, (char *)NULL);
     _exit(errno == ENOENT ? 127 : 126);
 }

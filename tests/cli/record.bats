@@ -240,6 +240,38 @@ EOF
     [ "$(count s.hgt 888)" -eq 10000 ]
 }
 
+@test "two recordings to one file at one time: each keeps its own parts" {
+    build slow <<'EOF'
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(void)
+{
+    close(creat("ready", 0600));
+    while (access("go", F_OK)) usleep(5000);
+    for (int i = 0; i < 5000; i++) { void *volatile p = malloc(888); free(p); }
+    return 4;
+}
+EOF
+    build quick <<'EOF'
+#include <stdlib.h>
+int main(void) { for (int i = 0; i < 100; i++) { void *volatile p = malloc(777); free(p); } return 0; }
+EOF
+    "$hg" record -o s.hgt -- ./slow 2>slow.err 3>&- &
+    until [ -e ready ]; do sleep 0.02; done
+    "$hg" record -o s.hgt -- ./quick 2>quick.err
+    [ "$(count s.hgt 777)" -eq 100 ]
+    [ "$(wc -l <quick.err)" -eq 1 ] # it was no other program before
+    "$hg" record --children -o s.hgt -- sh -c './quick; ./quick' 2>quick.err
+    [ "$(grep -cE 'goes on|slow' quick.err)" -eq 0 ]
+    touch go
+    status=0
+    wait $! || status=$?
+    [ "$status" -eq 4 ]
+    [ "$(count s.hgt 888)" -eq 5000 ]
+    no_litter
+}
+
 @test "forks: the child's calls are not the parent's, however it was forked" {
     build forks <<'EOF'
 #include <stdlib.h>
@@ -463,6 +495,11 @@ EOF
     info d.hgt 'i["stopped"] == "File too large" and i["dropped"] > 400000 and i["calls"] > 150000 and i["unmatched"] in (None, 0)'
     info d.hgt '800000 <= i["calls"] + i["dropped"] < 802000'
     no_litter
+    # Not even a small one: a reason, not a signal. What heapgauge ignores the program does not.
+    run -2 --separate-stderr bash -c "ulimit -f 20; exec '$hg' record -o e.hgt -- ./many"
+    [[ "$stderr" == "heapgauge: cannot write e.hgt: File too large" ]]
+    no_litter
+    [ "$(grep SigIgn /proc/self/status)" = "$("$hg" record -o i.hgt -- grep SigIgn /proc/self/status)" ]
 }
 
 @test "a program that closes all descriptors and goes elsewhere is recorded on" {

@@ -85,6 +85,7 @@ struct spool_header {
     char program[1024];      /* /proc/self/exe */
     uint32_t command_bytes;
     char command[2048]; /* argv, each ending with a NUL, cut at command_bytes */
+    uint64_t recording; /* SPOOL_ENV_RECORDING */
 };
 
 _Static_assert(sizeof(struct spool_header) <= SPOOL_HEADER_BYTES, "the header fits its page");
@@ -100,10 +101,11 @@ struct spool_tally {
 #define SPOOL_TALLY_STEP 64
 
 /* Environment of a recorded program. The spool of process P's nth image is BASE.P.n. */
-#define SPOOL_ENV_BASE     "HEAPGAUGE_RECORD"          /* absolute */
-#define SPOOL_ENV_PID      "HEAPGAUGE_RECORD_PID"      /* the process to record */
-#define SPOOL_ENV_CHILDREN "HEAPGAUGE_RECORD_CHILDREN" /* "1": its descendants as well */
-#define SPOOL_ENV_TALLY    "HEAPGAUGE_RECORD_TALLY"    /* a path to the struct spool_tally */
-#define SPOOL_ENV_GAPS     "HEAPGAUGE_RECORD_GAPS"     /* nanoseconds: longer idle times are written */
+#define SPOOL_ENV_BASE      "HEAPGAUGE_RECORD"          /* absolute */
+#define SPOOL_ENV_PID       "HEAPGAUGE_RECORD_PID"      /* the process to record */
+#define SPOOL_ENV_CHILDREN  "HEAPGAUGE_RECORD_CHILDREN" /* "1": its descendants as well */
+#define SPOOL_ENV_TALLY     "HEAPGAUGE_RECORD_TALLY"    /* a path to the struct spool_tally */
+#define SPOOL_ENV_RECORDING "HEAPGAUGE_RECORD_ID"       /* which run of `record` it is a part of */
+#define SPOOL_ENV_GAPS      "HEAPGAUGE_RECORD_GAPS"     /* nanoseconds: longer idle times are written */
 
 #endif

@@ -33,11 +33,11 @@ static struct {
     pid_t pid; /* that of the process to be recorded */
     char preload[2 * KEPT_MAX];
     char library[PATH_MAX];
-    char text[5][KEPT_MAX]; /* NAME=VALUE of the others, or empty */
+    char text[6][KEPT_MAX]; /* NAME=VALUE of the others, or empty */
 } kept;
 
-static const char *const names[] = {SPOOL_ENV_BASE, SPOOL_ENV_PID, SPOOL_ENV_CHILDREN, SPOOL_ENV_GAPS,
-                                    SPOOL_ENV_TALLY};
+static const char *const names[] = {SPOOL_ENV_BASE, SPOOL_ENV_PID,   SPOOL_ENV_CHILDREN,
+                                    SPOOL_ENV_GAPS, SPOOL_ENV_TALLY, SPOOL_ENV_RECORDING};
 _Static_assert(array_length(names) == array_length(kept.text), "each has its place");
 
 #define PRELOAD "LD_PRELOAD="

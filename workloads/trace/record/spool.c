@@ -276,6 +276,8 @@ static int spool_open(bool forked)
     int err = file_open(getenv(SPOOL_ENV_BASE), &h);
     if (err)
         return err;
+    const char *recording = getenv(SPOOL_ENV_RECORDING);
+    h->recording = recording ? strtoull(recording, NULL, 10) : 0;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     ssize_t n = readlink("/proc/self/exe", h->program, sizeof h->program - 1);

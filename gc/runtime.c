@@ -80,7 +80,7 @@ static void runtime_read_params(struct runtime *r, const void *params)
 #if RC_GIL_HELD
     gil_init(&r->gil, r->options.interval_ns);
     r->freelists.on = r->options.freelists;
-    r->freelists.tuple_items = r->python->freelist_tuples;
+    r->freelists.tuple_items = r->python.freelist_tuples;
 #endif
 }
 
@@ -104,7 +104,7 @@ int runtime_open(struct runtime **out, const struct runtime_config *config, stru
         return message_set(m, -EBUSY, "a runtime is open in this process already");
     memset(r, 0, sizeof *r);
     r->memory.plain = *config->alloc;
-    r->python = config->python ? config->python : &python_list[0];
+    r->python = config->python ? *config->python : python_list[0];
     r->outside = (struct runtime_outside){config->pause, config->pause_arg, config->watch, config->watch_arg,
                                           config->look};
     r->threads.hooks = &POLICY_HOOKS;

@@ -175,7 +175,7 @@ static uint64_t clear_weakrefs(struct gc_head *unreachable, struct gc_head *old,
                                bool *code_ran, bool *finalisers)
 {
     struct gc_head waiting;
-    bool late = runtime_global.python->weakrefs_cleared_late;
+    bool late = runtime_global.python.weakrefs_cleared_late;
     gc_list_init(&waiting);
     for (struct gc_head *g = gc_next(unreachable); g != unreachable; g = gc_next(g)) {
         struct object *o = gc_object_of(g);
@@ -331,7 +331,7 @@ uint64_t cycles_reclaim(struct runtime *r, struct gc_head *unreachable, struct g
         count->unreachable = again.unreachable;
     }
     collected += count->unreachable;
-    if (r->python->weakrefs_cleared_late)
+    if (r->python.weakrefs_cleared_late)
         clear_weakrefs_late(unreachable);
     clear_garbage(unreachable, old);
     count->uncollectable += keep_legacy(r, &legacy, old);

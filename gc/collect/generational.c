@@ -58,7 +58,7 @@ static int generational_open(struct runtime *r, const void *params, struct messa
     for (int i = 0; i < GENERATIONS; i++)
         gc_list_init(&self.generation[i].list);
     gc_list_init(&self.frozen);
-    const struct python_rules *python = p->version ? python_find(versions[p->version]) : r->python;
+    const struct python_rules *python = p->version ? python_find(versions[p->version]) : &r->python;
     self.at_safepoint = python->collects_at_safepoint;
     int64_t threshold[GENERATIONS] = {python->gc_threshold, 10, 10};
     int err = gc_thresholds_parse("generational", p->thresholds, threshold, m);

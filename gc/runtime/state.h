@@ -74,7 +74,7 @@ struct runtime_outside {
 
 struct runtime {
     struct runtime_memory memory;
-    const struct python_rules *python;
+    struct python_rules python; /* a copy: allocation reads it */
     struct gc_state gc;
 #if RC_GIL_HELD
     struct gil gil;

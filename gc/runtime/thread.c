@@ -95,7 +95,7 @@ static struct thread *thread_make(struct runtime *r, unsigned index)
     t->runtime = r;
 #if !RC_GIL_HELD
     t->freelists.on = r->options.freelists;
-    t->freelists.tuple_items = r->python->freelist_tuples;
+    t->freelists.tuple_items = r->python.freelist_tuples;
     t->slot_free = REGISTRY_NO_SLOT;
 #endif
     if (trash_open(t) != 0 || (r->threads.hooks->open && r->threads.hooks->open(t) != 0)) {
@@ -133,7 +133,7 @@ int thread_attach(struct runtime *r, unsigned index)
     if (err)
         return err;
     thread_self = t;
-    trash_bound(t, r->python);
+    trash_bound(t, &r->python);
     THREAD_HOOK(r, attach, t);
     thread_enter(r, t);
 #if RC_GIL_HELD

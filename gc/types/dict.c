@@ -283,7 +283,7 @@ static void dict_clear_freelist(struct freelists *f)
 
 static void dict_maybe_untrack(struct object *o)
 {
-    if (!gc_is_tracked(o) || runtime_global.python->dicts_stay_tracked)
+    if (!gc_is_tracked(o) || runtime_global.python.dicts_stay_tracked)
         return;
     const struct dict_keys *k = dict_of(o)->keys;
     for (int64_t i = 0; i < k->entries; i++) {
@@ -319,7 +319,7 @@ struct object *dict_new(void)
     d->version = 1;
     d->keys = &dict_empty_keys;
     d->reserved = NULL;
-    if (runtime_global.python->dicts_stay_tracked)
+    if (runtime_global.python.dicts_stay_tracked)
         gc_track(&d->head);
     return &d->head;
 }

@@ -3,7 +3,7 @@
 
 static inline size_t str_bytes_of(size_t length)
 {
-    return offsetof(struct str_object, text) + length + 1 + runtime_global.python->str_extra_bytes;
+    return offsetof(struct str_object, text) + length + 1 + runtime_global.python.str_extra_bytes;
 }
 
 static size_t str_bytes(const struct object *o)

@@ -4,7 +4,7 @@
 
 static inline size_t tuple_bytes_of(size_t size)
 {
-    return offsetof(struct tuple_object, item) + 8 * size + runtime_global.python->tuple_extra_bytes;
+    return offsetof(struct tuple_object, item) + 8 * size + runtime_global.python.tuple_extra_bytes;
 }
 
 static size_t tuple_bytes(const struct object *o)

@@ -53,7 +53,7 @@ struct type *type_new_instance_type(const char *name, unsigned slots, unsigned p
     type->slots = slots;
     if (flags & TYPE_WEAK) {
         type->weaklist_offset = bytes;
-        bytes += 8 + r->python->weaklist_extra_bytes;
+        bytes += 8 + r->python.weaklist_extra_bytes;
     }
     type->payload_bytes = payload_bytes;
     if (payload_bytes) {

@@ -82,7 +82,7 @@ void weakref_clear(struct weakref *w)
 static size_t weakref_bytes(const struct object *o)
 {
     (void)o;
-    return sizeof(struct weakref) + runtime_global.python->weakref_extra_bytes;
+    return sizeof(struct weakref) + runtime_global.python.weakref_extra_bytes;
 }
 
 /* Its referent is borrowed and its callback no object: there is nothing to visit. */
@@ -203,7 +203,7 @@ void object_clear_weakrefs(struct object *o)
         count++;
     if (count == 0)
         return;
-    if (count == 1 && !runtime_global.python->weakrefs_wait_in_tuple) {
+    if (count == 1 && !runtime_global.python.weakrefs_wait_in_tuple) {
         struct weakref *w = *list;
         weakref_unlink(w, o);
         if (rc_count(&w->head) > 0)

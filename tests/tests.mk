@@ -80,6 +80,11 @@ $(GOLDEN): $(GOLDEN_C) $(wildcard tests/conformance/*.h) $(CONFORM_OBJ)
 golden: $(OUT)/tests/conformance/oracle-conform-$(PYTHON)
 	build/oracle/$(PYTHON)/run $< golden 1 120 5000 >build/golden.txt
 	mv build/golden.txt tests/conformance/golden/$(shell cat build/oracle/$(PYTHON)/version).txt
+# The allocator of one that scripts/oracle has unpacked beside our pymalloc: make conform-pymalloc PYTHON=3.14
+oracle_library = CONFORM_LIBRARY=$(notdir $(wildcard build/oracle/$(PYTHON)/lib/libpython3.*.so.1.0))
+conform-pymalloc: $(CONFORMANCE) $(OUT)/tests/unit/cpython build/oracle/$(PYTHON)/version
+	$(oracle_library) build/oracle/$(PYTHON)/run $(OUT)/tests/unit/cpython
+	$(oracle_library) build/oracle/$(PYTHON)/run $(OUT)/tests/conformance/pymalloc
 # make conform PYTHON=3.14
 conform: $(OUT)/tests/conformance/oracle-conform-$(PYTHON)
 	build/oracle/$(PYTHON)/run $<

@@ -4,6 +4,6 @@
 #define HG_ALLOC_BACKEND_CPYTHON_H
 
 void *cpython_symbol(const char *name);
-int cpython_minor_version(void); /* 9 to 11 */
+int cpython_minor_version(void); /* 9 to 15 */
 
 #endif

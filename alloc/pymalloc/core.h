@@ -4,7 +4,6 @@
  *   CORE_TITLE        its name as a user writes it
  *   CORE_POOL_BITS, CORE_ARENA_BITS
  *   CORE_MAP          1: ownership by the radix map; 0: by the arena index in the pool (3.9)
- *   CORE_MAP_FLAGS    for os_map
  * Invariants and departures from CPython: heap.h. */
 #include "heap.h"
 #include "alloc/base/assert.h"
@@ -568,7 +567,6 @@ const struct pymalloc_layout CORE_NAME = {
     .pool_bytes = POOL_BYTES,
     .arena_bytes = ARENA_BYTES,
     .map_bits = CORE_MAP ? CORE_ARENA_BITS : 0,
-    .map_flags = CORE_MAP_FLAGS,
     .calls = {NULL, core_malloc, core_calloc, core_realloc, core_free, core_aligned, core_usable, NULL},
     .pool_at = pool_at,
     .settle = settle,

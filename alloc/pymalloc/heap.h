@@ -84,6 +84,7 @@ struct pymalloc_heap {
     struct pool *lazy; /* NULL, or a pool that may be empty though it is on its class list */
     /* Cold from here. */
     const struct pymalloc_layout *layout;
+    unsigned map_flags;   /* of an arena, for os_map */
     struct arena *arenas; /* vector; records are named by index */
     uint32_t arenas_max;
     struct arena *usable, *unused;
@@ -101,7 +102,6 @@ struct pymalloc_layout {
     const char *name;
     uint32_t pool_bytes, arena_bytes;
     uint32_t map_bits;  /* log2 of the map's window, 0 when ownership is the arena index (3.9) */
-    unsigned map_flags; /* for os_map: OS_HUGE */
     struct alloc calls; /* ctx is filled in by open */
     struct pool *(*pool_at)(const struct pymalloc_heap *h, const char *base);
     void (*settle)(struct pymalloc_heap *h); /* before anything looks at arenas and pools */

@@ -4,5 +4,4 @@
 #define CORE_POOL_BITS  12
 #define CORE_ARENA_BITS 18
 #define CORE_MAP        0
-#define CORE_MAP_FLAGS  0
 #include "core.h"

@@ -4,5 +4,4 @@
 #define CORE_POOL_BITS  14
 #define CORE_ARENA_BITS 21
 #define CORE_MAP        1
-#define CORE_MAP_FLAGS  OS_HUGE
 #include "core.h"

@@ -7,19 +7,22 @@
 #include <errno.h>
 #include <string.h>
 
-#define PYMALLOC_PARAMS(P, S)                                             \
-    P(S, CHOICE, layout, "3.10", "3.9|3.10",                              \
-      "pools and arenas: 3.9 = 4 KiB in 256 KiB, 3.10 = 16 KiB in 1 MiB") \
-    P(S, FLAG, hugepages, "0", "", "2 MiB arenas on huge pages, as 3.15 offers them")
+#define PYMALLOC_PARAMS(P, S)                                                                         \
+    P(S, CHOICE, layout, "3.10", "3.9|3.10|3.15",                                                     \
+      "pools and arenas: 3.9 = 4 KiB in 256 KiB, 3.10 = 16 KiB in 1 MiB, 3.15 = as 3.10, the kernel " \
+      "advised "                                                                                      \
+      "to give arenas huge pages")                                                                    \
+    P(S, FLAG, hugepages, "0", "", "2 MiB arenas on reserved huge pages, as 3.15 offers them")
 PARAM_STRUCT(pymalloc_params, PYMALLOC_PARAMS)
+
+enum { LAYOUT_3_9, LAYOUT_3_10, LAYOUT_3_15 }; /* the words of layout= */
 
 static struct os_account pymalloc_heaps; /* the heap structures themselves */
 
 static void *pymalloc_map_arena(void *arg, size_t bytes)
 {
     struct pymalloc_heap *h = arg;
-    unsigned flags = h->layout->map_flags;
-    return os_map(&h->account, bytes, flags & OS_HUGE ? bytes : 0, flags);
+    return os_map(&h->account, bytes, 0, h->map_flags);
 }
 
 static void pymalloc_unmap_arena(void *arg, void *p, size_t bytes)
@@ -54,12 +57,12 @@ static int pymalloc_open(struct alloc *a, const void *params, const struct alloc
 {
     (void)inner;
     const struct pymalloc_params *p = params;
-    const struct pymalloc_layout *layout = p->layout == 0 ? &pymalloc_3_9 : &pymalloc_3_10;
+    const struct pymalloc_layout *layout = p->layout == LAYOUT_3_9 ? &pymalloc_3_9 : &pymalloc_3_10;
     if (p->hugepages) {
-        if (p->layout == 0)
-            return message_set(
-                m, -EINVAL,
-                "pymalloc: hugepages=1 makes 2 MiB arenas, which need layout=3.10 (3.9 has 256 KiB arenas)");
+        if (p->layout == LAYOUT_3_9)
+            return message_set(m, -EINVAL,
+                               "pymalloc: hugepages=1 makes 2 MiB arenas, which need layout=3.10 or 3.15 "
+                               "(3.9 has 256 KiB arenas)");
         layout = &pymalloc_huge;
     }
     struct pymalloc_heap *h = libc_open() ? os_map(&pymalloc_heaps, sizeof *h, 0, 0) : NULL;
@@ -70,6 +73,9 @@ static int pymalloc_open(struct alloc *a, const void *params, const struct alloc
         h->lists[i].next = h->lists[i].prev = (struct pool *)&h->lists[i];
     }
     h->layout = layout;
+    /* 3.15 advises on every arena. Where no huge pages are reserved, its 2 MiB arenas are plain maps with that
+     * advice, at any address: one pool of 128 is lost. */
+    h->map_flags = p->hugepages ? OS_HUGE : p->layout == LAYOUT_3_15 ? OS_THP : 0;
     h->source =
         (struct pymalloc_arena_source){h, pymalloc_map_arena, pymalloc_unmap_arena, pymalloc_populate};
     h->raw = pymalloc_libc;

@@ -100,6 +100,31 @@ has() { grep -qxF "$1" "$state/installed"; }
     run ! has libmimalloc2.0
 }
 
+@test "any libpython that the backend cpython serves is enough, and the release's newest is installed" {
+    local group=(libpython3.15 libpython3.14 libpython3.13 libpython3.11) name
+    for name in "${group[@]}"; do
+        without "${group[@]}"
+        echo "$name" >> "$state/installed"
+        deps
+        [ "$status" = 0 ]
+        [ -z "$stderr" ]
+        [ ! -s "$state/calls" ]
+    done
+    for name in "${group[@]}"; do # of Debian 12, of 13, of later ones: each has older ones, too
+        without "${group[@]}"
+        printf '%s\n' "${group[@]}" | sed -n "/^$name\$/,\$p" > "$state/offered"
+        deps
+        [ "$status" = 0 ]
+        has "$name"
+        [ "$(grep -c '^libpython3[.0-9]*$' "$state/installed")" = 1 ]
+    done
+    without "${group[@]}"
+    : > "$state/offered"
+    deps
+    [ "$status" = 0 ]
+    [[ $stderr = *'no libpython3.15: the backend "cpython" and its comparison with pymalloc are left out (this release has no such package)'* ]]
+}
+
 @test "an alternative that does not install gives way to the older one" {
     without libmimalloc3 libmimalloc2.0
     offer libmimalloc2.0 libmimalloc3

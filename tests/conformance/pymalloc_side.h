@@ -10,6 +10,7 @@
 #define HG_TESTS_CONFORMANCE_PYMALLOC_SIDE_H
 
 #include "pymalloc_model.h"
+#include "pymalloc_real.h"
 #include "pymalloc_trace.h"
 
 #include "alloc/alloc.h"
@@ -118,6 +119,8 @@ struct side_arena_allocator { /* PyObjectArenaAllocator */
 
 static inline void side_key(void *arg, const char *name, uint64_t value)
 {
+    if (strncmp(name, "heap.runtime.", 13) == 0)
+        return; /* what was there before the trace: the real side's alone */
     struct side_key **at = arg;
     size_t bytes = strlen(name) + 1;
     if (bytes > sizeof(*at)->name)
@@ -188,8 +191,10 @@ static inline void side_child(const char *spec_text, const struct trace *t, cons
         r->done = true;
         return;
     }
-    int err = spec_parse(&spec, spec_text, &m);
-    if (!err)
+    int err;
+    if (strcmp(spec_text, "cpython") == 0)
+        err = real_open(&stack, &m);
+    else if ((err = spec_parse(&spec, spec_text, &m)) == 0)
         err = alloc_open(&stack, &spec, &m);
     if (err) {
         r->unavailable = true;

@@ -12,7 +12,10 @@ do for [T in "svg pngcairo"] {
     set border 1
     set tics nomirror
     set grid xtics lc rgb "#dddddd"
-    if (LOGX) { set logscale x }
+    if (LOGX) { # decades alone would leave most axes with a single number
+        set logscale x
+        do for [E=-4:4] { do for [K in "2 5"] { set xtics add (sprintf("%g", K * 10.0**E) K * 10.0**E) } }
+    }
     set xrange [XMIN:XMAX]
     set yrange [N+0.6:0.4]
     unset ytics

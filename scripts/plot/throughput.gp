@@ -9,7 +9,7 @@ do for [T in "svg pngcairo"] {
     set tmargin 3
     set xlabel "threads"
     set ylabel "operations a second"
-    set format y "%.0s %c"
+    set format y (LOGY ? "%.0s %c" : "%.1s %c") # steps of 500 k or 2.5 M show
     set grid ytics lc rgb "#dddddd"
     set border 3
     set tics nomirror

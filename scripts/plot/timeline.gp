@@ -1,12 +1,13 @@
-# timeline: resident memory and live bytes, over bytes allocated (the same for every speed) and over seconds; then what comes after the
+# timeline: resident memory above the baseline's and live bytes, over bytes allocated (the same for every speed) and over seconds; then what comes after the
 # measured phase, drain and settle, over seconds from its end
-# Settings: NAME TITLE0 N CHARS YMAX TMAX GMAX ALLOCATED MARKS AFTER LAZY TITLE[] COLOUR[] DASH[];
+# Settings: NAME TITLE0 N CHARS YLABEL YMAX TMAX GMAX ALLOCATED MARKS AFTER LAZY TITLE[] COLOUR[] DASH[];
 # data, a block a series: seconds GiB-allocated rss live (MiB); then a block a series: collections, from and to (seconds); then a block a
 # series: seconds after the measured phase, rss, rss without what was freed lazily, rss where all is freed
 nice(step) = (m = 10**floor(log10(step)), step / m < 1.5 ? m : step / m < 3 ? 2 * m : step / m < 7 ? 5 * m : 10 * m)
 X1 = ALLOCATED ? 385.0 : 70.0
 X2 = 665.0
-W = 740 + 8 * CHARS + (AFTER > 0 ? 280 : 0)
+X3 = X2 + (AFTER > 0 ? 285 : 0)
+W = X3 + 90 + 10 * CHARS # the key stands right of the last graph
 do for [T in "svg pngcairo"] {
     if (T eq "svg") { set terminal svg size W,400 font "sans,13" background rgb "white" noenhanced; set output NAME.".svg" }
     if (T eq "pngcairo") { set terminal pngcairo size 2*W,800 font "sans,13" fontscale 2 linewidth 2 background rgb "white" noenhanced; set output NAME.".png" }
@@ -18,7 +19,7 @@ do for [T in "svg pngcairo"] {
     set yrange [0:YMAX + (MARKS ? (N + 0.5) * ROW : 0)]
     set tmargin at screen 0.9
     set bmargin at screen 0.15
-    set ylabel "MiB"
+    set ylabel YLABEL
     unset key
     if (ALLOCATED) {
         set lmargin at screen 70.0 / W
@@ -41,12 +42,12 @@ do for [T in "svg pngcairo"] {
          keyentry with filledcurves fs solid 0.15 noborder lc rgb "#000000" title "live"
     if (AFTER > 0) {
         unset key
-        set lmargin at screen (X2 + 30) / W
-        set rmargin at screen (X2 + 270) / W
+        set lmargin at screen (X2 + 45) / W
+        set rmargin at screen X3 / W
         set ylabel ""
         set format y ""
         set xlabel "seconds after the load"
-        set xtics nice(AFTER / 4)
+        set xtics nice(AFTER / 3)
         set xrange [0:AFTER]
         plot for [i=1:N] NAME.".data" index 2*N+i-1 using 1:2 with lines lc rgb COLOUR[i] dt DASH[i] lw 2 notitle, \
              for [i=1:(LAZY ? N : 0)] NAME.".data" index 2*N+i-1 using 1:3 with lines lc rgb COLOUR[i] dt 3 lw 1 notitle, \

@@ -147,6 +147,77 @@ P
     grep -q 'At 8 threads atomic is ahead' "$dir/report.html"
 }
 
+@test "axes: no two ticks read alike, a log axis has numbers beside 1, and a key has its place" {
+    made "$dir" blocks=6 noise=0 works="churn/1 churn/2" configs="system=0.22 pools=0.2 pymalloc=0.15"
+    made "$dir-far" blocks=6 noise=0 works="churn/1" configs="system=1 pools=0.5 pymalloc=0.15"
+    "$hg" report "$dir" --quiet
+    "$hg" report "$dir-far" --quiet
+    python3 - "$dir/plots" "$dir-far/plots" <<'P'
+import glob, re, sys
+def texts(name):
+    return [t.strip() for t in re.findall(r"<text>([^<]*)</text>", open(name).read())]
+for name in glob.glob(sys.argv[1] + "/throughput-*.svg"):
+    ticks = [t for t in texts(name) if re.fullmatch(r"[0-9.]+( [kMG])?", t) and t not in ("1", "2")]
+    assert len(ticks) >= 4 and len(ticks) == len(set(ticks)), (name, ticks)
+for name in glob.glob(sys.argv[2] + "/ratios-*.svg"):
+    ticks = texts(name)
+    assert "0.5" in ticks and "0.2" in ticks, (name, ticks)
+P
+}
+
+@test "memory over time is what the work took: the baseline's memory is not in it" {
+    made "$dir" blocks=2 noise=0 works="churn/1" configs="system=1 pools=1"
+    python3 - "$dir/samples.jsonl" <<'P'
+import json, sys
+lines = [json.loads(l) for l in open(sys.argv[1])]
+for r in lines:
+    r["memory"]["baseline_rss_bytes"] = 5 << 20
+    r["memory"].pop("heap_peak_bytes", None)
+    n = len(r["timeline"]["t_ns"])
+    r["timeline"]["rss_bytes"] = [(5 << 20) + (i + 1) * (30 << 20) // n for i in range(n)]
+open(sys.argv[1], "w").write("".join(json.dumps(r) + "\n" for r in lines))
+P
+    "$hg" report "$dir" --quiet
+    python3 - "$dir" <<'P'
+import csv, sys
+d = sys.argv[1]
+rows = list(csv.DictReader(open(d + "/plots/timeline-churn-live-1k.csv")))
+assert rows and {r["baseline_rss_bytes"] for r in rows} == {str(5 << 20)}, rows[:2]
+assert max(float(r["rss_bytes"]) for r in rows) == 35 << 20, rows
+svg = open(d + "/plots/timeline-churn-live-1k.svg").read()
+assert "MiB above the baseline" in svg
+page = open(d + "/report.html").read()
+assert "up to 30.0 MiB above what was resident before it began" in page
+P
+}
+
+@test "the curve of utilisation never falls: half of the samples without a pause, the others with long ones" {
+    made "$dir" blocks=7 noise=0 works="cycles/1" configs="pymalloc@gil@generational=1 pymalloc@gil@none=1"
+    python3 - "$dir/samples.jsonl" <<'P'
+import json, sys
+lines = [json.loads(l) for l in open(sys.argv[1])]
+for r in lines:
+    p = r["pauses"]
+    if r["block"] < 4:
+        p["max_ns"], share = None, 1.0
+    else:
+        p["max_ns"], share = 3000000, 0.0
+    for k in ("mmu", "bmu"):
+        p[k] = {w: share if w in ("1ms", "2ms") else 1.0 if share else 0.7 for w in p[k]}
+open(sys.argv[1], "w").write("".join(json.dumps(r) + "\n" for r in lines))
+P
+    "$hg" report "$dir" --quiet
+    python3 - "$dir/plots/mmu-cycles.csv" <<'P'
+import csv, sys
+last = {}
+rows = list(csv.DictReader(open(sys.argv[1])))
+assert len(rows) >= 12, rows
+for r in rows:
+    assert float(r["mmu"]) >= last.get(r["configuration"], 0), (r, rows)
+    last[r["configuration"]] = float(r["mmu"])
+P
+}
+
 @test "a run from before these keys, and one that an oracle could not finish: what is there is shown, what failed is said" {
     made "$dir" blocks=6 noise=0.01 works="cycles/1 request/1" cost="generational=0.1" oracle="generational=5000" \
         configs="pymalloc@gil@generational=1 pymalloc@gil@none=1.1"

@@ -120,7 +120,7 @@ PY
     run "$hg" compare r --fail-above 5%
     [ "$status" -eq 3 ]
     grep -q 'No verdict: A/A excludes 1' r/report.html
-    grep -q '1 of 2 ratios are sure' r/report.html
+    grep -q '1 of the 2 ratios shown are sure' r/report.html
 }
 
 @test "floors have no verdicts, take no part in Holm's, stretch no axis and win nothing" {

@@ -296,7 +296,7 @@ static int figure_heatmap(struct plots *plots, const struct report_data *d,
     }
     free(row_of_work);
     snprintf(p->finding, sizeof p->finding,
-             "%zu of %zu ratios are sure in this run; the others stand in brackets%s.", sure, all,
+             "%zu of the %zu ratios shown are sure; the others stand in brackets%s.", sure, all,
              unfit ? ", those of blocks whose A/A excludes 1 among them" : "");
     snprintf(p->caption, sizeof p->caption,
              "blue: more than the baseline, orange: less (colour by the log of the ratio); brackets: "

@@ -111,11 +111,19 @@ static size_t timeline_run_points(const struct sample *s)
     return n;
 }
 
+/* What was resident before the work began is not the allocator's. Records from before it was kept: the whole
+ * process, and the axis says so. */
+static double timeline_baseline(const struct sample *s)
+{
+    return (double)sample_or(s, memory_baseline_rss_bytes, 0);
+}
+
 /* Of each stretch of points the one with most resident memory: a peak is never lost. */
 static void put_timeline(struct plot *p, const struct report_work *w, const struct report_cell *c,
                          const struct sample *s, struct timeline_span *span)
 {
     size_t points = timeline_run_points(s);
+    double baseline = timeline_baseline(s);
     size_t drawn = 0, stretch = (points + FIGURES_POINTS - 1) / FIGURES_POINTS;
     for (size_t i = 0; i < points; i += stretch) {
         size_t at = i;
@@ -131,13 +139,14 @@ static void put_timeline(struct plot *p, const struct report_work *w, const stru
             continue;
         if (!(live < 1e18)) /* threads publish at different moments: a sum can be below 0 for an instant */
             live = 0;
-        fprintf(p->data, "%.9g %.9g %.9g %.9g\n", t / 1e9, total / MIB / 1024, rss / MIB, live / MIB);
+        double heap = fmax(rss - baseline, 0);
+        fprintf(p->data, "%.9g %.9g %.9g %.9g\n", t / 1e9, total / MIB / 1024, heap / MIB, live / MIB);
         figure_csv_row(p, w, c);
         fprintf(p->csv, ",%.9g,%.9g,%.9g,", t, rss, live);
         report_put_csv_number(p->csv, total);
-        fputs(",,run,\n", p->csv);
+        fprintf(p->csv, ",,run,,%.9g\n", baseline);
         drawn++;
-        span->peak = fmax(span->peak, rss);
+        span->peak = fmax(span->peak, heap);
         span->seconds = fmax(span->seconds, t / 1e9);
         span->gib = fmax(span->gib, total / MIB / 1024);
         if (!isfinite(total))
@@ -152,6 +161,7 @@ static void put_after(struct plot *p, const struct report_work *w, const struct 
                       const struct sample *s, struct timeline_span *span)
 {
     size_t points = s->timeline_rss_bytes.count, first = timeline_run_points(s), settled = 0, drawn = 0;
+    double baseline = timeline_baseline(s);
     double end = (double)s->timeline_run_end_ns, drained = sample_or(s, timeline_drained_ns, INT64_MAX);
     for (size_t i = first ? first - 1 : 0; first < points && i < points; i++) {
         double t = timeline_value(&s->timeline_t_ns, i), rss = timeline_value(&s->timeline_rss_bytes, i);
@@ -161,16 +171,17 @@ static void put_after(struct plot *p, const struct report_work *w, const struct 
             lazy = timeline_value(&s->timeline_settle_lazy_free_bytes, settled++);
         if (!isfinite(t) || !isfinite(rss))
             continue;
-        fprintf(p->data, "%.9g %.9g %.9g %.9g\n", fmax(t - end, 0) / 1e9, rss / MIB, (rss - lazy) / MIB,
-                dot ? rss / MIB : NAN);
+        double heap = fmax(rss - baseline, 0);
+        fprintf(p->data, "%.9g %.9g %.9g %.9g\n", fmax(t - end, 0) / 1e9, heap / MIB,
+                (lazy >= 0 ? fmax(rss - lazy - baseline, 0) : NAN) / MIB, dot ? heap / MIB : NAN);
         drawn++;
         if (i >= first) {
             figure_csv_row(p, w, c);
             fprintf(p->csv, ",%.9g,%.9g,,,,%s,", t, rss, t >= drained ? "settle" : "drain");
             report_put_csv_number(p->csv, lazy);
-            fputc('\n', p->csv);
+            fprintf(p->csv, ",%.9g\n", baseline);
         }
-        span->peak = fmax(span->peak, rss);
+        span->peak = fmax(span->peak, heap);
         span->after = fmax(span->after, (t - end) / 1e9);
         span->lazy |= lazy > 0;
     }
@@ -190,7 +201,7 @@ static size_t put_collections(struct plot *p, const struct report_work *w, const
             continue;
         n++;
         figure_csv_row(p, w, c);
-        fprintf(p->csv, ",%.9g,,,,%.9g,run,\n", t, length);
+        fprintf(p->csv, ",%.9g,,,,%.9g,run,,\n", t, length);
         if (t / 1e9 > to + near) {
             fprintf(p->data, "%.9g %.9g\n", from, to);
             from = NAN;
@@ -222,9 +233,12 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
     figure_title(p, w, "memory over time", true);
     figure_series(p, cell, n, "TITLE");
     fputs("workload,threads,configuration,t_ns,rss_bytes,live_bytes,allocated_bytes,collection_ns,phase,"
-          "lazy_free_bytes\n",
+          "lazy_free_bytes,baseline_rss_bytes\n",
           p->csv);
     struct timeline_span span = {.allocated = true};
+    bool above = true; /* of all the baseline is known */
+    for (size_t i = 0; i < n; i++)
+        above = above && sample_has(shown[i], memory_baseline_rss_bytes);
     for (size_t i = 0; i < n; i++)
         put_timeline(p, w, cell[i], shown[i], &span);
     size_t collections = 0;
@@ -232,6 +246,7 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
         collections += put_collections(p, w, cell[i], shown[i], span.seconds);
     for (size_t i = 0; i < n; i++)
         put_after(p, w, cell[i], shown[i], &span);
+    plot_text(p, "YLABEL", above ? "MiB above the baseline" : "MiB, whole process");
     plot_number(p, "AFTER", span.after);
     plot_number(p, "LAZY", span.lazy);
     plot_number(p, "MARKS", collections > 0);
@@ -239,10 +254,11 @@ static int figure_timeline(struct plots *plots, const struct report_data *d, siz
     plot_number(p, "TMAX", span.seconds > 0 ? span.seconds : 1);
     plot_number(p, "GMAX", span.gib > 0 ? span.gib : 1);
     plot_number(p, "ALLOCATED", span.allocated && span.gib > 0);
-    snprintf(
-        p->finding, sizeof p->finding,
-        "Resident memory of %zu configurations over the same work, up to %s, above the bytes that are live.",
-        n, report_figure(span.peak, UNIT_BYTES).text);
+    snprintf(p->finding, sizeof p->finding,
+             "Resident memory of %zu configurations over the same work, up to %s%s, beside the bytes that "
+             "are live.",
+             n, report_figure(span.peak, UNIT_BYTES).text,
+             above ? " above what was resident before it began" : " with the program's own");
     snprintf(p->caption, sizeof p->caption,
              "one sample each, of the first block; floors (null, bump) left out%s%s%s",
              span.after > 0

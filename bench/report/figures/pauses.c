@@ -117,10 +117,15 @@ static int figure_mmu(struct plots *plots, const struct report_data *d, size_t w
         /* No window up to the longest pause leaves anything: where the curve leaves 0. */
         double zero = report_median(cell[i], report_metric_of(KEY_pauses_max_ns)) / 1e9;
         bool put = !(zero >= 1e-6 && zero <= windows[WINDOWS - 1].seconds);
+        double last = 0;
         for (size_t k = 0; k < WINDOWS; k++) {
             double mmu = utilisation(cell[i], "pauses.mmu", k);
             if (!isfinite(mmu))
                 continue;
+            /* The median pause is of the samples that paused, the shares of all: where half did not pause the
+             * curve has left 0 before. */
+            put = put || last > 0;
+            last = mmu;
             if (!put && zero < windows[k].seconds) {
                 put_utilisation(p, w, cell[i], zero, 0, 0);
                 shortest = fmin(shortest, zero);

@@ -168,7 +168,7 @@ static const char *const meta_keys[] = {"program",
 
 static void bytes_text(uint64_t n, char *out, size_t size)
 {
-    static const char units[] = " kMGTPE";
+    static const char units[] = " KMGTPE";
     unsigned u = 0;
     double value = (double)n;
     while (value >= 1024 && u < 6) {

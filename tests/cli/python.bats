@@ -52,7 +52,7 @@ END
         --quiet >"table"
     grep -q '^  python=3.13  .*[0-9]' "table"
     grep -q '^  python=3.15 .* 1 .*baseline' "table"
-    ! grep -q immortal "table"
+    run ! grep -q immortal "table"
     "$hg" report "r" >/dev/null 2>&1
     head -n 1 "r/summary.csv" | grep -q ',python\b'
     grep -q ',3\.13,system,' "r/summary.csv"

@@ -3,9 +3,9 @@
  *
  * Started is the first half of a runtime alone ("core"): an interpreter and a thread state, the built-in types
  * and exceptions, the modules sys and builtins. No importlib, no main half: no file is read, no site, no encodings,
- * no signal handler, no locale; the environment (PYTHONMALLOC and all) is ignored. Less does not serve: after
- * Py_PreInitialize there is no interpreter, and what gives one made by PyInterpreterState_New its heap is not
- * exported.
+ * no signal handler, no locale; the environment (PYTHONMALLOC and all) is ignored. Less does not serve, tried with
+ * 3.12 to 3.15: after Py_PreInitialize alone PyObject_Malloc crashes, and a thread state of one's own
+ * (PyInterpreterState_New, PyThreadState_New) crashes when it is made the current one.
  *
  * A thread other than the one that started it has no thread state, and the runtime's way to give it one (GIL
  * given up by one, taken by another) costs more than the allocation. Callers hold a lock of their own, or are one

@@ -33,6 +33,38 @@ sanitized() {
     [[ $output = *"ok calloc"* || $output = *"skip open: "* ]]
 }
 
+@test "a libpython that does not serve is named, with what it is" {
+    sanitized && skip "the sanitizer is the allocator here"
+    libpython() { # NAME VERSION [FUNCTION...]
+        local name=$1 version=$2 f
+        shift 2
+        { printf 'const char *Py_GetVersion(void) { return "%s"; }\n' "$version"
+          for f; do printf 'void *%s(void *p) { return p; }\n' "$f"; done; } > fake.c
+        "${CC:-cc}" -shared -fPIC -o "$name" fake.c
+    }
+    refused() { # NAME TEXT
+        run "$hg" check --alloc "cpython:library=$PWD/$1"
+        [ "$status" -eq 0 ]
+        [[ $output = *"skip open: cpython: $PWD/$1 $2"*"0 passed, 0 failed, 1 skipped" ]]
+    }
+    cd "$BATS_TEST_TMPDIR"
+    local calls=(PyObject_Malloc PyObject_Calloc PyObject_Realloc PyObject_Free _PyObject_DebugMallocStats)
+    libpython two.so "2.7.18 (default)"
+    refused two.so "is no libpython of Python 3"
+    libpython new.so "3.16.0a1 (main)"
+    refused new.so "is Python 3.16; this backend knows 3.9 to 3.15"
+    libpython free.so "3.14.7 free-threading build (main)" "${calls[@]}"
+    refused free.so "is a free-threaded Python 3.14, whose allocator is mimalloc, not pymalloc"
+    libpython bare.so "3.11.2 (main)"
+    refused bare.so "lacks PyObject_Malloc or _PyObject_DebugMallocStats"
+    libpython stateless.so "3.13.5 (main)" "${calls[@]}"
+    refused stateless.so "keeps its thread state where it is not found here"
+    # The newest one is taken, and one that does not serve is not passed over in silence.
+    libpython libpython3.15.so.1.0 "3.15.0 (main)"
+    LD_LIBRARY_PATH=$PWD run "$hg" check --alloc cpython
+    [[ $output = *"skip open: cpython: libpython3.15.so.1.0 lacks"*"unless library= names another"* ]]
+}
+
 @test "a library is checked by its name, and a check that fails is status 1" {
     sanitized && skip "the sanitizer is the allocator here"
     for name in jemalloc mimalloc tcmalloc tbbmalloc rpmalloc snmalloc hoard mesh; do

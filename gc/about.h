@@ -41,8 +41,9 @@ struct collector_info {
     unsigned flags;
     const struct param *params;
     const char *summary;
-    /* What thresholds (and their text) must hold beside being numbers in range; NULL: nothing. */
-    int (*check_thresholds)(const int64_t threshold[3], const char *text, struct message *m);
+    /* What its parameters must hold together, thresholds (and their text) beside being numbers in range; NULL:
+     * nothing. */
+    int (*check)(const void *params, const int64_t threshold[3], const char *text, struct message *m);
 };
 extern const struct collector_info collector_list[];
 

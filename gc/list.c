@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A worker of another name, and a check of thresholds: few have them. */
+/* A worker of another name, and a check of its parameters: few have them. */
 #define POLICY_EXTERN(ident, flags, summary)        \
     extern const struct param rc_##ident##_table[]; \
     const char *rc_##ident##_worker(const void *params) __attribute__((weak));
@@ -15,10 +15,10 @@ POLICIES(POLICY_EXTERN)
 #define POLICY_INFO(ident, flags, summary) {#ident, flags, rc_##ident##_table, summary, rc_##ident##_worker},
 const struct policy_info policy_list[] = {POLICIES(POLICY_INFO){NULL, 0, NULL, NULL, NULL}};
 
-#define COLLECTOR_EXTERN(ident, flags, summary)                                             \
-    extern const struct param gc_##ident##_table[];                                         \
-    int gc_##ident##_check(const int64_t threshold[3], const char *text, struct message *m) \
-        __attribute__((weak));
+#define COLLECTOR_EXTERN(ident, flags, summary)                                              \
+    extern const struct param gc_##ident##_table[];                                          \
+    int gc_##ident##_check(const void *params, const int64_t threshold[3], const char *text, \
+                           struct message *m) __attribute__((weak));
 COLLECTORS(COLLECTOR_EXTERN)
 
 #define COLLECTOR_INFO(ident, flags, summary) \
@@ -61,8 +61,8 @@ int collector_check(const struct collector_info *collector, const void *params, 
             int err = gc_thresholds_parse(collector->name, (const char *)params + p->offset, value, m);
             if (err)
                 return err;
-            if (collector->check_thresholds)
-                err = collector->check_thresholds(value, (const char *)params + p->offset, m);
+            if (collector->check)
+                err = collector->check(params, value, (const char *)params + p->offset, m);
             if (err)
                 return err;
         }

@@ -19,7 +19,7 @@
     C(generational, GC_NEEDS_GIL, "CPython's three generations")                             \
     C(incremental, GC_NEEDS_GIL,                                                             \
       "CPython 3.14.0's to 3.14.4's: increments of the old space, no middle generation")     \
-    C(pep848, GC_NEEDS_GIL, "the generational incremental collector that PEP 848 drafts")    \
+    C(pep848, GC_NEEDS_GIL, "PEP 848's, as its author has it or as its text does")           \
     C(stw, GC_NEEDS_NOGIL, "free-threaded CPython's: stops the world twice, no generations") \
     C(tracing, GC_NEEDS_TRACING, "mark and sweep from the roots, without counts")
 

@@ -6,6 +6,11 @@
  *   version=3.13  as that, with thresholds 2000,10,10 (so do 3.14.5 and later, 3.15)
  *   version=auto  that of the runtime (python.h)
  *
+ *   trigger=bytes is the legacy mode beside PEP 848, as its author has it (pep848.c): more than threshold 0 x 1024
+ *                 bytes allocated for containers since any collection began, 1000 by default, make one due, at
+ *                 the next safepoint; thresholds 1 and 2 and the quarter are as below, but that a tuple that a
+ *                 middle or full collection untracks is among those that survived
+ *
  * The count of generation 0 is gc_state.young (collector.h); those of 1 and 2 count collections of the
  * younger one. The oldest generation whose count is over its threshold is collected with all younger ones; a
  * full collection is put off while the objects that survived a middle one since the last full one are fewer
@@ -15,7 +20,9 @@
 #define PARAMS(P, S)                                                                                      \
     P(S, CHOICE, version, "auto", "auto|3.11|3.12|3.13",                                                  \
       "3.11 collects inside the allocation, later ones at the next safepoint; auto is the runtime's own") \
-    P(S, TEXT, thresholds, "", "", "of the three generations, A/B/C; empty takes the version's own")
+    P(S, TEXT, thresholds, "", "", "of the three generations, A/B/C; empty takes the version's own")      \
+    P(S, CHOICE, trigger, "objects", "objects|bytes",                                                     \
+      "what A counts: containers, less those freed, or KiB allocated for them (then 1000 by default)")
 PARAM_STRUCT(gc_generational_params, PARAMS)
 
 #ifdef HG_ABOUT
@@ -40,12 +47,20 @@ static struct generational {
     struct gc_head frozen;
     int64_t long_lived_total, long_lived_pending;
     struct gc_log log;
-    bool enabled, at_safepoint;
+    bool enabled, at_safepoint, bytes;
 } self;
+
+#define BUDGET_UNIT 1024 /* trigger=bytes: of threshold 0 */
+#define BUDGET      1000
+
+static int64_t young_threshold(void)
+{
+    return self.generation[0].threshold * (self.bytes ? BUDGET_UNIT : 1);
+}
 
 static void limit_update(struct runtime *r)
 {
-    int64_t threshold = self.generation[0].threshold;
+    int64_t threshold = young_threshold();
     r->gc.limit = self.enabled && threshold ? threshold : INT64_MAX;
 }
 
@@ -59,8 +74,9 @@ static int generational_open(struct runtime *r, const void *params, struct messa
         gc_list_init(&self.generation[i].list);
     gc_list_init(&self.frozen);
     const struct python_rules *python = p->version ? python_find(versions[p->version]) : &r->python;
-    self.at_safepoint = python->collects_at_safepoint;
-    int64_t threshold[GENERATIONS] = {python->gc_threshold, 10, 10};
+    self.bytes = p->trigger;
+    self.at_safepoint = self.bytes || python->collects_at_safepoint;
+    int64_t threshold[GENERATIONS] = {self.bytes ? BUDGET : python->gc_threshold, 10, 10};
     int err = gc_thresholds_parse("generational", p->thresholds, threshold, m);
     if (err)
         return err;
@@ -68,7 +84,8 @@ static int generational_open(struct runtime *r, const void *params, struct messa
         self.generation[i].threshold = threshold[i];
     self.enabled = true;
     r->gc.young_list = &self.generation[0].list;
-    r->gc.one = 1;
+    r->gc.one = self.bytes ? 0 : 1;
+    r->gc.bytes_mask = self.bytes ? ~(int64_t)0 : 0;
     limit_update(r);
     return 0;
 }
@@ -100,7 +117,7 @@ static uint64_t collect_now(struct runtime *r, int g)
     uint64_t untracked = 0;
     if (count.kinds & 1u << TYPE_TUPLE)
         untracked += cycles_untrack(young, TYPE_TUPLE);
-    uint64_t survivors = count.examined - count.unreachable - untracked;
+    uint64_t survivors = count.examined - count.unreachable - (self.bytes ? 0 : untracked);
     if (g < OLDEST) {
         if (g == OLDEST - 1)
             self.long_lived_pending += (int64_t)survivors;
@@ -117,16 +134,17 @@ static uint64_t collect_now(struct runtime *r, int g)
     return gc_run_end(r, &run, &self.log, causes[g], &count, collected);
 }
 
-/* The oldest generation that is due, or -1. */
+/* The oldest generation that is due, or -1. With bytes none is before the budget is used up. */
 static int due(const struct runtime *r)
 {
-    for (int i = OLDEST; i >= 0; i--) {
-        int64_t count = i ? self.generation[i].count : r->gc.young;
-        if (count > self.generation[i].threshold &&
+    bool young_due = self.bytes ? r->gc.young >= young_threshold() : r->gc.young > young_threshold();
+    if (self.bytes && !young_due)
+        return -1;
+    for (int i = OLDEST; i > 0; i--)
+        if (self.generation[i].count > self.generation[i].threshold &&
             !(i == OLDEST && self.long_lived_pending < self.long_lived_total / 4))
             return i;
-    }
-    return -1;
+    return young_due ? 0 : -1;
 }
 
 static void collect_due(struct runtime *r)
@@ -170,6 +188,8 @@ static int generational_set_thresholds(struct runtime *r, const int64_t threshol
             return -EINVAL;
     for (int i = 0; i < GENERATIONS; i++)
         self.generation[i].threshold = threshold[i];
+    if (self.bytes)
+        r->gc.young = 0;
     limit_update(r);
     return 0;
 }
@@ -193,7 +213,8 @@ static void generational_freeze(struct runtime *r)
         gc_list_merge(&self.generation[i].list, &self.frozen);
         self.generation[i].count = 0;
     }
-    r->gc.young = 0;
+    if (!self.bytes) /* whose budget goes on */
+        r->gc.young = 0;
 }
 
 static void generational_unfreeze(struct runtime *r)

@@ -1,105 +1,101 @@
-/* pep848.c: the generational incremental collector that PEP 848 drafts for Python 3.16 (draft of 16 September
- * 2026).
+/* pep848.c: the generational incremental collector of PEP 848 (Python 3.16, draft of 16 September 2026) as the
+ * PEP's author has it in C, in his public fork of CPython (Python/gc.c of commit 9424b0a0d296). version=draft is
+ * another collector, pep848_draft.c: the text of the PEP, from which this differs in much.
  *
  *   nursery   new objects
- *   aging     spaces that were nurseries, oldest first; default 5
- *   old       pending | reachable | visited
- *                pending    not yet looked at in this cycle
- *                reachable  known to be alive, their referents not yet looked at (the worklist)
- *                visited    done
+ *   aging     a ring of spaces that were nurseries, (threshold 1 + 1) / 2 of them: 5 by default, all empty at
+ *             the start
+ *   old[2]    visited (self.visited says which) and pending
  *
- * The trigger is bytes, gross: every time a half-space (threshold 0, in units of 1000 bytes) has been
- * allocated, one of two things happens, in strict alternation: when the nursery is half full an increment of
- * the old space; when it is full a collection of the oldest aging space, whose survivors become old, and the
- * nursery becomes the newest aging space. So an object is examined once before it is old.
+ * Bytes trigger, gross: when more than threshold 0 x 1024 have been allocated since any collection began. What
+ * counts is memory for containers with all that stands before the object, not what comes from a free list.
+ * Young collections and increments take turns, beginning with a young one; an explicit collection is no turn.
  *
- * An increment has work to do, counted in objects. While some is left: take the next reachable object to
- * visited and what it leads to from pending to reachable; if there is none, and pending is empty, swap
- * visited and pending and begin again from the roots; else take the oldest pending object with all that it
- * leads to in pending, and collect that like a generation. Work comes from survivors of aging spaces, and
- * twice over from garbage found.
+ *   young      examines the oldest aging space; what lives becomes visited, then the nursery takes that place
+ *              in the ring. Work due += survivors: before finalisers ran, and tuples that were untracked too.
+ *   increment  swaps pending and visited if pending is empty. Then takes the oldest pending object with all it
+ *              leads to, examines that by itself, and so on until as many objects were examined as work is due.
+ *              Work due -= examined, += twice the garbage. If pending is empty now, swaps, and nothing is due.
+ *   full       examines everything as one space; nothing is due.
  *
- * Low bits of next: GC_NEXT_YOUNG on everything that is not old (frozen objects have it too: nobody may move
- * them), else GC_NEXT_SPACE is what visited and pending differ by, in comparison with self.visited;
- * reachable objects bear the visited bit.
+ * Work due begins at -100,000, a grace for small programs. But nothing is old before the oldest nursery has
+ * gone round the ring, and an increment that finds both spaces empty swaps and sets the work to 0: so the
+ * grace ends with the first increment. grace=kept is the other reading.
  *
- * Where the draft is not clear, this is what is done here, and the parameter that gives the other reading:
- *   limit     the pseudocode's test for work left stands outside the loop over the reachable objects, so that
- *             loop would not stop before everything reachable is done. limit=inside tests at each object;
- *             limit=outside takes the pseudocode literally.
- *   aging     the pseudocode starts with a list of one aging space, takes the oldest away and adds the
- *             nursery: there is always one, and threshold 1 has no effect. aging=filled starts with as many
- *             empty spaces as threshold 1 states; aging=one takes the pseudocode literally.
- *   bytes     which bytes count. bytes=gc: those of objects that the collector may track; bytes=all: whatever
- *             the runtime asks its allocator for.
- *   roots     the draft seeds a cycle with sys and leaves thread stacks to the future. roots=cycle marks from
- *             the runtime's roots (heap.h) when a cycle begins; roots=increment also at every increment.
- *   legacy    the draft gives its legacy mode the trigger by bytes as well. That is not modelled:
- *             generational counts objects, as 3.13 does.
- *   survivors is used as a list and as a number: a number of objects is meant. visited and visited_space are
- *   one. references from old to young objects are references from outside the aging space: what they lead to
- *   survives. a closure goes through pending alone: a dead cycle that hangs together through young objects
- *   waits until these are old and a later cycle has all of it in pending.
- *   collect(0) takes nursery and all aging spaces; collect(1) an increment, of at least one step.
- *   threshold 1 is a number of half-spaces, rounded up to even; 0 means that a full nursery is collected
- *   itself. */
-#include "gc/about.h"
+ * The low bits of next: GC_NEXT_SPACE is which old space an object lies in. Young objects have 0 there and
+ * nothing else that would tell them from old ones, so while old[0] is pending, in every second cycle, what an
+ * old object leads to includes young objects, which become old. closure=old gives young objects NOT_OLD. Frozen
+ * ones have it always.
+ *
+ * No roots are marked, and no stacks: an object is alive because something outside of what is examined refers
+ * to it. collect(0) is the young collection, collect(1) an increment with what work is due, maybe none.
+ * thresholds may be set while a collection runs; the ring changes when it is over. Then, and whenever the
+ * number of spaces changes, all that is aging goes to the oldest.
+ *
+ * The fork's gc.get_count() is always (1, 0, 0); counts here say how full the nursery is (KiB), how many aging
+ * spaces hold something, how many cycles the old space went through. bytes=all is none of the fork's. What
+ * happens to weak references and dicts is the runtime's (python.h), and the author writes on top of 3.15: the
+ * whole of it is --python 3.15 --gc pep848. The legacy mode beside it is generational with trigger=bytes. */
+#include "pep848.h"
 
 #include <errno.h>
-
-#define PEP848_HALF_SPACES_MAX 2048
-#define PARAMS(P, S)                                                                                    \
-    P(S, TEXT, thresholds, "", "",                                                                      \
-      "A/B/C: kB of a half-space, aging half-spaces, no use; empty is 2000/10/10")                      \
-    P(S, CHOICE, bytes, "gc", "gc|all", "which bytes start a collection: of container objects, or all") \
-    P(S, CHOICE, limit, "inside", "inside|outside",                                                     \
-      "where marking tests for work left: at each object, or as the draft's pseudocode has it")         \
-    P(S, CHOICE, aging, "filled", "filled|one",                                                         \
-      "aging spaces at the start: as many as thresholds say, or one as the draft's pseudocode has it")  \
-    P(S, CHOICE, roots, "cycle", "cycle|increment",                                                     \
-      "when roots are marked: once a cycle, or at every increment")
-PARAM_STRUCT(gc_pep848_params, PARAMS)
+#include <stdbool.h>
 
 #ifdef HG_ABOUT
-const struct param gc_pep848_table[] = PARAM_ROWS(gc_pep848_params, PARAMS);
+const struct param gc_pep848_table[] = PARAM_ROWS(gc_pep848_params, PEP848_PARAMS);
 
-int gc_pep848_check(const int64_t threshold[3], const char *text, struct message *m);
-int gc_pep848_check(const int64_t threshold[3], const char *text, struct message *m)
+int gc_pep848_check(const void *params, const int64_t threshold[3], const char *text, struct message *m);
+int gc_pep848_check(const void *params, const int64_t threshold[3], const char *text, struct message *m)
 {
-    if (threshold[1] <= PEP848_HALF_SPACES_MAX)
-        return 0;
-    return message_set(m, -EINVAL, "pep848: thresholds '%s' is out of range: at most %d aging half-spaces",
-                       text, PEP848_HALF_SPACES_MAX);
+    const struct gc_pep848_params *p = params;
+    bool draft = p->version == PEP848_DRAFT;
+    int64_t most = draft ? PEP848_DRAFT_HALF_SPACES_MAX : PEP848_AUTHOR_THRESHOLD1_MAX;
+    if (threshold[1] > most)
+        return message_set(m, -EINVAL,
+                           "pep848: thresholds '%s' is out of range: at most %d aging half-spaces", text,
+                           (int)most);
+    const struct {
+        const char *name;
+        bool drafts;
+        uint64_t value;
+    } of_one[] = {{"first", false, p->first}, {"closure", false, p->closure}, {"work", false, p->work},
+                  {"grace", false, p->grace}, {"limit", true, p->limit},      {"aging", true, p->aging},
+                  {"roots", true, p->roots}};
+    for (unsigned i = 0; i < sizeof of_one / sizeof *of_one; i++)
+        if (of_one[i].value && of_one[i].drafts != draft)
+            return message_set(m, -EINVAL, "pep848: %s is a parameter of version=%s", of_one[i].name,
+                               of_one[i].drafts ? "draft" : "author");
+    return 0;
 }
 #else
-#include "cycles.h"
-
-#include <errno.h>
+#include "count_bytes.h"
 
 #if RC_GIL_HELD
 
-#define HALF_SPACE_UNIT  1000
-#define GRACE_OBJECTS    100000
-#define AGING_SPACES_MAX (PEP848_HALF_SPACES_MAX / 2)
-#define GARBAGE_WORK     2
+#define BUDGET_UNIT   1024
+#define GRACE_OBJECTS 100000
+#define GARBAGE_WORK  2
+#define NOT_OLD       GC_NEXT_YOUNG /* no closure may move it: frozen, or young where closure=old */
 
 static struct pep848 {
-    struct gc_head nursery, old[2], reachable, frozen;
-    struct gc_head aging[AGING_SPACES_MAX]; /* a ring: oldest .. oldest + aging_count - 1 */
-    unsigned oldest, aging_count, aging_room;
+    struct gc_head nursery, old[2], frozen;
+    unsigned spaces, oldest; /* of aging */
     uintptr_t visited;
-    bool nursery_half; /* the first half is full */
+    uintptr_t young_bits; /* of next, as young objects have them */
+    int turn;             /* what the next automatic collection is: 0 young, 1 an increment */
     int64_t work;
     int64_t threshold[3];
     struct gc_log log;
-    uint64_t marked, cycles;
-    bool enabled, limit_outside, aging_one, roots_each_increment;
-    struct alloc counted; /* bytes=all: the allocator behind the counting one */
+    uint64_t cycles;
+    bool enabled, survivors_alone, grace_kept;
 } self;
+
+/* Beside self, so that the memory of spaces that nobody asked for is never touched. */
+static struct gc_head aging[PEP848_AGING_SPACES_MAX];
 
 static void limit_update(struct runtime *r)
 {
-    r->gc.limit = self.enabled && self.threshold[0] ? self.threshold[0] * HALF_SPACE_UNIT : INT64_MAX;
+    r->gc.limit = self.enabled && self.threshold[0] ? self.threshold[0] * BUDGET_UNIT : INT64_MAX;
 }
 
 static struct gc_head *visited_list(void)
@@ -112,115 +108,85 @@ static struct gc_head *pending_list(void)
     return &self.old[self.visited ^ 1];
 }
 
-/* --- bytes=all: every request of the runtime is counted ------------------------------------------------- */
-
-static void *counting_malloc(void *ctx, size_t size)
+static void swap_old(void)
 {
-    struct runtime *r = ctx;
-    r->gc.young += (int64_t)size;
-    return self.counted.malloc(self.counted.ctx, size);
+    self.visited ^= 1;
+    self.cycles += !gc_list_empty(pending_list());
 }
 
-static void *counting_calloc(void *ctx, size_t count, size_t size)
+static void set_place(struct gc_head *list, uintptr_t place)
 {
-    struct runtime *r = ctx;
-    r->gc.young += (int64_t)(count * size);
-    return self.counted.calloc(self.counted.ctx, count, size);
+    for (struct gc_head *g = gc_next(list); g != list; g = gc_next(g))
+        g->next = (g->next & ~GC_NEXT_PLACE) | place;
 }
 
-static void *counting_realloc(void *ctx, void *p, size_t size)
+/* --- the ring of aging spaces --------------------------------------------------------------------------- */
+
+static unsigned spaces_wanted(void)
 {
-    struct runtime *r = ctx;
-    r->gc.young += (int64_t)size;
-    return self.counted.realloc(self.counted.ctx, p, size);
+    return (unsigned)((self.threshold[1] + 1) / 2);
 }
 
-static void counting_free(void *ctx, void *p)
-{
-    (void)ctx;
-    self.counted.free(self.counted.ctx, p);
-}
-
-static void count_all_bytes(struct runtime *r)
-{
-    self.counted = r->memory.plain;
-    r->memory.plain.ctx = r;
-    r->memory.plain.malloc = counting_malloc;
-    r->memory.plain.calloc = counting_calloc;
-    r->memory.plain.realloc = counting_realloc;
-    r->memory.plain.free = counting_free;
-}
-
-/* --- spaces --------------------------------------------------------------------------------------------- */
-
-static void aging_reset(void)
+static void aging_init(void)
 {
     self.oldest = 0;
-    self.aging_room = self.aging_one ? 1 : (unsigned)(self.threshold[1] + 1) / 2;
-    self.aging_count = self.aging_room;
-    for (unsigned i = 0; i < self.aging_count; i++)
-        gc_list_init(&self.aging[i]);
+    self.spaces = spaces_wanted();
+    for (unsigned i = 0; i < self.spaces; i++)
+        gc_list_init(&aging[i]);
 }
 
-static struct gc_head *aging_at(unsigned i)
+/* Not in a collection, which has one of the spaces in its hands. */
+static void aging_resize(struct runtime *r)
 {
-    return &self.aging[(self.oldest + i) % AGING_SPACES_MAX];
+    if (gc_is_collecting(r) || self.spaces == spaces_wanted())
+        return;
+    struct gc_head all;
+    gc_list_init(&all);
+    for (unsigned i = 0; i < self.spaces; i++)
+        gc_list_merge(&aging[(self.oldest + i) % self.spaces], &all);
+    aging_init();
+    gc_list_merge(&all, &aging[0]);
 }
 
-/* Fewer or more spaces: what is in the oldest of too many goes to the next one. */
-static void aging_resize(unsigned room)
+static void set_thresholds(const int64_t threshold[3])
 {
-    while (self.aging_count > room) {
-        struct gc_head *gone = aging_at(0);
-        gc_list_merge(gone, self.aging_count > 1 ? aging_at(1) : &self.nursery);
-        self.oldest = (self.oldest + 1) % AGING_SPACES_MAX;
-        self.aging_count--;
-    }
-    while (self.aging_count < room) {
-        self.oldest = (self.oldest + AGING_SPACES_MAX - 1) % AGING_SPACES_MAX;
-        self.aging_count++;
-        gc_list_init(aging_at(0));
-    }
-    self.aging_room = room;
-}
-
-static void become_visited(struct gc_head *list)
-{
-    for (struct gc_head *g = gc_next(list); g != list; g = gc_next(g))
-        g->next = (g->next & ~(GC_NEXT_YOUNG | GC_NEXT_SPACE)) | self.visited;
-}
-
-static void become_young(struct gc_head *list)
-{
-    for (struct gc_head *g = gc_next(list); g != list; g = gc_next(g))
-        g->next |= GC_NEXT_YOUNG;
+    memcpy(self.threshold, threshold, sizeof self.threshold);
+    if (self.threshold[1] < 1)
+        self.threshold[1] = 1;
 }
 
 static int pep848_open(struct runtime *r, const void *params, struct message *m)
 {
     const struct gc_pep848_params *p = params;
+    if (p->version == PEP848_DRAFT) {
+        r->gc.ops = &collector_pep848_draft;
+        r->gc.trigger = r->gc.ops->trigger;
+        r->gc.safepoint = r->gc.ops->safepoint;
+        return r->gc.ops->open(r, params, m);
+    }
+    int64_t threshold[3] = {1000, 10, 10};
+    int err = gc_thresholds_parse("pep848", p->thresholds, threshold, m);
+    if (err)
+        return err;
     memset(&self, 0, sizeof self);
     gc_list_init(&self.nursery);
     gc_list_init(&self.old[0]);
     gc_list_init(&self.old[1]);
-    gc_list_init(&self.reachable);
     gc_list_init(&self.frozen);
-    memcpy(self.threshold, (int64_t[]){2000, 10, 10}, sizeof self.threshold);
-    int err = gc_thresholds_parse("pep848", p->thresholds, self.threshold, m);
-    if (err)
-        return err;
-    self.limit_outside = p->limit == 1;
-    self.aging_one = p->aging == 1;
-    self.roots_each_increment = p->roots == 1;
+    set_thresholds(threshold);
+    aging_init();
+    self.turn = (int)p->first;
+    self.young_bits = p->closure ? NOT_OLD : 0;
+    self.survivors_alone = p->work;
+    self.grace_kept = p->grace;
     self.work = -GRACE_OBJECTS;
     self.enabled = true;
-    aging_reset();
     r->gc.young_list = &self.nursery;
-    r->gc.new_next_bits = GC_NEXT_YOUNG;
+    r->gc.new_next_bits = self.young_bits;
     r->gc.one = 0;
-    r->gc.bytes_mask = p->bytes == 1 ? 0 : ~(int64_t)0;
-    if (p->bytes == 1)
-        count_all_bytes(r);
+    r->gc.bytes_mask = p->bytes ? 0 : ~(int64_t)0;
+    if (p->bytes)
+        count_bytes_open(r);
     limit_update(r);
     return 0;
 }
@@ -228,196 +194,141 @@ static int pep848_open(struct runtime *r, const void *params, struct message *m)
 static void pep848_close(struct runtime *r)
 {
     r->gc.limit = INT64_MAX;
-    if (self.counted.malloc)
-        r->memory.plain = self.counted;
+    count_bytes_close(r);
 }
 
-/* --- the old space -------------------------------------------------------------------------------------- */
+/* --- collections ---------------------------------------------------------------------------------------- */
 
-struct mover {
-    struct gc_head *to;
-    uint64_t moved, references;
-};
-
-/* From pending to the list. */
-static int visit_move(struct object *o, void *arg)
+/* Examines set, whose members all bear the visited bits; what lives becomes visited. *survivors grows by what
+ * was examined and not found unreachable. */
+static uint64_t collect_region(struct runtime *r, struct gc_head *set, bool whole, struct cycles_count *count,
+                               int64_t *survivors)
 {
-    struct mover *mover = arg;
-    mover->references++;
-    if (!object_is_gc(o) || !gc_is_tracked(o))
+    if (gc_list_empty(set))
         return 0;
-    struct gc_head *g = gc_head_of(o);
-    if (g->next & GC_NEXT_YOUNG || (g->next & GC_NEXT_SPACE) == self.visited)
-        return 0;
-    g->next ^= GC_NEXT_SPACE;
-    gc_list_move(g, mover->to);
-    mover->moved++;
-    return 0;
-}
-
-static void roots_to_reachable(struct runtime *r, struct cycles_count *count)
-{
-    struct mover mover = {&self.reachable, 0, 0};
-    pthread_mutex_lock(&r->roots.mutex);
-    for (size_t i = 0; i < r->roots.count; i++)
-        for (size_t k = 0; k < r->roots.at[i].count; k++)
-            if (r->roots.at[i].at[k])
-                visit_move(r->roots.at[i].at[k], &mover);
-    pthread_mutex_unlock(&r->roots.mutex);
-    count->references += mover.references;
-}
-
-static void follow_reachable(struct cycles_count *count)
-{
-    struct mover mover = {&self.reachable, 0, 0};
-    while (!gc_list_empty(&self.reachable) && (self.limit_outside || self.work > 0)) {
-        struct gc_head *g = gc_next(&self.reachable);
-        gc_list_move(g, visited_list());
-        gc_traverse(gc_object_of(g), visit_move, &mover);
-        self.work--;
-        self.marked++;
-    }
-    count->references += mover.references;
-}
-
-/* Examines set, whose members all bear the visited bit and are not young; what lives becomes visited. */
-static uint64_t collect_region(struct runtime *r, struct gc_head *set, bool whole, struct cycles_count *count)
-{
     struct gc_head unreachable;
+    struct cycles_count part = {0};
     gc_list_init(&unreachable);
-    cycles_deduce(set, &unreachable, whole, count);
-    if (count->kinds & 1u << TYPE_TUPLE)
+    cycles_deduce(set, &unreachable, whole, &part);
+    *survivors += (int64_t)(part.examined - part.unreachable);
+    if (part.kinds & 1u << TYPE_TUPLE)
         cycles_untrack(set, TYPE_TUPLE);
     if (set != visited_list())
         gc_list_merge(set, visited_list());
-    return cycles_reclaim(r, &unreachable, visited_list(), self.visited, count);
-}
-
-static void add_counts(struct cycles_count *to, const struct cycles_count *part)
-{
-    to->examined += part->examined;
-    to->references += part->references;
-    to->uncollectable += part->uncollectable;
-}
-
-static uint64_t collect_oldest_pending(struct runtime *r, struct cycles_count *count)
-{
-    struct gc_head region, *g = gc_next(pending_list());
-    struct mover mover = {&region, 0, 0};
-    struct cycles_count part = {0};
-    gc_list_init(&region);
-    g->next ^= GC_NEXT_SPACE;
-    gc_list_move(g, &region);
-    for (; g != &region; g = gc_next(g))
-        gc_traverse(gc_object_of(g), visit_move, &mover);
-    uint64_t collected = collect_region(r, &region, false, &part);
-    self.work -= (int64_t)(part.examined - part.unreachable);
-    self.work += GARBAGE_WORK * (int64_t)collected;
-    part.references += mover.references;
-    add_counts(count, &part);
+    uint64_t collected = cycles_reclaim(r, &unreachable, visited_list(), self.visited, &part);
+    count->examined += part.examined;
+    count->references += part.references;
+    count->uncollectable += part.uncollectable;
     return collected;
+}
+
+static uint64_t collect_young(struct runtime *r, struct cycles_count *count)
+{
+    struct gc_head *space = &aging[self.oldest];
+    self.oldest = (self.oldest + 1) % self.spaces;
+    if (self.young_bits != self.visited)
+        set_place(space, self.visited);
+    uint64_t collected = collect_region(r, space, false, count, &self.work);
+    gc_list_merge(&self.nursery, space);
+    return collected;
+}
+
+struct closure {
+    struct gc_head region;
+    uintptr_t pending; /* the bits of what belongs to it */
+    uint64_t references;
+    int64_t count;
+};
+
+static int visit_closure(struct object *o, void *arg)
+{
+    struct closure *closure = arg;
+    closure->references++;
+    if (!object_is_gc(o) || !gc_is_tracked(o))
+        return 0;
+    struct gc_head *g = gc_head_of(o);
+    if ((g->next & GC_NEXT_PLACE) != closure->pending)
+        return 0;
+    g->next ^= GC_NEXT_SPACE;
+    gc_list_move(g, &closure->region);
+    closure->count++;
+    return 0;
+}
+
+static uint64_t collect_oldest_pending(struct runtime *r, struct cycles_count *count, int64_t *examined,
+                                       int64_t *survivors)
+{
+    struct closure closure = {.pending = self.visited ^ 1};
+    gc_list_init(&closure.region);
+    visit_closure(gc_object_of(gc_next(pending_list())), &closure);
+    closure.references = 0; /* to the first of it there was none */
+    for (struct gc_head *g = gc_next(&closure.region); g != &closure.region; g = gc_next(g))
+        gc_traverse(gc_object_of(g), visit_closure, &closure);
+    count->references += closure.references;
+    *examined += closure.count;
+    return collect_region(r, &closure.region, false, count, survivors);
 }
 
 static uint64_t collect_increment(struct runtime *r, struct cycles_count *count)
 {
     uint64_t collected = 0;
-    if (self.roots_each_increment)
-        roots_to_reachable(r, count);
-    while (self.work > 0) {
-        if (!gc_list_empty(&self.reachable)) {
-            follow_reachable(count);
-        } else if (gc_list_empty(pending_list())) {
-            self.visited ^= 1;
-            self.cycles++;
-            roots_to_reachable(r, count);
-            self.work = 0;
-        } else {
-            collected += collect_oldest_pending(r, count);
-        }
+    int64_t examined = 0, survivors = 0;
+    if (self.grace_kept && gc_list_empty(&self.old[0]) && gc_list_empty(&self.old[1]))
+        return 0;
+    if (gc_list_empty(pending_list()))
+        swap_old();
+    while (examined < self.work && !gc_list_empty(pending_list()))
+        collected += collect_oldest_pending(r, count, &examined, &survivors);
+    self.work -= self.survivors_alone ? survivors : examined;
+    self.work += GARBAGE_WORK * (int64_t)collected;
+    if (gc_list_empty(pending_list())) {
+        swap_old();
+        self.work = 0;
+        freelist_clear_all(r);
     }
     return collected;
 }
 
-/* --- the young spaces ----------------------------------------------------------------------------------- */
-
-static uint64_t collect_space(struct runtime *r, struct gc_head *space, struct cycles_count *count)
-{
-    become_visited(space);
-    uint64_t collected = collect_region(r, space, false, count);
-    self.work += (int64_t)(count->examined - count->unreachable);
-    return collected;
-}
-
-static uint64_t collect_oldest_aging(struct runtime *r, struct cycles_count *count)
-{
-    if (self.aging_room == 0)
-        return collect_space(r, &self.nursery, count);
-    struct gc_head oldest, *gone = aging_at(0);
-    gc_list_init(&oldest);
-    gc_list_merge(gone, &oldest);
-    self.oldest = (self.oldest + 1) % AGING_SPACES_MAX;
-    struct gc_head *newest = aging_at(self.aging_count - 1);
-    gc_list_init(newest);
-    gc_list_merge(&self.nursery, newest);
-    return collect_space(r, &oldest, count);
-}
-
-/* --- collections ---------------------------------------------------------------------------------------- */
-
-/* Everything young, old ones last, into one list. */
+/* Everything that may be collected into one list, in the fork's order: places in the ring, not ages. */
 static void gather_young(struct gc_head *list)
 {
-    for (unsigned i = 0; i < self.aging_count; i++)
-        gc_list_merge(aging_at(i), list);
     gc_list_merge(&self.nursery, list);
-}
-
-static uint64_t collect_young(struct runtime *r, struct cycles_count *count)
-{
-    struct gc_head young;
-    gc_list_init(&young);
-    gather_young(&young);
-    r->gc.young = 0;
-    return collect_space(r, &young, count);
+    for (unsigned i = 0; i < self.spaces; i++)
+        gc_list_merge(&aging[i], list);
+    self.oldest = 0;
 }
 
 static uint64_t collect_full(struct runtime *r, struct cycles_count *count)
 {
-    struct gc_head *visited = visited_list();
-    gather_young(visited);
-    gc_list_merge(&self.reachable, visited);
-    gc_list_merge(pending_list(), visited);
-    become_visited(visited);
-    r->gc.young = 0;
-    uint64_t collected = collect_region(r, visited, gc_list_empty(&self.frozen), count);
+    int64_t survivors = 0;
+    gc_list_merge(&self.old[1], &self.old[0]);
+    gather_young(&self.old[0]);
+    set_place(&self.old[0], 0);
+    self.visited = 0;
+    self.work = 0;
+    uint64_t collected = collect_region(r, &self.old[0], gc_list_empty(&self.frozen), count, &survivors);
     freelist_clear_all(r);
     return collected;
 }
 
-static uint64_t collect_step(struct runtime *r, struct cycles_count *count)
+static uint64_t run(struct runtime *r, int generation)
 {
-    if (self.work < 1)
-        self.work = 1;
-    return collect_increment(r, count);
-}
-
-static uint64_t run(struct runtime *r, int generation, enum pause_cause cause,
-                    uint64_t collect(struct runtime *, struct cycles_count *))
-{
-    if (gc_is_collecting(r))
-        return 0;
+    static uint64_t (*const collect[])(struct runtime *, struct cycles_count *) = {
+        collect_young, collect_increment, collect_full};
+    static const enum pause_cause causes[] = {PAUSE_YOUNG, PAUSE_INCREMENT, PAUSE_FULL};
     struct gc_run run;
     struct cycles_count count = {0};
     gc_run_begin(r, &run, generation);
-    uint64_t collected = collect(r, &count);
-    return gc_run_end(r, &run, &self.log, cause, &count, collected);
+    r->gc.young = 0;
+    uint64_t collected = collect[generation](r, &count);
+    collected = gc_run_end(r, &run, &self.log, causes[generation], &count, collected);
+    aging_resize(r);
+    return collected;
 }
 
 static uint64_t pep848_collect(struct runtime *r, int generation)
 {
-    return generation == 0   ? run(r, 0, PAUSE_YOUNG, collect_young)
-           : generation == 1 ? run(r, 1, PAUSE_INCREMENT, collect_step)
-                             : run(r, 2, PAUSE_FULL, collect_full);
+    return gc_is_collecting(r) ? 0 : run(r, generation);
 }
 
 static void pep848_trigger(struct runtime *r)
@@ -428,14 +339,11 @@ static void pep848_trigger(struct runtime *r)
 
 static void pep848_safepoint(struct runtime *r)
 {
-    if (!self.enabled || r->gc.young <= r->gc.limit || gc_is_collecting(r))
+    if (!self.enabled || r->gc.young < self.threshold[0] * BUDGET_UNIT || gc_is_collecting(r))
         return;
-    r->gc.young = 0;
-    self.nursery_half = !self.nursery_half;
-    if (self.nursery_half)
-        run(r, 1, PAUSE_INCREMENT, collect_increment);
-    else
-        run(r, 0, PAUSE_YOUNG, collect_oldest_aging);
+    int generation = self.turn;
+    self.turn ^= 1;
+    run(r, generation);
 }
 
 /* --- the gc module -------------------------------------------------------------------------------------- */
@@ -448,22 +356,21 @@ static void pep848_enable(struct runtime *r, bool on)
 
 static int pep848_set_thresholds(struct runtime *r, const int64_t threshold[3])
 {
-    if (threshold[1] > PEP848_HALF_SPACES_MAX)
+    if (threshold[1] > PEP848_AUTHOR_THRESHOLD1_MAX)
         return -EINVAL;
-    memcpy(self.threshold, threshold, sizeof self.threshold);
-    if (!self.aging_one)
-        aging_resize((unsigned)(threshold[1] + 1) / 2);
+    set_thresholds(threshold);
+    aging_resize(r);
+    r->gc.young = 0;
     limit_update(r);
     return 0;
 }
 
-/* In units of 1000 bytes, in aging spaces, in cycles of the old space. */
 static void pep848_counts(struct runtime *r, int64_t count[3])
 {
-    count[0] = r->gc.young / HALF_SPACE_UNIT;
+    count[0] = r->gc.young / BUDGET_UNIT;
     count[1] = 0;
-    for (unsigned i = 0; i < self.aging_count; i++)
-        count[1] += !gc_list_empty(aging_at(i));
+    for (unsigned i = 0; i < self.spaces; i++)
+        count[1] += !gc_list_empty(&aging[i]);
     count[2] = (int64_t)self.cycles;
 }
 
@@ -473,22 +380,22 @@ static void pep848_stats(struct runtime *r, struct gc_stats stats[3])
     memcpy(stats, self.log.stats, sizeof self.log.stats);
 }
 
+/* The budget goes on: it is no collection. */
 static void pep848_freeze(struct runtime *r)
 {
-    become_young(visited_list());
-    become_young(pending_list());
-    become_young(&self.reachable);
+    (void)r;
     gather_young(&self.frozen);
     gc_list_merge(&self.old[0], &self.frozen);
     gc_list_merge(&self.old[1], &self.frozen);
-    gc_list_merge(&self.reachable, &self.frozen);
-    r->gc.young = 0;
+    set_place(&self.frozen, NOT_OLD);
+    self.visited = 0;
+    self.work = 0;
 }
 
 static void pep848_unfreeze(struct runtime *r)
 {
     (void)r;
-    become_visited(&self.frozen);
+    set_place(&self.frozen, self.visited);
     gc_list_merge(&self.frozen, visited_list());
 }
 
@@ -496,35 +403,31 @@ static void pep848_report(struct runtime *r, const struct alloc_sink *sink)
 {
     (void)r;
     gc_log_report(&self.log, sink);
-    sink->integer(sink->arg, "gc.marked", self.marked);
     sink->integer(sink->arg, "gc.cycles", self.cycles);
 }
 
 static int pep848_each_tracked(struct runtime *r, object_visit *visit, void *arg)
 {
     (void)r;
-    struct gc_head *lists[] = {&self.nursery, &self.old[0], &self.old[1], &self.reachable, &self.frozen};
+    struct gc_head *lists[] = {&self.nursery, &self.old[0], &self.old[1], &self.frozen};
     int stop = 0;
     for (unsigned i = 0; i < sizeof lists / sizeof *lists && !stop; i++)
         stop = gc_list_each(lists[i], visit, arg);
-    for (unsigned i = 0; i < self.aging_count && !stop; i++)
-        stop = gc_list_each(aging_at(i), visit, arg);
+    for (unsigned i = 0; i < self.spaces && !stop; i++)
+        stop = gc_list_each(&aging[i], visit, arg);
     return stop;
 }
 
-/* What is not old, or frozen, is marked young; the space bit of the others is that of pending or visited. */
 static bool pep848_is_valid(struct runtime *r)
 {
-    const uintptr_t young = GC_NEXT_YOUNG, old = GC_NEXT_YOUNG | GC_NEXT_SPACE;
     uint64_t count = 0;
-    for (unsigned i = 0; i < self.aging_count; i++)
-        if (!gc_list_is_valid(aging_at(i), young, young, &count))
+    for (unsigned i = 0; i < self.spaces; i++)
+        if (!gc_list_is_valid(&aging[i], GC_NEXT_PLACE, self.young_bits, &count))
             return false;
-    return gc_list_is_valid(&self.nursery, young, young, &count) &&
-           gc_list_is_valid(&self.frozen, young, young, &count) &&
-           gc_list_is_valid(visited_list(), old, self.visited, &count) &&
-           gc_list_is_valid(pending_list(), old, self.visited ^ 1, &count) &&
-           gc_list_is_valid(&self.reachable, old, self.visited, &count) && count == (uint64_t)r->gc.tracked;
+    return gc_list_is_valid(&self.nursery, GC_NEXT_PLACE, self.young_bits, &count) &&
+           gc_list_is_valid(&self.old[0], GC_NEXT_PLACE, 0, &count) &&
+           gc_list_is_valid(&self.old[1], GC_NEXT_PLACE, GC_NEXT_SPACE, &count) &&
+           gc_list_is_valid(&self.frozen, GC_NEXT_PLACE, NOT_OLD, &count) && count == (uint64_t)r->gc.tracked;
 }
 
 const struct collector collector_pep848 = {

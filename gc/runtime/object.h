@@ -88,7 +88,7 @@ static inline void object_dealloc(struct object *o)
  *   prev bit 0  the finaliser has run      prev bit 1  in the set being collected
  *   prev >> 2   gc_refs while collecting (the list is then singly linked)
  *   next bit 0  incremental collectors: which of two spaces      next bit 1  tentatively unreachable
- *   next bit 2  pep848: not old yet
+ *   next bit 2  pep848: no closure of old objects may move it
  */
 struct gc_head {
     uintptr_t next, prev;

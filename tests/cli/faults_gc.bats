@@ -29,6 +29,7 @@ collects=gc-collect:cycles=10,ops=10
     fault gc_list_prev gil generational $cycles 'gc_heap_is_valid(r)'
     fault gc_list_prev gil:immortal=3.14 incremental $cycles 'gc_heap_is_valid(r)'
     fault gc_list_prev gil pep848:thresholds=10/4/0 $cycles 'gc_heap_is_valid(r)'
+    fault gc_list_prev gil pep848:version=draft,thresholds=10/4/0 $cycles 'gc_heap_is_valid(r)'
 }
 
 @test "gc lists: more objects counted as tracked than there are" {

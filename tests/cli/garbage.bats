@@ -115,7 +115,7 @@ figures() {
     else
         grep -q "mimalloc is not installed" churned
     fi
-    figures gil none,generational,incremental,pep848 "pymalloc,$allocs"
+    figures gil none,generational,incremental,pep848,pep848:version=draft "pymalloc,$allocs"
     figures objlock,atomic,biased none,stw,stw:find=registry "$allocs"
     figures objlock,atomic,biased stw:find=walk pools
     figures tracing none,tracing "pymalloc,$allocs"

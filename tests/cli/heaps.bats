@@ -88,9 +88,11 @@ figure() {
         "$hg" run --workload "$1" --alloc pymalloc --rc gil --gc "$2" --settle 0s --quiet --json |
             sed -n 's/^.*"generations":\[{"collections":\([0-9]*\).*$/\1/p'
     }
-    [ "$(runs message-buffer:text=inside,window=100,size=16k,ops=2k pep848)" -ge 7 ]
-    [ "$(runs message-buffer:window=100,size=16k,ops=2k pep848)" -eq 0 ]
-    [ "$(runs message-buffer:window=100,size=16k,ops=2k pep848:bytes=all)" -ge 7 ]
+    for version in author draft; do
+        [ "$(runs message-buffer:text=inside,window=100,size=16k,ops=2k pep848:version=$version)" -ge 7 ]
+        [ "$(runs message-buffer:window=100,size=16k,ops=2k pep848:version=$version)" -eq 0 ]
+        [ "$(runs message-buffer:window=100,size=16k,ops=2k pep848:version=$version,bytes=all)" -ge 7 ]
+    done
 }
 
 @test "binary-trees and gcbench: no garbage at any time" {

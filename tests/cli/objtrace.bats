@@ -54,7 +54,8 @@ END
 
 @test "every collector under the GIL runs the script to the same checksum" {
     printf 'hgo 1\nroots 1\nlist 0\nappend 0 0\ndrop 0\ncollect 2\nstat\n' >self.hgo
-    for gc in generational:version=3.13 incremental:version=3.14.0 incremental:version=3.14.1 pep848 none; do
+    for gc in generational:version=3.13 incremental:version=3.14.0 incremental:version=3.14.1 pep848 pep848:version=draft \
+        generational:trigger=bytes none; do
         run_script self.hgo "$gc"
         [ "$status" -eq 0 ]
         [ "$(text status)" = ok ]
@@ -67,7 +68,7 @@ END
 
 @test "a legacy finaliser keeps its cycle and what it leads to: uncollectable" {
     printf 'hgo 1\nroots 2\nnode 0 2\nset 0 0 0\nnode 1 0\nset 0 1 1\ndel 0\ndrop 1\ndrop 0\ncollect 2\nstat\n' >del.hgo
-    for gc in generational generational:version=3.13 incremental:version=3.14.0 incremental:version=3.14.1 pep848; do
+    for gc in generational generational:version=3.13 incremental:version=3.14.0 incremental:version=3.14.1 pep848 pep848:version=draft; do
         run_script del.hgo "$gc"
         [ "$status" -eq 0 ]
         [[ "$(stat_line 1)" == *"collected=0,0,0 uncollectable=0,0,2 finalised=0 "*node:2* ]]
@@ -136,7 +137,8 @@ END
 @test "thresholds out of range and collectors without their lock are refused" {
     printf 'hgo 1\n' >e.hgo
     for gc in generational:thresholds=1/2 generational:thresholds=1/2/x generational:thresholds=1/2/99999999999 \
-        pep848:thresholds=1/99999/1 stw; do
+        pep848:thresholds=1/131073/1 pep848:version=draft,thresholds=1/99999/1 pep848:limit=outside \
+        pep848:version=draft,closure=old stw; do
         run_script e.hgo "$gc"
         [ "$status" -eq 2 ]
         [ "${#stderr_lines[@]}" -eq 1 ]

@@ -128,6 +128,7 @@ static int64_t bytes_to_collection(void)
         bytes += node_bytes();
         thread_safepoint();
         now = figures();
+        assert_true(bytes < 1 << 26);
     }
     return bytes;
 }
@@ -263,6 +264,7 @@ static void grow(const char *params, int first, bool grace_kept)
                 model_young(&m);
             m.turn ^= 1;
             struct figures now = figures();
+            assert_true(now.young % 8 || gc_invariant_holds(runtime));
             if (memcmp(&now, &m.sum, sizeof now) != 0)
                 fail_msg(
                     "%s, object %u: young %llu/%llu increments %llu/%llu examined %llu/%llu cycles %llu/%llu",
@@ -566,6 +568,7 @@ static void test_resize_within(void **state)
     (void)state;
     open_still("");
     struct type *setter = type_new_instance_type("setter", 1, 0, 0, set_few_spaces);
+    examines(0); /* so that it is not the first place in the ring that is collected */
     rc_dec(self_referencing(setter));
     for (unsigned i = 0; i < 5; i++) {
         examines(0);
@@ -586,6 +589,9 @@ static void test_freeze(void **state)
     hold(20);
     examines(2);
     make_work(5);
+    gc_freeze(runtime);
+    gc_unfreeze(runtime);
+    assert_int_equal(examines(1), 0);
     gc_freeze(runtime);
     assert_true(gc_invariant_holds(runtime));
     struct object *first = instance_new(node);
@@ -617,6 +623,16 @@ static void test_legacy_budget(void **state)
     gc_freeze(runtime);
     assert_int_equal(runtime->gc.young, node_bytes());
     gc_unfreeze(runtime);
+    assert_int_equal(gc_set_thresholds(runtime, (int64_t[]){3, 10, 10}), 0);
+    assert_int_equal(runtime->gc.young, 0);
+    close_runtime();
+    open_runtime("generational",
+                 "version=3.11,trigger=bytes,thresholds=1/10/10"); /* at safepoints all the same */
+    for (unsigned i = 0; i < 100; i++)
+        rc_dec(instance_new(node));
+    assert_int_equal(figures().young, 0);
+    thread_safepoint();
+    assert_int_equal(figures().young, 1);
     close_runtime();
 }
 

@@ -438,6 +438,20 @@ EOT
     operators | exports
 }
 
+@test "nothing to import is no silent success; what is good of a damaged trace has a way" {
+    run --separate-stderr -0 "$hg" trace import - -o x.hgt </dev/null
+    [ "$stderr" = "heapgauge: standard input is empty: a trace of 0 calls is written" ]
+    for ((i = 0; i < 100000; i++)); do echo "a $i $((i * 7919 % 5000))"; done >many.txt # more than one chunk
+    "$hg" trace import many.txt -o many.hgt
+    head -c -40 many.hgt >cut.hgt
+    run --separate-stderr -2 "$hg" trace import --partial cut.hgt -o x.hgt
+    [[ "$stderr" == *"heapgauge trace export --partial FILE | heapgauge trace import - -o F.hgt"* ]]
+    "$hg" trace export --partial cut.hgt 2>/dev/null | "$hg" trace import - -o x.hgt
+    "$hg" trace export x.hgt >good.txt
+    [ -s good.txt ]
+    cmp -n "$(stat -c %s good.txt)" good.txt many.txt
+}
+
 @test "a zstd file that was cut off needs --partial; a damaged one is refused" {
     needs zstd
     python3 - <<'PY' | zstd -q >long.zst

@@ -189,6 +189,8 @@ int import_file(const char *path, bool partial, struct file_out *f, struct messa
     }
     if (!err && s.damage.text[0])
         message_set(warning, 0, "%s; the part before it is written", s.damage.text);
+    else if (!err && head.at == head.end)
+        message_set(warning, 0, "%s is empty: a trace of 0 calls is written", s.name);
     source_close(&s);
     return err;
 }

@@ -23,7 +23,9 @@ static const struct {
     {TEXT("{\"dhatFileVersion\""), "a profile of valgrind's DHAT",
      NO_ORDER "valgrind --trace-malloc=yes writes calls, and " RECORD},
     {TEXT("# callgrind format"), "a profile of callgrind", NO_ORDER RECORD},
-    {TEXT("\x89HGT\r\n\x1a\n"), "an .hgt trace already", "it needs no import"},
+    {TEXT("\x89HGT\r\n\x1a\n"), "an .hgt trace already",
+     "it needs no import; what is good of a damaged one: heapgauge trace export --partial FILE | heapgauge "
+     "trace import - -o F.hgt"},
     {TEXT("\x1f\x8b"), "a gzip file",
      "if it is a profile of pprof, " NO_ORDER RECORD "; if a trace is packed in it, " UNPACK("zcat FILE")},
     {TEXT("\xfd"

@@ -91,8 +91,35 @@ static int suite_same_variables(const struct record *run, const char *dir, struc
     return err;
 }
 
-/* Opens the folder to go on with, and refuses one that is of another suite, seed or number of blocks: its
- * cells would not fit. */
+/* What a sample's figures or the plan depend on is as it was; limits of time and memory may be others. */
+static int suite_same_settings(struct session *s, const struct record *run, const char *dir,
+                               struct message *m)
+{
+    static const char *const fixed[] = {
+        "blocks",           "settings.shard", "settings.settle_ns", "settings.settle_load",
+        "settings.latency", "settings.tails", "settings.oracle"};
+    struct record *now = session_describe(s, s->plan->name, NULL);
+    if (!now)
+        return message_set(m, -ENOMEM, "no memory");
+    int err = 0;
+    for (size_t i = 0; !err && i < sizeof fixed / sizeof *fixed; i++) {
+        int64_t was, is;
+        const char *said = record_text(run, fixed[i]), *says = record_text(now, fixed[i]);
+        const char *name = strchr(fixed[i], '.') ? strchr(fixed[i], '.') + 1 : fixed[i];
+        if (said && says && strcmp(said, says) != 0)
+            err = message_set(m, -EINVAL, "%s was run with %s = %s, not %s: it cannot be resumed with that",
+                              dir, name, said, says);
+        else if (record_integer(run, fixed[i], &was) && record_integer(now, fixed[i], &is) && was != is)
+            err =
+                message_set(m, -EINVAL, "%s was run with %s = %lld, not %lld: it cannot be resumed with that",
+                            dir, name, (long long)was, (long long)is);
+    }
+    record_free(now);
+    return err;
+}
+
+/* Opens the folder to go on with, and refuses one that is of another suite, seed, number of blocks or
+ * settings: its cells would not fit, or its figures not belong together. */
 static int suite_resume(struct session *s, struct run *done, const char *dir, struct message *m)
 {
     int64_t seed, cells;
@@ -107,7 +134,7 @@ static int suite_resume(struct session *s, struct run *done, const char *dir, st
             m, -EINVAL,
             "%s is not a run of suite %s with seed %llu and %u cells: it cannot be resumed with it", dir,
             s->plan->name, (unsigned long long)s->plan->seed, s->plan->cells);
-    if ((err = suite_same_variables(done->run, dir, m)))
+    if ((err = suite_same_settings(s, done->run, dir, m)) || (err = suite_same_variables(done->run, dir, m)))
         return err;
     snprintf(s->run_id, sizeof s->run_id, "%s", id ? id : "");
     s->done = done;

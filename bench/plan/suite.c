@@ -13,6 +13,7 @@ struct suite_reader {
     struct message *m;
     char section[128];
     int section_line, line; /* line: of the file, counted where it is read */
+    int baseline_line;      /* of [suite]'s baseline */
     bool too_long, has_nul;
     char last_name[64];
     bool in_suite;
@@ -161,6 +162,8 @@ static int suite_on_value(void *arg, const char *section, const char *name, cons
     if (strcmp(name, r->last_name) == 0 && suite_continue(r, name, value, joined, sizeof joined))
         value = joined;
     snprintf(r->last_name, sizeof r->last_name, "%s", name);
+    if (r->in_suite && strcmp(name, "baseline") == 0)
+        r->baseline_line = line;
     r->own_baseline |= !r->in_suite && strcmp(name, "baseline") == 0;
     const struct param *table;
     struct settings *values = suite_target(r, &table);
@@ -232,7 +235,7 @@ int suite_read(struct suite *suite, const char *path, const struct settings *giv
     if (r->baseline_used && !r->baseline_found) {
         suite_no_such(r, suite->settings.baseline, 0);
         if (!given->baseline[0])
-            suite_wrong(r, r->line, -EINVAL);
+            suite_wrong(r, r->baseline_line, -EINVAL);
         return -EINVAL;
     }
     /* A [suite] below its sections sets what is the whole run's all the same. */

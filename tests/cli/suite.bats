@@ -67,6 +67,31 @@ PY
     [[ "$stderr" == *"cannot be resumed"* ]]
 }
 
+@test "a run with other settings is not resumed: its figures would not belong together; limits may change" {
+    "$hg" suite small.ini --out r --quiet >/dev/null
+    head -n 10 r/samples.jsonl >short && mv short r/samples.jsonl
+    sed 's/^settle = .*/settle = 10ms/' small.ini >other && mkdir -p other.d && mv other other.d/small.ini
+    run --separate-stderr "$hg" suite other.d/small.ini --resume r --quiet
+    [ "$status" -eq 2 ]
+    [[ "$stderr" == *"settle_ns = 0, not 10000000"*"cannot be resumed"* ]]
+    run --separate-stderr "$hg" suite small.ini --resume r --blocks 5 --quiet
+    [ "$status" -eq 2 ]
+    [[ "$stderr" == *"blocks = 3, not 5"* ]]
+    run --separate-stderr "$hg" suite small.ini --resume r --shard 1/2 --quiet
+    [ "$status" -eq 2 ]
+    [[ "$stderr" == *"shard = 1/1, not 1/2"* ]]
+    [ "$(wc -l <r/samples.jsonl)" -eq 10 ]
+    "$hg" suite small.ini --resume r --timeout 200s --quiet >/dev/null
+    [ "$(wc -l <r/samples.jsonl)" -eq 24 ]
+}
+
+@test "a [suite]'s baseline that no section has is named with its own line" {
+    sed '/^settle/a baseline = sytem' small.ini >typo.ini
+    run --separate-stderr "$hg" suite typo.ini --out r --quiet
+    [ "$status" -eq 2 ]
+    [[ "$stderr" == *"typo.ini:5: baseline 'sytem'"* ]]
+}
+
 @test "shards partition the cells" {
     "$hg" suite small.ini --out whole --quiet >/dev/null
     "$hg" suite small.ini --out s1 --shard 1/2 --quiet >/dev/null

@@ -52,6 +52,7 @@
     W(message_buffer) \
     W(gc_traversal) \
     W(gc_collect) \
+    W(prefork) \
     W(objtrace)
 /* clang-format on */
 

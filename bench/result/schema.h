@@ -160,6 +160,16 @@
       "objects that their finalizer resurrected")                                                                      \
     K(objects_callbacks, "objects.callbacks", INT, COUNT, SUM, ADDED, LESS, "", "", "no weak references",              \
       "callbacks of weak references that ran")                                                                         \
+    K(prefork, "prefork", GROUP, NONE, FIRST, ADDED, LESS, "", "", "the workload forks no workers",                    \
+      "pages of a parent that its forked workers copy")                                                                \
+    K(prefork_workers, "prefork.workers", INT, COUNT, FIRST, ADDED, LESS, "", "", "",                                  \
+      "workers forked for each cause")                                                                                 \
+    K(prefork_read_private_bytes, "prefork.read_private_bytes", INT, BYTES, MEAN, ADDED_CSV, LARGER, "", "", "no worker reads",       \
+      "a worker's private memory after the fork, by reading every record once: counts are written")                    \
+    K(prefork_collect_private_bytes, "prefork.collect_private_bytes", INT, BYTES, MEAN, ADDED_CSV, LARGER, "", "", "no worker collects", \
+      "a worker's private memory after the fork, by full collections: what they write on objects")                   \
+    K(prefork_churn_private_bytes, "prefork.churn_private_bytes", INT, BYTES, MEAN, ADDED_CSV, LARGER, "", "", "no worker makes objects",     \
+      "a worker's private memory after the fork, by making and dropping objects")                                      \
     K(trace_threads, "trace.threads", INT, COUNT, FIRST, ADDED, LESS, "", "", "no recording", "threads recorded")      \
     K(trace_peak_live_bytes, "trace.peak_live_bytes", INT, BYTES, FIRST, ADDED, LARGER, "", "", "no recording",        \
       "exact greatest live bytes of the recording")                                                                    \

@@ -17,13 +17,16 @@ static void main_help(FILE *out)
 {
     fprintf(
         out,
-        "heapgauge measures how memory is managed: allocators, reference counting, cycle collectors.\n\n");
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  heapgauge %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(out,
-            "\nheapgauge VERB --help prints the options of a verb. Exit status: 0 done; 1 a comparison or a "
-            "check failed;\n"
-            "2 usage or bad input; 3 done, but some cells failed; 130 interrupted.\n");
+        "heapgauge measures how memory is managed: allocators, reference counting,\ncycle collectors.\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        fprintf(out, "  heapgauge %-10s ", commands[i].name);
+        option_wrap(commands[i].summary, 23, out);
+    }
+    fputc('\n', out);
+    option_wrap(
+        "heapgauge VERB --help prints the options of a verb. Exit status: 0 done; 1 a comparison or a check "
+        "failed; 2 usage or bad input; 3 done, but some cells failed; 130 interrupted.",
+        0, out);
 }
 
 int main(int argc, char **argv)

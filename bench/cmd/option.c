@@ -22,11 +22,10 @@ void option_describe(const struct param *row, char *out, size_t size)
         snprintf(out + n, size - n, " (default %s)", row->fallback);
 }
 
-/* Text in lines of at most OPTION_COLUMNS; the cursor stands at column indent, where every line begins. */
-#define OPTION_COLUMNS 100
+#define OPTION_COLUMNS 80
 #define OPTION_INDENT  27
 
-static void option_wrap(const char *text, unsigned indent, FILE *out)
+void option_wrap(const char *text, unsigned indent, FILE *out)
 {
     size_t column = indent;
     for (const char *at = text; *at;) {

@@ -30,6 +30,9 @@ void option_name(const struct param *row, char *out, size_t size);
 /* What it does, its choices and its default. */
 void option_describe(const struct param *row, char *out, size_t size);
 
+/* Text in lines of at most 80 columns; the cursor stands at column indent, where every line begins. */
+void option_wrap(const char *text, unsigned indent, FILE *out);
+
 /* --help: the usage of the verb and every option. */
 void option_help(const struct command *command, FILE *out);
 

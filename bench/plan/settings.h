@@ -31,7 +31,7 @@ enum {
     S(alloc, WORDS, "system", "system", "", IN_RUN | IN_SECTION | IN_WORKER,                                 \
       "the allocators to compare, separated by commas, for example system,pools,preload:jemalloc; "          \
       "heapgauge list allocs prints all. Braces behind one set variables of its workers and its name in "    \
-      "tables: preload:jemalloc{MALLOC_CONF=\"dirty_decay_ms:0,narenas:2\",as=eager}")                       \
+      "tables; what has a comma stands in quotes: preload:jemalloc{MALLOC_CONF=\"narenas:2\",as=two}")       \
     S(rc, WORDS, "", "", "", IN_RUN | IN_SECTION | IN_WORKER,                                                \
       "the reference counting policies of an object workload, separated by commas, for example gil,biased; " \
       "heapgauge list rc prints all")                                                                        \

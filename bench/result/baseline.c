@@ -66,6 +66,11 @@ static int baseline_word(struct baseline *b, const char *word, const char *what,
     return 0;
 }
 
+static unsigned baseline_axes(const struct baseline *b)
+{
+    return !!b->alloc[0] + !!b->rc[0] + !!b->gc[0] + !!b->python[0] + !!b->thp[0] + !!b->threads;
+}
+
 /* Blanks part words, and a comma before another axis: "alloc=a:x=1,y=2,rc=gil" is two words. What stands in
  * braces is of the word. */
 static size_t baseline_word_length(const char *word)
@@ -96,8 +101,13 @@ int baseline_parse(struct baseline *b, const char *text, const char *what, struc
         size_t n = baseline_word_length(word);
         bool last = word[n] == '\0';
         word[n] = '\0';
+        unsigned axes = baseline_axes(b);
         if (n)
             err = baseline_word(b, word, what, m);
+        if (n && !err && baseline_axes(b) == axes)
+            err = message_set(m, -EINVAL,
+                              "%s: '%.100s': that axis is named already: one configuration is meant", what,
+                              word);
         word += n + !last;
     }
     return err;
@@ -105,7 +115,7 @@ int baseline_parse(struct baseline *b, const char *text, const char *what, struc
 
 bool baseline_names(const struct baseline *b)
 {
-    return b->alloc[0] || b->rc[0] || b->gc[0] || b->thp[0] || b->python[0] || b->threads;
+    return baseline_axes(b) > 0;
 }
 
 enum baseline_match baseline_matches(const struct baseline *b, const struct baseline_axes *cell)

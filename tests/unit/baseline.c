@@ -79,9 +79,21 @@ static void test_nothing_named(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "speed=1",     "alloc=pools speed=1", "rc=",          "gc=,rc=gil",     "parallel=",    "parallel=1",
-        "parallel=1x", "parallel=1x1,2x1",    "parallel=0x1", "parallel=1x1x1", "parallel=axb", "alloc="};
+    static const char *const bad[] = {"speed=1",
+                                      "alloc=pools speed=1",
+                                      "rc=",
+                                      "gc=,rc=gil",
+                                      "parallel=",
+                                      "parallel=1",
+                                      "parallel=1x",
+                                      "parallel=1x1,2x1",
+                                      "parallel=0x1",
+                                      "parallel=1x1x1",
+                                      "parallel=axb",
+                                      "alloc=",
+                                      "alloc=pools,alloc=system",
+                                      "system pools",
+                                      "rc=gil gc=none rc=biased"};
     char long_text[4096];
     struct baseline b;
     struct message m;

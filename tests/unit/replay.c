@@ -222,7 +222,7 @@ struct run {
     char order[16];
     uint64_t window_bytes; /* 0: the workload's own */
     bool cut_short;        /* the file, once it is loaded */
-    uint64_t stops, calls_at_stop, mapped_bytes;
+    uint64_t stops, calls_at_stop, mapped_bytes, mapped_before;
     bool mapped_more; /* in the run */
     bool stirred;     /* a call while the clock stood */
 };
@@ -307,6 +307,7 @@ static int replay(struct run *r, unsigned threads, const char *words, uint32_t l
     live_bytes = most_live_bytes = 0;
     calls_made = 0;
     r->gauge = workload_scratch(sizeof *r->gauge);
+    r->mapped_before = os_harness.mapped_bytes;
     snprintf(text, sizeof text, "file=%s%s%s", path, *words ? "," : "", words);
     assert_int_equal(param_parse(info->params, &r->params, "trace", text, &r->m), 0);
     r->s = (struct workload_sample){.workload = &workload_alloc_trace,
@@ -349,6 +350,8 @@ static int replay(struct run *r, unsigned threads, const char *words, uint32_t l
     }
     r->verified = r->s.workload->verify(&r->s);
     r->s.workload->finish(&r->s);
+    /* What is unmapped twice may be another's by then, an allocator's for example. */
+    assert_int_equal(os_harness.mapped_bytes, r->mapped_before);
     return 0;
 }
 

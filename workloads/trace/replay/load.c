@@ -519,6 +519,7 @@ static void load_close(struct replay_loader *l)
     l->from.alive = NULL;
     if (l->scout.words)
         os_unmap(&os_harness, l->scout.words, 2 * r->workers * sizeof *l->scout.words);
+    l->scout.words = NULL;
     replay_list_free(&l->scout.seen);
     replay_list_free(&l->scout.shared);
     replay_list_free(&l->blocks);

@@ -326,6 +326,8 @@ static void spawn_reap(struct spawn *s, struct spawn_worker *c)
     c->ended = true;
     spawn_read_say(s, c);
     spawn_read_errors(c);
+    while (c->tail_bytes && c->tail[c->tail_bytes - 1] == '\n') /* it ends a reason */
+        c->tail[--c->tail_bytes] = '\0';
     if (WIFSIGNALED(c->wait_status)) {
         int sig = WTERMSIG(c->wait_status);
         const char *name = sigabbrev_np(sig);

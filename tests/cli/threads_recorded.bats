@@ -255,3 +255,19 @@ assert s["replay"]["peak_live_replayed_bytes"] == s["replay"]["peak_live_recorde
         [[ "$output" == *"$how needs an order"* ]]
     done
 }
+
+@test "a thousand threads at once are replayed on pools; when one cannot be started, its number and the reason are said" {
+    recorder # sanitizers need more address space than the limit below
+    for ((i = 1; i < 1000; i++)); do echo "@$i +"; done >t.txt
+    for ((i = 1; i < 1000; i++)); do echo "@$i a $i 100"; done >>t.txt
+    for ((i = 1; i < 1000; i++)); do echo "@$i -"; done >>t.txt
+    "$hg" trace import t.txt -o t.hgt
+    "$hg" run --workload trace:file=t.hgt,threads=recorded --alloc pools --settle 0s --quiet --json >s
+    python3 -c 'import json; s = json.load(open("s")); assert s["status"] == "ok" and s["replay"]["threads_started"] == 999, s'
+    run -3 bash -c "ulimit -v 3000000; ulimit -s 8192
+        '$hg' run --workload trace:file=t.hgt,threads=recorded --alloc system --settle 0s --quiet --json >s"
+    python3 -c '
+import json, re
+s = json.load(open("s"))
+assert re.search(r"cannot start thread \d+ of the recording: Resource temporarily unavailable\Z", s["reason"]), s["reason"]'
+}

@@ -12,6 +12,7 @@ writers="import export heapmap pauses heap"
 setup() {
     hg="$HEAPGAUGE_BUILD/heapgauge"
     cd "$BATS_TEST_TMPDIR" || return 1
+    export TMPDIR=$PWD # where the part of a recording to a full device stays
     printf 'a 0 100\nf 0\n' >in.txt
     "$hg" trace import in.txt -o in.hgt
 }

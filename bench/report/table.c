@@ -78,8 +78,7 @@ static const char *const withheld_words[] = {[WITHHELD_NOT] = "",
                                              [WITHHELD_UNFIT] = "unfit",
                                              [WITHHELD_FLOOR] = "floor"};
 
-/* "2.312 +-0.4%", in 12 columns: the median, and half the width of the interval over blocks where there is one. */
-static void heap_live_text(const struct report_cell *cell, char *out, size_t size)
+void report_heap_live(const struct report_cell *cell, char *out, size_t size)
 {
     const struct report_metric *metric = report_metric_of(KEY_fragmentation_jw4);
     size_t n;
@@ -101,7 +100,7 @@ static void put_row(FILE *out, const struct report_cell *cell, const struct repo
         double rate = report_median(cell, report_metric_of(KEY_ops_per_s));
         double heap = report_median(cell, report_metric_of(KEY_memory_heap_peak_bytes));
         char live_text[48];
-        heap_live_text(cell, live_text, sizeof live_text);
+        report_heap_live(cell, live_text, sizeof live_text);
         double pause = report_maximum(cell, report_metric_of(KEY_pauses_max_ns));
         put_label(out, cell->shown);
         fprintf(out, " %7s %6s %11s %9s %12s %8s\n", report_figure(rate, UNIT_RATE).text,

@@ -11,5 +11,7 @@ void report_table(FILE *out, struct sample *const *sample, size_t samples, const
 /* The same from data at hand; c: of throughput. */
 void report_table_of(FILE *out, const struct report_data *d, const struct report_comparisons *c,
                      const struct baseline *baseline);
+/* "2.312 +-0.4%", in 12 columns: the median, and half the width of the interval over blocks where there is one. */
+void report_heap_live(const struct report_cell *cell, char *out, size_t size);
 
 #endif

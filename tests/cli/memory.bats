@@ -136,8 +136,10 @@ PY
     "$hg" run --workload larson:ops=200k --alloc system,pools --samples 6 --settle 0s --quiet --out r >table
     "$hg" run --workload larson:ops=200k --alloc system --samples 2 --settle 0s --quiet >few
     "$hg" compare r --metric heap-live --json >compared
+    "$hg" report r --quiet >/dev/null
     python3 - <<'PY'
 import json, re
+page = open("r/report.html", encoding="utf-8").read()
 rows = [l for l in open("table", encoding="utf-8") if re.match("  (system|pools) .*MiB", l)]
 values = {}
 for s in map(json.loads, open("r/samples.jsonl")):
@@ -148,6 +150,7 @@ for row in rows:
     name, shown, half = re.search(r"^  (\S+) .* (\d+\.\d+) \+-(\d+\.?\d*)% ", row).groups()
     low, high = min(values[name]), max(values[name])
     assert low * 0.999 <= float(shown) <= high * 1.001, (row, values)
+    assert f"<td>{shown} +-{half}%</td>" in page, row
     assert float(half) <= 100 * (high / low - 1) / 2 + 0.06, (row, values)
 assert "+-" not in open("few", encoding="utf-8").read()
 assert "heap-live" in open("compared").read() or "jw4" in open("compared").read()

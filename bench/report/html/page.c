@@ -6,6 +6,7 @@
 #include "runtime.h"
 #include "bench/report/text.h"
 #include "bench/report/noise.h"
+#include "bench/report/table.h"
 
 #include <errno.h>
 #include <math.h>
@@ -73,6 +74,8 @@ static void put_row(FILE *f, const struct report_page *page, const struct report
 {
     const struct report_comparison *row = report_row_of(page->found, cell);
     if (cell->ok) {
+        char heap_live[32];
+        report_heap_live(cell, heap_live, sizeof heap_live);
         fputs("<tr><td>", f);
         report_put_html(f, cell->shown);
         fprintf(f, "</td><td>%s</td>", report_figure(median_of(cell, KEY_ops_per_s), UNIT_RATE).text);
@@ -85,8 +88,7 @@ static void put_row(FILE *f, const struct report_page *page, const struct report
                     report_base_of(page->data, cell, page->baseline) == cell && page->found->rows ? "baseline"
                                                                                                   : "");
         fprintf(f, "<td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
-                report_figure(median_of(cell, KEY_memory_heap_peak_bytes), UNIT_BYTES).text,
-                report_ratio(median_of(cell, KEY_fragmentation_jw4)).text,
+                report_figure(median_of(cell, KEY_memory_heap_peak_bytes), UNIT_BYTES).text, heap_live,
                 report_ratio(median_of(cell, KEY_fragmentation_external)).text,
                 report_figure(report_maximum(cell, report_metric_of(KEY_pauses_max_ns)), UNIT_NS).text);
     }
@@ -277,7 +279,8 @@ static void put_head(FILE *f, const struct report_page *page)
         "<em>no difference</em>: the interval lies within the noise of the baseline against itself (A/A), or "
         "within 1&nbsp;%; over 10&nbsp;% of noise it is not claimed. "
         "Heap peak: most resident above what was resident before the work began. "
-        "heap/live: that over the most bytes that were live. ext: active pages over live blocks, where the "
+        "heap/live: that over the most bytes that were live, +- half the width of its 95 % interval. ext: "
+        "active pages over live blocks, where the "
         "allocator can tell. "
         "The figures of all cells: <a href=\"summary.csv\">summary.csv</a>.</p>\n",
         f);

@@ -162,7 +162,8 @@ static void put_after(struct plot *p, const struct report_work *w, const struct 
 {
     size_t points = s->timeline_rss_bytes.count, first = timeline_run_points(s), settled = 0, drawn = 0;
     double baseline = timeline_baseline(s);
-    double end = (double)s->timeline_run_end_ns, drained = sample_or(s, timeline_drained_ns, INT64_MAX);
+    double end = (double)s->timeline_run_end_ns,
+           drained = (double)sample_or(s, timeline_drained_ns, INT64_MAX);
     for (size_t i = first ? first - 1 : 0; first < points && i < points; i++) {
         double t = timeline_value(&s->timeline_t_ns, i), rss = timeline_value(&s->timeline_rss_bytes, i);
         double lazy = NAN;

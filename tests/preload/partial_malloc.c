@@ -6,6 +6,7 @@
  *
  * Blocks of one power of two lie in a list each; | size class 8 | start of the block 8 | bytes ... | */
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>

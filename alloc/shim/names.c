@@ -49,23 +49,29 @@ static cold void *names_operator(const char *name)
     return f;
 }
 
-#define OPERATOR(name)                                                   \
-    NAMES_EXPORT cxx_new name;                                           \
-    void *name(size_t size)                                              \
-    {                                                                    \
-        void *p = malloc(size);                                          \
-        return likely(p) ? p : ((cxx_new *)names_operator(#name))(size); \
+#define OPERATOR(name)                                   \
+    NAMES_EXPORT cxx_new name;                           \
+    void *name(size_t size)                              \
+    {                                                    \
+        void *p = malloc(size);                          \
+        if (likely(p))                                   \
+            return p;                                    \
+        return ((cxx_new *)names_operator(#name))(size); \
     }
+// cppcheck-suppress memleak ; the caller has it
 CXX_NEW(OPERATOR)
 #undef OPERATOR
 
-#define OPERATOR(name)                                                                    \
-    NAMES_EXPORT cxx_new_nothrow name;                                                    \
-    void *name(size_t size, const void *nothrow)                                          \
-    {                                                                                     \
-        void *p = malloc(size);                                                           \
-        return likely(p) ? p : ((cxx_new_nothrow *)names_operator(#name))(size, nothrow); \
+#define OPERATOR(name)                                                    \
+    NAMES_EXPORT cxx_new_nothrow name;                                    \
+    void *name(size_t size, const void *nothrow)                          \
+    {                                                                     \
+        void *p = malloc(size);                                           \
+        if (likely(p))                                                    \
+            return p;                                                     \
+        return ((cxx_new_nothrow *)names_operator(#name))(size, nothrow); \
     }
+// cppcheck-suppress memleak ; the caller has it
 CXX_NEW_NOTHROW(OPERATOR)
 #undef OPERATOR
 

@@ -40,7 +40,8 @@ void runtime_pause(struct runtime *r, enum pause_cause cause, uint64_t start_ns,
 
 uint64_t thread_live_bytes(const struct thread *t)
 {
-    return t->made_bytes - t->freed_bytes - (t->index == 0 ? t->runtime->base_bytes : 0);
+    return t->made_bytes - t->freed_bytes -
+           (t->index == 0 ? atomic_load_explicit(&t->runtime->base_bytes, memory_order_relaxed) : 0);
 }
 
 void runtime_look(struct thread *t)

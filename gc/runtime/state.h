@@ -86,7 +86,9 @@ struct runtime {
     struct runtime_threads threads;
     struct runtime_stop stop;
     struct runtime_outside outside;
-    uint64_t base_live, base_bytes; /* made by the runtime itself: not of the program */
+    /* Made by the runtime itself, not of the program. Thread 0 reads the bytes while others intern. */
+    uint64_t base_live;
+    _Atomic uint64_t base_bytes;
     bool open;
 };
 extern struct runtime runtime_global;

@@ -154,7 +154,7 @@ struct str_object *intern_enter(struct str_object *s)
         } else if (r->options.immortal) {
             rc_set_immortal(&s->head);
             r->base_live++; /* from now on it is the runtime's */
-            r->base_bytes += object_bytes(&s->head);
+            atomic_fetch_add_explicit(&r->base_bytes, object_bytes(&s->head), memory_order_relaxed);
         }
     }
     intern_unlock(t);

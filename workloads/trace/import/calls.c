@@ -63,11 +63,13 @@ static int grow_threads(struct calls *c)
 {
     uint32_t room = c->threads_room ? c->threads_room * 2 : 64;
     struct calls_thread *more = realloc(c->thread, room * sizeof *more);
-    uint32_t *more_ended = realloc(c->ended, room * sizeof *more_ended);
-    c->thread = more ? more : c->thread;
-    c->ended = more_ended ? more_ended : c->ended;
-    if (!more || !more_ended)
+    if (!more)
         return no_memory(c);
+    c->thread = more;
+    uint32_t *more_ended = realloc(c->ended, room * sizeof *more_ended);
+    if (!more_ended)
+        return no_memory(c);
+    c->ended = more_ended;
     c->threads_room = room;
     return 0;
 }

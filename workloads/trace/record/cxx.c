@@ -36,7 +36,7 @@ static inline void forms_ready(void)
 }
 
 /* A C++ program without a C++ runtime that could be found: it has linked one in and hides it. */
-static cold void *cxx_no_memory(void)
+static cold _Noreturn void cxx_no_memory(void)
 {
     static const char why[] =
         "heapgauge record: operator new found no memory, and no C++ runtime to throw by\n";
@@ -48,13 +48,17 @@ static cold void *cxx_no_memory(void)
 static void *cxx_malloc(size_t size)
 {
     void *p = malloc(size);
-    return p ? p : cxx_no_memory();
+    if (!p)
+        cxx_no_memory();
+    return p;
 }
 
 static void *cxx_malloc_aligned(size_t align, size_t size)
 {
     void *p = aligned_alloc(align, (size + align - 1) & ~(align - 1));
-    return p ? p : cxx_no_memory();
+    if (!p)
+        cxx_no_memory();
+    return p;
 }
 
 static const char cxx_nothrow; /* std::nothrow is there for its type alone */

@@ -133,7 +133,8 @@ int main(void)
         good = compare("CPython, JSON", (char *[]){python, (char[]){"scripts/programs/json_roundtrip.py"},
                                                    (char[]){"6"}, NULL});
     snprintf(command, sizeof command,
-             "gcc -D_GNU_SOURCE -E -o %s workloads/trace/tool/spool.c && gcc -print-prog-name=cc1", source);
+             "gcc -D_GNU_SOURCE -iquote . -E -o %s workloads/trace/tool/spool.c && gcc -print-prog-name=cc1",
+             source);
     if (first_line(command, compiler, sizeof compiler))
         good &= compare("cc1 -O2", (char *[]){compiler, (char[]){"-quiet"}, (char[]){"-O2"}, source,
                                               (char[]){"-o"}, (char[]){"/dev/null"}, NULL});

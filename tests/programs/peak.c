@@ -1,6 +1,8 @@
 /* peak.c: a replayer that shares nothing with ours: the calls of a trace's text form (a, r and f of one thread),
  * on the malloc that it finds. Prints the most bytes that were live, what was resident over the start right
  * after the first call at which that was so, and over the whole time: "LIVE THEN MOST". */
+#include "peak.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,24 +20,6 @@ struct place {
     char *at;
     unsigned long size;
 };
-
-static void *table(size_t bytes)
-{
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    return p == MAP_FAILED ? NULL : p;
-}
-
-/* In KiB, without a FILE: its buffer would be of the malloc that is looked at. */
-static long status_kib(const char *key)
-{
-    static char text[8192];
-    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    const char *found = strstr(text, key);
-    return found ? atol(found + strlen(key)) : 0;
-}
 
 static size_t read_calls(const char *path, struct call **out, unsigned long *blocks)
 {

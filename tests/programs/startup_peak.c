@@ -2,6 +2,8 @@
  * finds, by a program that shares nothing with ours: threads come one after another; each frees what the one before
  * left and allocates its own, BLOCKS of SIZE bytes, then frees three of four. Prints the most bytes that were live,
  * what was resident over the start when they were, and the most that was resident: "LIVE THEN MOST". */
+#include "peak.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,24 +15,6 @@
 static unsigned char **block;
 static size_t blocks, size;
 static long then;
-
-static void *table(size_t bytes)
-{
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    return p == MAP_FAILED ? NULL : p;
-}
-
-/* In KiB, without a FILE: its buffer would be of the malloc that is looked at. */
-static long status_kib(const char *key)
-{
-    static char text[8192];
-    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    const char *found = strstr(text, key);
-    return found ? atol(found + strlen(key)) : 0;
-}
 
 static void *life(void *arg)
 {

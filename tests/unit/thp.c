@@ -14,22 +14,9 @@
 // cmocka wants the above first
 #include <cmocka.h>
 
-static char root[64];
+#include "made_root.h"
 
-static void put(const char *name, const char *text)
-{
-    char full[512];
-    snprintf(full, sizeof full, "%s/sys/kernel/mm/transparent_hugepage/%s", root, name);
-    for (char *slash = strchr(full + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(full, 0755);
-        *slash = '/';
-    }
-    FILE *f = fopen(full, "we");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
+#define THP "/sys/kernel/mm/transparent_hugepage"
 
 static void test_reading(void **state)
 {
@@ -39,26 +26,26 @@ static void test_reading(void **state)
     assert_non_null(mkdtemp(root));
     thp_machine_read(&machine, root);
     assert_false(machine.there);
-    put("enabled", "always [madvise] never\n");
+    put(THP "/enabled", "always [madvise] never\n");
     thp_machine_read(&machine, root); /* before Linux 6.8: no sizes */
     assert_true(machine.there);
     assert_int_equal(machine.pmd, THP_MADVISE);
-    put("hpage_pmd_size", "2097152\n");
-    put("hugepages-2048kB/enabled", "always [inherit] madvise never\n");
-    put("hugepages-64kB/enabled", "always inherit madvise [never]\n");
+    put(THP "/hpage_pmd_size", "2097152\n");
+    put(THP "/hugepages-2048kB/enabled", "always [inherit] madvise never\n");
+    put(THP "/hugepages-64kB/enabled", "always inherit madvise [never]\n");
     thp_machine_read(&machine, root);
     assert_int_equal(machine.pmd, THP_MADVISE);
     assert_false(machine.small_always);
-    put("hugepages-64kB/enabled", "[always] inherit madvise never\n");
+    put(THP "/hugepages-64kB/enabled", "[always] inherit madvise never\n");
     thp_machine_read(&machine, root);
     assert_int_equal(machine.pmd, THP_MADVISE);
     assert_true(machine.small_always);
-    put("hugepages-2048kB/enabled", "[always] inherit madvise never\n");
+    put(THP "/hugepages-2048kB/enabled", "[always] inherit madvise never\n");
     thp_machine_read(&machine, root);
     assert_int_equal(machine.pmd, THP_ALWAYS);
-    put("enabled", "[always] madvise never\n");
-    put("hugepages-2048kB/enabled", "always inherit madvise [never]\n");
-    put("hugepages-64kB/enabled", "always [inherit] madvise never\n");
+    put(THP "/enabled", "[always] madvise never\n");
+    put(THP "/hugepages-2048kB/enabled", "always inherit madvise [never]\n");
+    put(THP "/hugepages-64kB/enabled", "always [inherit] madvise never\n");
     thp_machine_read(&machine, root);
     assert_int_equal(machine.pmd, THP_NEVER);
     assert_true(machine.small_always);

@@ -364,10 +364,8 @@ static const struct report_cell *same_cell(const struct report_data *d, const st
     for (size_t i = 0; i < d->cells; i++) {
         const struct report_cell *at = &d->cell[i];
         const struct report_work *w = &d->work[at->work];
-        if (strcmp(at->alloc, c->alloc) == 0 && strcmp(at->rc, c->rc) == 0 && strcmp(at->gc, c->gc) == 0 &&
-            strcmp(at->thp, c->thp) == 0 && strcmp(at->python, c->python) == 0 &&
-            strcmp(w->family, mine->family) == 0 && at->threads == c->threads &&
-            at->processes == c->processes)
+        if (report_same_configuration(at, c) && strcmp(w->family, mine->family) == 0 &&
+            at->threads == c->threads && at->processes == c->processes)
             return at;
     }
     return NULL;

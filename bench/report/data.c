@@ -462,6 +462,12 @@ void report_data_plan(struct report_data *d, size_t samples, size_t blocks)
     }
 }
 
+bool report_same_configuration(const struct report_cell *a, const struct report_cell *b)
+{
+    return strcmp(a->alloc, b->alloc) == 0 && strcmp(a->rc, b->rc) == 0 && strcmp(a->gc, b->gc) == 0 &&
+           strcmp(a->thp, b->thp) == 0 && strcmp(a->python, b->python) == 0;
+}
+
 bool report_is_floor(const struct report_cell *c)
 {
     return config_has_spec(c->alloc, "null") || config_has_spec(c->alloc, "bump");

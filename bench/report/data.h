@@ -77,6 +77,8 @@ static inline bool report_is_partial(const struct report_data *d)
 }
 /* `null` and `bump`: what the harness and fresh memory cost, no allocators. */
 bool report_is_floor(const struct report_cell *c);
+/* All axes but the numbers of threads and processes, and the work. */
+bool report_same_configuration(const struct report_cell *a, const struct report_cell *b);
 
 /* Whether it is the first of the cells whose configuration has this name, and that is not how it is written:
  * a reader is to be shown what the name stands for. */

@@ -9,12 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool same_configuration(const struct report_cell *a, const struct report_cell *b)
-{
-    return strcmp(a->alloc, b->alloc) == 0 && strcmp(a->rc, b->rc) == 0 && strcmp(a->gc, b->gc) == 0 &&
-           strcmp(a->thp, b->thp) == 0 && strcmp(a->python, b->python) == 0;
-}
-
 static bool same_family(const struct report_work *a, const struct report_work *b)
 {
     return strcmp(a->family, b->family) == 0 && a->processes == b->processes;
@@ -43,7 +37,7 @@ static bool in_threads(const struct report_data *d, const struct report_cell *c)
 static bool is_known(const struct report_cell *const *known, size_t n, const struct report_cell *c)
 {
     for (size_t i = 0; i < n; i++)
-        if (same_configuration(known[i], c))
+        if (report_same_configuration(known[i], c))
             return true;
     return false;
 }
@@ -97,7 +91,7 @@ static int figure_threads(struct plots *plots, const struct report_data *d, stru
             const struct report_cell *at = &d->cell[k];
             size_t count = 0;
             struct stats_interval ci = {NAN, NAN, NAN};
-            if (same_configuration(at, cell[i]) && in_threads(d, at))
+            if (report_same_configuration(at, cell[i]) && in_threads(d, at))
                 ci = report_level(at, metric, &count);
             if (!isfinite(ci.estimate))
                 continue;
